@@ -1,0 +1,182 @@
+//! Start and stop, functions, figures, constants: what is called seldom.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use mobula_runtime::{Config, Function, Runtime, layout};
+use mobula_store::{Store, StoreConfig, ViewMode};
+use mobula_sync::Mutex;
+use napi::bindgen_prelude::{Error, Result, Status};
+use napi_derive::napi;
+
+/// The runtime that runs now; its segments outlive it and serve the next.
+static CURRENT: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
+static STORE: Mutex<Option<(ViewMode, Arc<Store>)>> = Mutex::new(None);
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+pub(crate) fn current() -> Option<Arc<Runtime>> {
+    CURRENT.lock().clone()
+}
+
+/// What a runtime is started with.
+#[napi(object)]
+#[derive(Debug)]
+pub struct StartOptions {
+    /// Tasks that may run at once.
+    pub slots: u32,
+    /// Threads at most, spares included.
+    pub workers_max: u32,
+    /// Bytes that the store may hold.
+    pub capacity: f64,
+    /// How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best.
+    pub views: String,
+}
+
+fn store(options: &StartOptions) -> Result<Arc<Store>> {
+    let capacity = options.capacity as u64;
+    let mut kept = STORE.lock();
+    let mode = match options.views.as_str() {
+        "private" => ViewMode::Private,
+        "copy" => ViewMode::Copy,
+        "shared" => ViewMode::Shared,
+        _ => ViewMode::platform_default(),
+    };
+    if let Some((kept_mode, store)) = &*kept
+        && *kept_mode == mode
+    {
+        store.set_capacity(capacity);
+        return Ok(store.clone());
+    }
+    let store = Store::new(StoreConfig { views: mode, ..StoreConfig::new(capacity) }).map_err(|error| Error::new(Status::GenericFailure, error.to_string()))?;
+    *kept = Some((mode, store.clone()));
+    Ok(store)
+}
+
+/// Starts a runtime and returns its number. One runs at a time.
+#[napi(catch_unwind)]
+pub fn start(options: StartOptions) -> Result<u32> {
+    let store = store(&options)?;
+    let mut current = CURRENT.lock();
+    if current.is_some() {
+        return Err(Error::new(Status::InvalidArg, "a runtime is running".to_owned()));
+    }
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let config = Config { id, slots: options.slots, workers_max: options.workers_max };
+    *current = Some(Runtime::new(config, store));
+    Ok(id)
+}
+
+/// Stops the runtime: all waits end. Its memory is free when the last isolate has let go of it.
+#[napi(catch_unwind)]
+pub fn stop() {
+    if let Some(runtime) = CURRENT.lock().take() {
+        runtime.stop();
+    }
+}
+
+/// Gives memory of the store that nobody uses back to the system.
+#[napi(catch_unwind)]
+pub fn trim() {
+    if let Some((_, store)) = &*STORE.lock() {
+        store.trim();
+    }
+}
+
+/// The number of the running runtime; 0: none.
+#[napi(catch_unwind)]
+pub fn running() -> u32 {
+    current().map_or(0, |runtime| runtime.id())
+}
+
+/// A function as workers need it.
+#[napi(object)]
+#[derive(Debug)]
+pub struct FunctionRecord {
+    /// Shown in errors.
+    pub name: String,
+    /// Text that the workers' loader understands.
+    pub source: String,
+}
+
+fn not_running() -> Error {
+    Error::new(Status::GenericFailure, "no runtime is running".to_owned())
+}
+
+/// Makes a function known and returns its id; equal records share one.
+#[napi(catch_unwind)]
+pub fn define_function(record: FunctionRecord) -> Result<u32> {
+    let FunctionRecord { name, source } = record;
+    let runtime = current().ok_or_else(not_running)?;
+    Ok(runtime.define(Function { name, source }))
+}
+
+/// The record of a function, if there is one with this id.
+#[napi(catch_unwind)]
+pub fn function_record(id: u32) -> Option<FunctionRecord> {
+    let function = current()?.function(id)?;
+    let Function { name, source } = (*function).clone();
+    Some(FunctionRecord { name, source })
+}
+
+/// A worker thread never reported.
+#[napi(catch_unwind)]
+pub fn start_failed(text: String) {
+    if let Some(runtime) = current() {
+        runtime.start_failed(text);
+    }
+}
+
+/// Figures of the runtime and of the store, by name.
+#[napi(catch_unwind)]
+pub fn figures() -> HashMap<String, f64> {
+    let mut figures = HashMap::new();
+    let mut set = |name: &str, value: f64| {
+        figures.insert(name.to_owned(), value);
+    };
+    if let Some(runtime) = current() {
+        let stats = runtime.stats();
+        set("slots", stats.slots as f64);
+        set("edges", stats.edges as f64);
+        set("workers", f64::from(stats.workers));
+        set("queued", stats.queued as f64);
+    }
+    if let Some((_, store)) = &*STORE.lock() {
+        let stats = store.stats();
+        set("storeBytes", stats.bytes as f64);
+        set("storeCommitted", stats.committed as f64);
+        set("storeObjects", stats.objects as f64);
+        set("storePins", stats.pins as f64);
+        set("storeCapacity", stats.capacity as f64);
+    }
+    figures
+}
+
+/// The version of the addon, which must be that of the package.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Every constant of the record layout, by name. TypeScript has no copy of these numbers.
+#[napi(catch_unwind)]
+pub fn layout_constants() -> HashMap<String, u32> {
+    let mut all = HashMap::new();
+    macro_rules! name {
+        ($prefix:literal, $module:path, $($name:ident),+) => {{
+            use $module as from;
+            $(all.insert(concat!($prefix, stringify!($name)).to_owned(), from::$name as u32);)+
+        }};
+    }
+    name!("", layout, VERSION, AREA_BYTES, HEADER_BYTES, STOCK_MAX, STOCK_ENTRY, STOCK_AT, OPS_MAX, OP_BYTES, OPS_AT);
+    name!("", layout, OP_HEAP_AT, HEAP_BYTES, TASK_BYTES, TASKS_AT, TASK_HEAP_AT, COMPLETIONS_MAX, COMPLETION_BYTES);
+    name!("", layout, COMPLETIONS_AT, FETCH_MAX, FETCH_BYTES, FETCH_AT, FETCH_HEAP_AT, REF_BYTES, EXIT_TEXT_AT);
+    name!("", layout, EXIT_TEXT_MAX, INLINE_MAX, COPY_MAX, NO_TIMEOUT);
+    name!("H_", layout::header, OPS, OP_HEAP, STOCK, TASKS, ROUND, COMPLETIONS, FETCH_ASKED, FETCH_ANSWERED, WANTED);
+    name!("H_", layout::header, PARK_MS, PARK_REASON, EXIT_CODE, EXIT_TEXT, IN_FLIGHT, STOPPED, OUTSTANDING);
+    name!("H_", layout::header, WRITTEN_SLOT, WRITTEN_GENERATION, FETCH_STATES);
+    name!("OP_", layout::op, SUBMIT, PUT, RESULT, RELEASE, RETAIN, REFS, KEYS, GET, WAIT, END_WAIT, HAND_BACK, STORED);
+    name!("PLACE_", layout::place, HEAP, VIEW, BULK);
+    name!("STATE_", layout::state, PENDING, VALUE, THROWN, CRASHED, SETUP, GONE);
+    name!("STATUS_", layout::status, READY, FAILED, ENDED);
+    name!("", mobula_sched, BATCH_MAX, HEADER_WORDS, CLAIM_WORDS, IDLE_WORD);
+    all
+}

@@ -1,0 +1,23 @@
+//! The N-API addon: translates between JavaScript and the runtime, and does nothing else.
+//!
+//! Control (start, stop, functions, figures) goes through `#[napi]`; the data plane is a handful of raw functions per
+//! isolate, made by [`attach`](port), whose port lies in their data pointer.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod bell;
+pub mod control;
+mod hook;
+mod objects;
+mod port;
+mod raw;
+mod uv;
+
+use napi::bindgen_prelude::{Object, Result};
+use napi::{Env, JsValue};
+
+/// Adds the raw functions to each environment's exports.
+#[napi_derive::napi(module_exports)]
+pub fn exports(exports: Object<'_>, env: Env) -> Result<()> {
+    // SAFETY: both handles belong to this call of the module's initialiser.
+    unsafe { port::export(env.raw(), exports.raw()) }
+}

@@ -1,0 +1,110 @@
+//! The only file that lends Rust's memory to JavaScript.
+//!
+//! A lease (a view of a stored object, or the words) is boxed and handed over as the hint of an external buffer; the
+//! buffer's finalizer drops the box. That is the one place where it is released. A `SharedArrayBuffer` runs its finalizer
+//! on any thread, an `ArrayBuffer` on its isolate's: both leases may be dropped anywhere.
+
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::{Arc, LazyLock};
+
+use mobula_sched::Words;
+use mobula_store::View;
+use napi_sys as sys;
+
+use crate::raw::{Call, Fault, Value, check};
+
+/// `node_api_create_external_sharedarraybuffer`: in Node 22.23.3, 24.16, 26.1 and later. Not in the headers of any stable
+/// N-API version, so it is looked up; TypeScript tests it before it is used.
+type CreateShared = unsafe extern "C" fn(
+    sys::napi_env,
+    *mut c_void,
+    usize,
+    unsafe extern "C" fn(*mut c_void, *mut c_void),
+    *mut c_void,
+    *mut sys::napi_value,
+) -> sys::napi_status;
+
+static CREATE_SHARED: LazyLock<Option<CreateShared>> = LazyLock::new(|| {
+    // SAFETY: a C string; RTLD_DEFAULT asks for what the process has loaded.
+    let found =
+        unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"node_api_create_external_sharedarraybuffer".as_ptr()) };
+    // SAFETY: Node documents this signature for the symbol; a null pointer is `None`.
+    unsafe { std::mem::transmute::<*mut c_void, Option<CreateShared>>(found) }
+});
+
+/// What JavaScript may hold on to.
+#[derive(Debug)]
+enum Lease {
+    View(#[expect(dead_code, reason = "held for its drop")] View),
+    Words(#[expect(dead_code, reason = "held for its drop")] Arc<Words>),
+    Probe(#[expect(dead_code, reason = "held for its drop")] Box<[u8; 64]>),
+}
+
+unsafe extern "C" fn drop_shared(_data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: the hint is the box that `lend` leaked, and N-API calls the finalizer once.
+    drop(unsafe { Box::from_raw(hint.cast::<Lease>()) });
+}
+
+unsafe extern "C" fn drop_array(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: as in `drop_shared`.
+    drop(unsafe { Box::from_raw(hint.cast::<Lease>()) });
+}
+
+/// An external buffer over `len` bytes at `data`, which `lease` keeps in place.
+fn lend(call: &Call, data: *mut u8, len: usize, lease: Lease, shared: bool) -> Result<Value, Fault> {
+    let hint = Box::into_raw(Box::new(lease)).cast::<c_void>();
+    let mut out = null_mut();
+    let status = match *CREATE_SHARED {
+        // SAFETY: the lease keeps the bytes mapped and in place until `drop_shared`, which may run on any thread.
+        Some(create) if shared => unsafe {
+            create(call.env, data.cast(), len, drop_shared, hint, &mut out)
+        },
+        // SAFETY: the lease keeps the bytes mapped and in place until `drop_array`.
+        _ => unsafe {
+            sys::napi_create_external_arraybuffer(call.env, data.cast(), len, Some(drop_array), hint, &mut out)
+        },
+    };
+    if status != sys::Status::napi_ok {
+        // SAFETY: on failure N-API has not taken the hint.
+        drop(unsafe { Box::from_raw(hint.cast::<Lease>()) });
+    }
+    check(status, "this Node refuses buffers over memory of an addon")?;
+    Ok(out)
+}
+
+/// A stored object as an isolate may see it.
+pub(crate) fn lend_view(call: &Call, view: View, shared: bool) -> Result<Value, Fault> {
+    let (data, len) = (view.as_ptr(), view.len());
+    lend(call, data, len, Lease::View(view), shared)
+}
+
+/// The words that all isolates share.
+pub(crate) fn lend_words(call: &Call, words: Arc<Words>, shared: bool) -> Result<Value, Fault> {
+    let slice = words.as_slice();
+    // Atomics have interior mutability: writing through this pointer is what they are for.
+    let (data, len) = (slice.as_ptr().cast_mut().cast::<u8>(), size_of_val(slice));
+    lend(call, data, len, Lease::Words(words), shared)
+}
+
+/// 64 bytes, 0 to 63, in a shared buffer, if this Node makes such: TypeScript looks whether it is right.
+pub(crate) fn probe_shared(call: &Call) -> Result<Value, Fault> {
+    if CREATE_SHARED.is_none() {
+        return call.undefined();
+    }
+    let mut bytes: Box<[u8; 64]> = Box::new(std::array::from_fn(|k| k as u8));
+    let data = bytes.as_mut_ptr();
+    lend(call, data, 64, Lease::Probe(bytes), true)
+}
+
+/// An ordinary buffer with a copy of these bytes.
+pub(crate) fn copy(call: &Call, bytes: &[u8]) -> Result<Value, Fault> {
+    let (mut data, mut out) = (null_mut(), null_mut());
+    // SAFETY: out pointers of this frame.
+    check(unsafe { sys::napi_create_arraybuffer(call.env, bytes.len(), &mut data, &mut out) }, "out of memory")?;
+    if !bytes.is_empty() {
+        // SAFETY: the new buffer has exactly this length and nobody else knows it yet.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast::<u8>(), bytes.len()) };
+    }
+    Ok(out)
+}

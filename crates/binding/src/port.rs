@@ -1,0 +1,304 @@
+//! The data plane of one isolate: a handful of raw functions over one port. Each byte of the area has one owner at a time:
+//! JavaScript, except while one of these runs.
+
+use std::cell::UnsafeCell;
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::Arc;
+
+use mobula_runtime::{Port, Role, Which, layout};
+use mobula_sched::Key;
+use napi_sys as sys;
+
+use crate::bell::UvBell;
+use crate::hook::Hook;
+use crate::raw::{Call, Fault, Value, check, run, set_function, set_property};
+use crate::{control, objects, uv};
+
+/// What the raw functions of an isolate find in their data pointer. It lives until its environment ends, since the
+/// functions may; what is in it goes when the port is closed.
+#[derive(Debug)]
+pub(crate) struct Isolate {
+    /// Touched by the isolate's own thread only, and for the length of one call into the runtime: never while JavaScript runs.
+    inner: UnsafeCell<Option<Inner>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) port: Port,
+    pub(crate) hook: Hook,
+    bell: Arc<UvBell>,
+    area: *mut u8,
+    area_ref: sys::napi_ref,
+    shared: bool,
+}
+
+impl Inner {
+    /// The port and its area, for one call.
+    fn split(&mut self) -> (&mut Port, &mut [u8]) {
+        // SAFETY: `area_ref` keeps the buffer alive, it is never detached (only our own code knows it), and no JavaScript
+        // runs while the slice is in use.
+        let area = unsafe { std::slice::from_raw_parts_mut(self.area, layout::AREA_BYTES) };
+        (&mut self.port, area)
+    }
+
+    /// While waits are outstanding the loop must stay alive.
+    fn after_call(&mut self) {
+        let outstanding = self.port.outstanding() > 0;
+        self.hook.keep_alive(outstanding);
+    }
+}
+
+impl Isolate {
+    /// The inside, while it is open.
+    ///
+    /// # Safety
+    /// On the isolate's thread, with no other borrow alive: callers let go of it before JavaScript runs.
+    #[expect(clippy::mut_from_ref, reason = "the exclusivity is by thread and by call, as the contract says")]
+    pub(crate) unsafe fn inner(&self) -> Option<&mut Inner> {
+        // SAFETY: as the caller vouches.
+        unsafe { (*self.inner.get()).as_mut() }
+    }
+
+    /// Ends this isolate's part: everything it held goes back. Harmless when done twice.
+    ///
+    /// # Safety
+    /// As `inner`.
+    unsafe fn close(&self, env: sys::napi_env) {
+        // SAFETY: as the caller vouches.
+        let Some(mut inner) = (unsafe { (*self.inner.get()).take() }) else { return };
+        inner.bell.silence();
+        let (port, area) = inner.split();
+        port.close(Some(area));
+        inner.hook.close();
+        // SAFETY: the reference was made in this environment and is deleted once.
+        unsafe { sys::napi_delete_reference(env, inner.area_ref) };
+    }
+}
+
+/// What the cleanup hook of an environment needs.
+#[derive(Debug)]
+struct Cleanup {
+    env: sys::napi_env,
+    isolate: *mut Isolate,
+}
+
+unsafe extern "C" fn clean_up(data: *mut c_void) {
+    // SAFETY: the hook's argument is the box that `attach` leaked; hooks run once, on the isolate's thread, after the last
+    // JavaScript of the environment.
+    let cleanup = unsafe { Box::from_raw(data.cast::<Cleanup>()) };
+    // SAFETY: the isolate was leaked by `attach` too, and is freed only here.
+    let isolate = unsafe { Box::from_raw(cleanup.isolate) };
+    // SAFETY: no JavaScript runs any more, so nothing else borrows the inside.
+    let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| unsafe { isolate.close(cleanup.env) }));
+    // A panic here has been reported by the panic hook; the thread still has to end in order.
+    drop(closed);
+}
+
+type Body = fn(&Call, &mut Inner) -> Result<Value, Fault>;
+
+/// Runs a data-plane call over the isolate in the data pointer.
+unsafe fn with_inner(env: sys::napi_env, info: sys::napi_callback_info, body: Body) -> Value {
+    // SAFETY: env and info are those of the callback.
+    unsafe {
+        run(env, info, |call| {
+            let isolate = call.data.cast::<Isolate>();
+            // The data pointer is the isolate, which lives as long as its environment; one call at a time.
+            let inner = (*isolate).inner();
+            let inner = inner.ok_or(Fault { code: "ERR_SHUTDOWN", message: "the runtime was shut down".to_owned() })?;
+            let result = body(call, inner);
+            inner.after_call();
+            result
+        })
+    }
+}
+
+macro_rules! raw_functions {
+    ($($name:ident = $body:expr;)+) => {
+        $(unsafe extern "C" fn $name(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+            // SAFETY: N-API calls this with the environment and the info of the call.
+            unsafe { with_inner(env, info, $body) }
+        })+
+
+        /// The data plane by name.
+        const FUNCTIONS: &[(&str, sys::napi_callback)] = &[$((stringify!($name), Some($name)),)+];
+    };
+}
+
+fn nothing() -> Result<Value, Fault> {
+    // A null result is `undefined` in JavaScript and saves a call.
+    Ok(null_mut())
+}
+
+fn key(call: &Call) -> Result<Key, Fault> {
+    Ok(Key { index: call.u32(0)?, generation: call.u32(1)? })
+}
+
+fn which(call: &Call) -> Result<Which, Fault> {
+    Ok(if call.u32(2)? == 0 { Which::Value } else { Which::Arguments })
+}
+
+fn store_fault(error: &mobula_store::Error) -> Fault {
+    let code = if error.is_full() || error.is_out_of_memory() { "ERR_OBJECT_STORE_FULL" } else { "ERR_OBJECT_LOST" };
+    Fault { code, message: error.to_string() }
+}
+
+raw_functions! {
+    flush = |_, inner| {
+        let (port, area) = inner.split();
+        port.flush(area);
+        nothing()
+    };
+    next = |_, inner| {
+        let (port, area) = inner.split();
+        port.next(area);
+        nothing()
+    };
+    drain = |_, inner| {
+        let (port, area) = inner.split();
+        port.drain(area);
+        nothing()
+    };
+    fetch = |_, inner| {
+        let (port, area) = inner.split();
+        port.fetch(area);
+        nothing()
+    };
+    park = |_, inner| {
+        let (port, area) = inner.split();
+        port.park(area);
+        nothing()
+    };
+    resume = |_, inner| {
+        let (port, area) = inner.split();
+        port.resume(area);
+        nothing()
+    };
+    take = |call, inner| {
+        let key = key(call)?;
+        let (port, area) = inner.split();
+        let taken = port.take(area, key);
+        call.boolean(taken)
+    };
+    view = |call, inner| {
+        let view = inner.port.view(key(call)?, which(call)?).map_err(|error| store_fault(&error))?;
+        match view {
+            Some(view) => objects::lend_view(call, view, inner.shared),
+            None => call.undefined(),
+        }
+    };
+    bulk = |call, inner| objects::copy(call, &inner.port.bulk(key(call)?, which(call)?));
+    write = |call, inner| {
+        let object = write_pieces(call, &inner.port)?;
+        let (_, area) = inner.split();
+        for (word, value) in [(layout::header::WRITTEN_SLOT, object.index), (layout::header::WRITTEN_GENERATION, object.generation)] {
+            area[4 * word..4 * word + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        nothing()
+    };
+    unwrite = |call, inner| {
+        let object = mobula_store::Object { index: call.u32(0)?, generation: call.u32(1)? };
+        inner.port.runtime().store().release(object);
+        nothing()
+    };
+    handles = |call, inner| call.number(inner.port.handles() as f64);
+}
+
+unsafe extern "C" fn detach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    // SAFETY: N-API calls this with the environment and the info of the call; the data pointer is the isolate.
+    unsafe {
+        run(env, info, |call| {
+            (*call.data.cast::<Isolate>()).close(env);
+            nothing()
+        })
+    }
+}
+
+/// `write(total, offsets, pieces)`: a new sealed object of `total` bytes, each piece copied once to its place.
+fn write_pieces(call: &Call, port: &Port) -> Result<mobula_store::Object, Fault> {
+    let total = call.f64(0)? as u64;
+    let mut draft = port.runtime().store().create(total).map_err(|error| store_fault(&error))?;
+    let mut count = 0;
+    // SAFETY: an argument of this call.
+    check(unsafe { sys::napi_get_array_length(call.env, call.args[2], &mut count) }, "an array was expected")?;
+    for k in 0..count {
+        let (mut offset, mut piece, mut at) = (null_mut(), null_mut(), 0.0);
+        // SAFETY: arrays and out pointers of this call.
+        unsafe {
+            check(sys::napi_get_element(call.env, call.args[1], k, &mut offset), "an offset was expected")?;
+            check(sys::napi_get_value_double(call.env, offset, &mut at), "an offset was expected")?;
+            check(sys::napi_get_element(call.env, call.args[2], k, &mut piece), "a piece was expected")?;
+        }
+        // SAFETY: used before this call returns to JavaScript.
+        let bytes = unsafe { call.bytes(piece)? };
+        draft.write(at as u64, bytes).map_err(|error| store_fault(&error))?;
+    }
+    Ok(draft.seal())
+}
+
+/// `attach(isWorker, area, shared, onMail, onWork)`: this isolate takes part in the running runtime.
+unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    // SAFETY: N-API calls this with the environment and the info of the call.
+    unsafe { run(env, info, attach_call) }
+}
+
+fn attach_call(call: &Call) -> Result<Value, Fault> {
+    let runtime = control::current()
+        .ok_or(Fault { code: "ERR_SHUTDOWN", message: "no runtime is running in this process".to_owned() })?;
+    let (flags, env) = (call.u32(0)?, call.env);
+    let role = if flags & 1 == 0 { Role::Driver } else { Role::Worker };
+    let shared = flags & 2 != 0;
+    let (mut area, mut len) = (null_mut(), 0);
+    // SAFETY: an argument of this call.
+    check(unsafe { sys::napi_get_arraybuffer_info(env, call.args[1], &mut area, &mut len) }, "an ArrayBuffer was expected")?;
+    if len < layout::AREA_BYTES {
+        return Err(Fault::internal(format!("the area has {len} bytes, {} are needed", layout::AREA_BYTES)));
+    }
+    let uv = uv::uv().ok_or(Fault { code: "ERR_UNSUPPORTED_PLATFORM", message: "this host has no libuv".to_owned() })?;
+    let bell = Arc::new(UvBell::new());
+    let port = Port::new(runtime.clone(), role, bell.clone())
+        .ok_or_else(|| Fault::internal("more workers than maxWorkers allows"))?;
+    let place = port.place();
+    let isolate = Box::into_raw(Box::new(Isolate { inner: UnsafeCell::new(None) }));
+    let mut area_ref = null_mut();
+    // SAFETY: values of this call; the isolate lives until the cleanup hook, which is added below.
+    unsafe {
+        check(sys::napi_create_reference(env, call.args[1], 1, &mut area_ref), "napi_create_reference")?;
+        let hook = Hook::install(uv, env, isolate, [call.args[2], call.args[3]])?;
+        bell.hang(hook.async_handle());
+        *(*isolate).inner.get() = Some(Inner { port, hook, bell, area: area.cast(), area_ref, shared });
+        let cleanup = Box::into_raw(Box::new(Cleanup { env, isolate }));
+        check(sys::napi_add_env_cleanup_hook(env, Some(clean_up), cleanup.cast()), "napi_add_env_cleanup_hook")?;
+    }
+    let mut object = null_mut();
+    // SAFETY: an out pointer of this frame.
+    check(unsafe { sys::napi_create_object(env, &mut object) }, "napi_create_object")?;
+    // SAFETY: the object belongs to this call; the isolate outlives the functions, which end with the environment.
+    unsafe {
+        for (name, function) in FUNCTIONS {
+            set_function(env, object, name, *function, isolate.cast())?;
+        }
+        set_function(env, object, "detach", Some(detach), isolate.cast())?;
+        set_property(env, object, "words", objects::lend_words(call, runtime.words(), shared)?)?;
+        set_property(env, object, "place", call.number(place.map_or(-1.0, |place| place as f64))?)?;
+    }
+    Ok(object)
+}
+
+unsafe extern "C" fn probe_shared(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    // SAFETY: N-API calls this with the environment and the info of the call.
+    unsafe { run(env, info, objects::probe_shared) }
+}
+
+/// Adds what every environment can call before it has a port.
+///
+/// # Safety
+/// Both handles belong to the module's initialiser.
+pub(crate) unsafe fn export(env: sys::napi_env, exports: Value) -> napi::Result<()> {
+    // SAFETY: as the caller vouches; these functions have no data.
+    let set = unsafe {
+        set_function(env, exports, "attach", Some(attach), null_mut())
+            .and_then(|()| set_function(env, exports, "probeShared", Some(probe_shared), null_mut()))
+    };
+    set.map_err(|fault| napi::Error::new(napi::Status::GenericFailure, fault.message))
+}

@@ -1,0 +1,46 @@
+//! What a slot of the table stands for: a task, a wait, a value or a failure, and how many hold it.
+
+use mobula_sync::atomic::AtomicU32;
+use std::sync::Arc;
+
+use mobula_sync::Mutex;
+
+use crate::failure::Failure;
+use crate::mailbox::Mailbox;
+use crate::value::{RefEntry, Value};
+
+/// The runtime's half of a slot; the scheduler has the other.
+#[derive(Debug, Default)]
+pub(crate) struct Cell {
+    /// Holders: one per isolate with a handle, one per value or pending argument it lies in, one for an unfinished task.
+    pub(crate) holders: AtomicU32,
+    pub(crate) body: Mutex<Body>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) enum Body {
+    #[default]
+    Vacant,
+    Task(Box<Task>),
+    Waiter(Waiter),
+    Value(Value),
+    Failed(Arc<Failure>),
+}
+
+/// A task that is not settled.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) function: u32,
+    pub(crate) arguments: Value,
+    /// Top-level refs among the arguments: resolved before it starts.
+    pub(crate) deps: Box<[RefEntry]>,
+}
+
+/// A `get` or `wait` of some isolate.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiter {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) token: u32,
+    /// `get` ends with the first failure; for `wait` a failure is an arrival like others.
+    pub(crate) ends_on_failure: bool,
+}

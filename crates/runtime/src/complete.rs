@@ -1,0 +1,105 @@
+//! A task ends: its object is settled, and all that waited for it learns of it.
+
+use std::sync::Arc;
+
+use mobula_sched::{Key, Local, Phase};
+
+use crate::cell::Body;
+use crate::failure::{Failure, Kind};
+use crate::layout::status;
+use crate::runtime::Runtime;
+use crate::value::Value;
+
+impl Runtime {
+    /// The task returned a value. Dropped if it was settled before, as when its worker had been given up for dead.
+    pub(crate) fn complete(&self, key: Key, value: Value, mut local: Option<&mut Local>) {
+        self.retain_all(&value.refs);
+        let mut ready = Vec::new();
+        let before = {
+            let mut body = self.cell(key).body.lock();
+            // Only an unsettled task of this generation may be replaced; the lock keeps two results apart.
+            if !matches!(*body, Body::Task(_)) || self.table.phase(key).is_none_or(Phase::is_settled) {
+                drop(body);
+                self.release(crate::refs::keys_of(&value).collect::<Vec<_>>());
+                return;
+            }
+            let before = std::mem::replace(&mut *body, Body::Value(value));
+            self.table.resolve(key, Phase::Done, &mut ready);
+            before
+        };
+        for waiter in ready {
+            self.arrived(waiter, status::READY, local.as_deref_mut());
+        }
+        if let Body::Task(task) = before {
+            self.release_task(&task, key);
+        }
+    }
+
+    /// The task threw, or its worker died.
+    pub(crate) fn fail_with(&self, key: Key, kind: Kind) {
+        if let Kind::Thrown(value) = &kind {
+            self.retain_all(&value.refs);
+        }
+        let function = match &*self.cell(key).body.lock() {
+            Body::Task(task) => task.function,
+            _ => u32::MAX,
+        };
+        self.fail(key, Failure::shared(function, kind));
+    }
+
+    /// Fails a task and all that depend on it, with the same failure. A work list, not recursion: chains are long.
+    pub(crate) fn fail(&self, key: Key, failure: Arc<Failure>) {
+        let mut open = vec![key];
+        let mut dependents = Vec::new();
+        while let Some(key) = open.pop() {
+            let before = {
+                let mut body = self.cell(key).body.lock();
+                if !matches!(*body, Body::Task(_)) || self.table.phase(key).is_none_or(Phase::is_settled) {
+                    continue;
+                }
+                let before = std::mem::replace(&mut *body, Body::Failed(failure.clone()));
+                self.table.resolve_failed(key, &mut dependents);
+                before
+            };
+            for dependent in dependents.drain(..) {
+                if self.is_task(dependent) {
+                    open.push(dependent);
+                } else {
+                    self.heard_failure(dependent);
+                }
+            }
+            if let Body::Task(task) = before {
+                self.release_task(&task, key);
+            }
+        }
+        self.let_go(failure);
+    }
+
+    /// Fails all that is queued: no worker will ever take it.
+    pub(crate) fn fail_queued(&self) {
+        let Some(failure) = self.broken() else { return };
+        let mut local = self.queues.join(0);
+        while let Some(key) = local.next(&self.queues) {
+            self.fail(key, failure.clone());
+        }
+        self.queues.leave(local);
+    }
+
+    pub(crate) fn failure_of(&self, key: Key) -> Option<Arc<Failure>> {
+        match &*self.cell(key).body.lock() {
+            Body::Failed(failure) => Some(failure.clone()),
+            _ => None,
+        }
+    }
+
+    fn is_task(&self, key: Key) -> bool {
+        self.table.phase(key).is_some() && matches!(*self.cell(key).body.lock(), Body::Task(_))
+    }
+
+    /// One share of a failure less; its refs go with the last.
+    pub(crate) fn let_go(&self, failure: Arc<Failure>) {
+        if let Some(Kind::Thrown(value)) = Arc::into_inner(failure).map(|failure| failure.kind) {
+            self.release(crate::refs::keys_of(&value).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Hands out values: small ones as bytes in the heap, large ones as a word that says to ask for a view.
+
+use mobula_sched::{Key, Phase};
+
+use crate::area::{Area, Heap};
+use crate::cell::Body;
+use crate::failure::Kind;
+use crate::layout::{self, header, place, state};
+use crate::port::Port;
+use crate::value::{Bytes, Stored, Value, Which, table_bytes};
+
+impl Port {
+    /// Answers the entries (slot, generation) that were asked for, as many as fit:
+    /// `[state, place, offset, length, refs, refs offset, function, detail]`.
+    pub fn fetch(&mut self, bytes: &mut [u8]) {
+        self.flush(bytes);
+        let mut area = Area::new(bytes);
+        let asked = (area.header(header::FETCH_ASKED) as usize).min(layout::FETCH_MAX);
+        let states_only = area.header(header::FETCH_STATES) != 0;
+        let mut heap = Heap::new(layout::FETCH_HEAP_AT);
+        let mut answered = 0;
+        while answered < asked {
+            let at = layout::FETCH_AT + answered * layout::FETCH_BYTES;
+            let [index, generation] = area.words(at);
+            if states_only {
+                let phase = self.runtime.table.phase(Key { index, generation });
+                let settled = phase.is_none_or(|phase| phase.is_settled() || phase == Phase::Free);
+                area.set_word(at, if settled { state::VALUE } else { state::PENDING });
+                answered += 1;
+                continue;
+            }
+            match self.answer(&mut area, &mut heap, Key { index, generation }, answered == 0) {
+                Some(entry) => area.set_words(at, &entry),
+                None => break,
+            }
+            answered += 1;
+        }
+        area.set_header(header::FETCH_ANSWERED, answered as u32);
+    }
+
+    fn answer(&self, area: &mut Area<'_>, heap: &mut Heap, key: Key, is_first: bool) -> Option<[u32; 8]> {
+        let mut entry = [0; 8];
+        match self.runtime.table.phase(key) {
+            Some(Phase::Done | Phase::Failed) => {}
+            None | Some(Phase::Free) => {
+                entry[0] = state::GONE;
+                return Some(entry);
+            }
+            // What this isolate reserved and has not submitted cannot be fetched by anyone; all else is on its way.
+            Some(_) => return Some(entry),
+        }
+        let body = self.runtime.cell(key).body.lock();
+        match &*body {
+            Body::Value(value) => {
+                entry[0] = state::VALUE;
+                write_value(area, heap, value, is_first, &mut entry)?;
+            }
+            Body::Failed(failure) => {
+                entry[6] = failure.function;
+                match &failure.kind {
+                    Kind::Thrown(value) => {
+                        entry[0] = state::THROWN;
+                        write_value(area, heap, value, is_first, &mut entry)?;
+                    }
+                    Kind::Crashed { exit_code, text } => {
+                        entry[0] = state::CRASHED;
+                        entry[7] = exit_code.map_or(0, |code| code.wrapping_add(1));
+                        write_text(area, heap, text, &mut entry)?;
+                    }
+                    Kind::Setup { text } => {
+                        entry[0] = state::SETUP;
+                        write_text(area, heap, text, &mut entry)?;
+                    }
+                }
+            }
+            _ => entry[0] = state::GONE,
+        }
+        Some(entry)
+    }
+
+    /// The stored bytes behind a slot, if that is where they are.
+    pub(crate) fn with_stored<T>(&self, key: Key, which: Which, read: impl FnOnce(&Stored) -> T) -> Option<T> {
+        self.runtime.table.phase(key)?;
+        let body = self.runtime.cell(key).body.lock();
+        let value = match (&*body, which) {
+            (Body::Task(task), Which::Arguments) => &task.arguments,
+            (Body::Value(value), Which::Value) => value,
+            (Body::Failed(failure), Which::Value) => match &failure.kind {
+                Kind::Thrown(value) => value,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        match &value.bytes {
+            Bytes::Stored(stored) => Some(read(stored)),
+            Bytes::Inline(_) => None,
+        }
+    }
+}
+
+/// `None` if the heap is too full and a later call would have more room.
+fn write_value(area: &mut Area<'_>, heap: &mut Heap, value: &Value, is_first: bool, entry: &mut [u32; 8]) -> Option<()> {
+    let pin = match &value.bytes {
+        Bytes::Stored(stored) => stored.pin().ok(),
+        Bytes::Inline(_) => None,
+    };
+    let bytes: Option<&[u8]> = match (&value.bytes, &pin) {
+        (Bytes::Inline(bytes), _) => Some(bytes),
+        (_, Some(pin)) if pin.bytes().len() <= layout::COPY_MAX => Some(pin.bytes()),
+        _ => None,
+    };
+    entry[1] = place::VIEW;
+    entry[4] = value.refs.len() as u32;
+    let size = value.refs.len() * layout::REF_BYTES + bytes.map_or(0, <[u8]>::len);
+    if !heap.fits(size, 2) {
+        entry[1] = place::BULK;
+        return is_first.then_some(());
+    }
+    entry[5] = heap.put(area, &table_bytes(&value.refs));
+    if let Some(bytes) = bytes {
+        entry[1] = place::HEAP;
+        entry[2] = heap.put(area, bytes);
+        entry[3] = bytes.len() as u32;
+    }
+    Some(())
+}
+
+fn write_text(area: &mut Area<'_>, heap: &mut Heap, text: &str, entry: &mut [u32; 8]) -> Option<()> {
+    heap.fits(text.len(), 1).then(|| {
+        entry[2] = heap.put(area, text.as_bytes());
+        entry[3] = text.len() as u32;
+    })
+}

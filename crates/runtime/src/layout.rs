@@ -1,0 +1,193 @@
+//! What lies where in a port's area, and what the records mean. TypeScript reads these numbers from the addon.
+//!
+//! ```text
+//! header | stock | ops | op heap | tasks | task heap | completions | fetch | fetch heap | exit text
+//! ```
+//! All words are 32-bit and little-endian; offsets are bytes from the start of the area. An area has one owner at a time:
+//! JavaScript, except during a call into the port.
+
+/// Raised with every change of a record or an offset.
+pub const VERSION: u32 = 1;
+
+/// Words of the header, by index.
+pub mod header {
+    /// Operations written and not yet read.
+    pub const OPS: usize = 0;
+    /// Bytes of the op heap in use.
+    pub const OP_HEAP: usize = 1;
+    /// Reserved slots left in stock; taken from the end.
+    pub const STOCK: usize = 2;
+    /// Task records handed out by `next`.
+    pub const TASKS: usize = 3;
+    /// The round they belong to, for claiming.
+    pub const ROUND: usize = 4;
+    /// Completions handed out by `drain`.
+    pub const COMPLETIONS: usize = 5;
+    /// Entries asked for by `fetch`.
+    pub const FETCH_ASKED: usize = 6;
+    /// Entries that `fetch` answered; the rest did not fit and is asked for again.
+    pub const FETCH_ANSWERED: usize = 7;
+    /// Workers that the driver should start (driver only).
+    pub const WANTED: usize = 8;
+    /// How long `park` may block, in milliseconds; `NO_TIMEOUT` for ever.
+    pub const PARK_MS: usize = 9;
+    /// Why `park` returned.
+    pub const PARK_REASON: usize = 10;
+    /// Exit code of a dying worker, plus one; 0: unknown.
+    pub const EXIT_CODE: usize = 11;
+    /// Length of the exit text.
+    pub const EXIT_TEXT: usize = 12;
+    /// Async tasks begun and not finished on this worker.
+    pub const IN_FLIGHT: usize = 13;
+    /// Not zero: the runtime was stopped.
+    pub const STOPPED: usize = 14;
+    /// Waits not yet completed.
+    pub const OUTSTANDING: usize = 15;
+    /// Not zero: `fetch` answers with states alone.
+    pub const FETCH_STATES: usize = 18;
+    /// The object that `write` made.
+    pub const WRITTEN_SLOT: usize = 16;
+    /// Its generation.
+    pub const WRITTEN_GENERATION: usize = 17;
+}
+
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 256;
+/// Reserved slots in stock, at most.
+pub const STOCK_MAX: usize = 256;
+/// Bytes of a stock entry: slot, generation.
+pub const STOCK_ENTRY: usize = 8;
+/// Operations between two flushes, at most.
+pub const OPS_MAX: usize = 128;
+/// Bytes of an operation.
+pub const OP_BYTES: usize = 64;
+/// Bytes of each of the three heaps.
+pub const HEAP_BYTES: usize = 128 * 1024;
+/// Bytes of a task record.
+pub const TASK_BYTES: usize = 64;
+/// Completions per `drain`, at most.
+pub const COMPLETIONS_MAX: usize = 512;
+/// Bytes of a completion: token, status.
+pub const COMPLETION_BYTES: usize = 8;
+/// Entries per `fetch`, at most.
+pub const FETCH_MAX: usize = 512;
+/// Bytes of a fetch entry.
+pub const FETCH_BYTES: usize = 32;
+/// Bytes of a ref in a table: slot, generation, index, runtime, id (4 words).
+pub const REF_BYTES: usize = 32;
+/// Bytes of the exit text, at most.
+pub const EXIT_TEXT_MAX: usize = 4096;
+
+/// Start of the stock.
+pub const STOCK_AT: usize = HEADER_BYTES;
+/// Start of the operations.
+pub const OPS_AT: usize = STOCK_AT + STOCK_MAX * STOCK_ENTRY;
+/// Start of the op heap: what operations carry.
+pub const OP_HEAP_AT: usize = OPS_AT + OPS_MAX * OP_BYTES;
+/// Start of the task records.
+pub const TASKS_AT: usize = OP_HEAP_AT + HEAP_BYTES;
+/// Start of the task heap: what task records carry.
+pub const TASK_HEAP_AT: usize = TASKS_AT + mobula_sched::BATCH_MAX * TASK_BYTES;
+/// Start of the completions.
+pub const COMPLETIONS_AT: usize = TASK_HEAP_AT + HEAP_BYTES;
+/// Start of the fetch entries.
+pub const FETCH_AT: usize = COMPLETIONS_AT + COMPLETIONS_MAX * COMPLETION_BYTES;
+/// Start of the fetch heap.
+pub const FETCH_HEAP_AT: usize = FETCH_AT + FETCH_MAX * FETCH_BYTES;
+/// Start of the exit text.
+pub const EXIT_TEXT_AT: usize = FETCH_HEAP_AT + HEAP_BYTES;
+/// Bytes of an area.
+pub const AREA_BYTES: usize = EXIT_TEXT_AT + EXIT_TEXT_MAX;
+
+/// Encoded values up to this size travel in records and are kept beside the slot; larger ones go to the store.
+pub const INLINE_MAX: usize = 1024;
+/// Stored values up to this size are copied out into the heap; larger ones are viewed.
+pub const COPY_MAX: usize = 16 * 1024;
+/// No time limit for `park`.
+pub const NO_TIMEOUT: u32 = u32::MAX;
+
+/// Kinds of operations: the first word of each.
+///
+/// ```text
+/// word      1     2           3..7  7         8           9       10     11    12      13
+/// SUBMIT    slot  generation  id    function  heap offset length  deps   refs  object  generation
+/// PUT       slot  generation  id    -         heap offset length  -      refs  object  generation
+/// RESULT    slot  generation  -     failed    heap offset length  -      refs  object  generation
+/// RELEASE   slot  generation
+/// RETAIN    slot  generation
+/// REFS      heap offset, count     (ref entries for the next SUBMIT, PUT or RESULT)
+/// KEYS      heap offset, count     (slot, generation pairs for the next GET or WAIT)
+/// GET       token
+/// WAIT      token  arrivals
+/// END_WAIT  token
+/// HAND_BACK slot  generation
+/// ```
+/// A length of `STORED` says that the bytes lie in the store under (object, generation).
+pub mod op {
+    /// A task.
+    pub const SUBMIT: u32 = 1;
+    /// An object with its value.
+    pub const PUT: u32 = 2;
+    /// What a task came to.
+    pub const RESULT: u32 = 3;
+    /// One handle of this isolate less.
+    pub const RELEASE: u32 = 4;
+    /// One handle of this isolate more.
+    pub const RETAIN: u32 = 5;
+    /// Refs that the next record carries.
+    pub const REFS: u32 = 6;
+    /// Slots that the next wait is for.
+    pub const KEYS: u32 = 7;
+    /// Complete a token when all are settled, or one has failed.
+    pub const GET: u32 = 8;
+    /// Complete a token when so many are settled.
+    pub const WAIT: u32 = 9;
+    /// Complete a token now.
+    pub const END_WAIT: u32 = 10;
+    /// A task that was taken out of its queue goes back into one, unbegun.
+    pub const HAND_BACK: u32 = 11;
+    /// In place of a length: the bytes lie in the store.
+    pub const STORED: u32 = u32::MAX;
+}
+
+/// How bytes come out: where a task's arguments or an object's value lie.
+pub mod place {
+    /// In the heap, at offset and length.
+    pub const HEAP: u32 = 0;
+    /// In the store: ask for a view.
+    pub const VIEW: u32 = 1;
+    /// Too much for the heap: ask for a copy of bytes and refs together.
+    pub const BULK: u32 = 2;
+}
+
+/// What a fetch entry answers.
+pub mod state {
+    /// Not settled yet.
+    pub const PENDING: u32 = 0;
+    /// A value.
+    pub const VALUE: u32 = 1;
+    /// What the task threw, encoded.
+    pub const THROWN: u32 = 2;
+    /// The worker died: text in the heap, exit code plus one in `detail`.
+    pub const CRASHED: u32 = 3;
+    /// No worker could be started: text in the heap.
+    pub const SETUP: u32 = 4;
+    /// No such object any more.
+    pub const GONE: u32 = 5;
+}
+
+/// How a wait ended.
+pub mod status {
+    /// All, or as many as asked for, are settled.
+    pub const READY: u32 = 0;
+    /// One of them failed (`GET` only).
+    pub const FAILED: u32 = 1;
+    /// Ended by `END_WAIT`.
+    pub const ENDED: u32 = 2;
+}
+
+const _: () = assert!(OPS_AT % 64 == 0 && OP_HEAP_AT % 64 == 0 && TASKS_AT % 64 == 0);
+const _: () = assert!(TASK_HEAP_AT % 64 == 0 && FETCH_HEAP_AT % 64 == 0 && EXIT_TEXT_AT % 64 == 0);
+const _: () = assert!(HEAP_BYTES >= 2 * COPY_MAX && HEAP_BYTES >= BATCH_BYTES);
+/// A batch of inline arguments always fits the task heap.
+const BATCH_BYTES: usize = mobula_sched::BATCH_MAX * INLINE_MAX;

@@ -1,0 +1,34 @@
+//! Tasks, objects, references and waits over the store and the scheduler: everything a runtime knows, reachable from
+//! every thread of the process, and nothing of Node.
+//!
+//! A thread takes part through a [`Port`]. It writes records into an area of memory that it owns and calls the port to
+//! have them read; answers come back as records in the same area. `layout` says what lies where.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod area;
+mod cell;
+mod complete;
+mod failure;
+mod fetch;
+mod functions;
+pub mod layout;
+mod mailbox;
+mod ops;
+mod park;
+mod pool;
+mod port;
+mod refs;
+mod runtime;
+mod submit;
+mod value;
+mod waiter;
+mod work;
+
+pub use functions::Function;
+pub use mailbox::Mailbox;
+pub use park::Reason;
+pub use port::{Port, Role};
+pub use runtime::{Config, Runtime, Stats};
+pub use value::Which;
+pub use work::Forage;

@@ -1,0 +1,114 @@
+//! What others have to tell an isolate: waits that ended, workers to start. It sleeps in its event loop or blocks here.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use mobula_sched::Bell;
+use std::sync::Arc;
+
+use mobula_sync::{Condvar, Mutex};
+
+/// The letters of one isolate.
+#[derive(Debug)]
+pub struct Mailbox {
+    mail: Mutex<Mail>,
+    arrival: Condvar,
+    bell: Arc<dyn Bell>,
+}
+
+#[derive(Debug, Default)]
+struct Mail {
+    completions: VecDeque<(u32, u32)>,
+    wanted: u32,
+    stopped: bool,
+    /// The owner has not been told yet that it was stopped.
+    stop_is_news: bool,
+    /// The owner's loop is about to sleep, or sleeps: ring.
+    parked: bool,
+}
+
+impl Mail {
+    fn is_empty(&self) -> bool {
+        self.completions.is_empty() && self.wanted == 0 && !self.stop_is_news
+    }
+}
+
+impl Mailbox {
+    pub(crate) fn new(bell: Arc<dyn Bell>) -> Arc<Self> {
+        Arc::new(Self { mail: Mutex::default(), arrival: Condvar::new(), bell })
+    }
+
+    pub(crate) fn bell(&self) -> Arc<dyn Bell> {
+        self.bell.clone()
+    }
+
+    fn deliver(&self, change: impl FnOnce(&mut Mail)) {
+        let ring = {
+            let mut mail = self.mail.lock();
+            change(&mut mail);
+            self.arrival.notify_all();
+            std::mem::take(&mut mail.parked)
+        };
+        if ring {
+            self.bell.ring();
+        }
+    }
+
+    pub(crate) fn complete(&self, token: u32, status: u32) {
+        self.deliver(|mail| mail.completions.push_back((token, status)));
+    }
+
+    pub(crate) fn want_worker(&self) {
+        self.deliver(|mail| mail.wanted += 1);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.deliver(|mail| {
+            mail.stopped = true;
+            mail.stop_is_news = true;
+        });
+    }
+
+    /// True if a call of `drain` would bring something.
+    pub(crate) fn has_mail(&self) -> bool {
+        !self.mail.lock().is_empty()
+    }
+
+    /// The owner's loop is going to sleep: from now on letters ring. False, and nothing changed, if there is mail.
+    pub(crate) fn announce(&self) -> bool {
+        let mut mail = self.mail.lock();
+        mail.parked = mail.is_empty();
+        mail.parked
+    }
+
+    pub(crate) fn retract(&self) {
+        self.mail.lock().parked = false;
+    }
+
+    /// Takes up to `max` completions.
+    pub(crate) fn take(&self, max: usize, mut each: impl FnMut(u32, u32)) -> usize {
+        let mut mail = self.mail.lock();
+        let count = mail.completions.len().min(max);
+        mail.completions.drain(..count).for_each(|(token, status)| each(token, status));
+        count
+    }
+
+    pub(crate) fn take_wanted(&self) -> u32 {
+        std::mem::take(&mut self.mail.lock().wanted)
+    }
+
+    /// True once the runtime was stopped; from then on the owner knows.
+    pub(crate) fn hear_stop(&self) -> bool {
+        let mut mail = self.mail.lock();
+        mail.stop_is_news = false;
+        mail.stopped
+    }
+
+    /// Blocks until there is mail or the time is over.
+    pub(crate) fn block(&self, time: Duration) {
+        let mail = self.mail.lock();
+        if mail.is_empty() {
+            drop(self.arrival.wait_timeout(mail, time));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Reads the records that an isolate wrote, in the order in which it wrote them.
+
+use mobula_sched::{Key, Phase};
+use mobula_store::Object;
+
+use crate::area::Area;
+use crate::cell::{Task, Waiter};
+use crate::failure::Kind;
+use crate::layout::{self, header, op};
+use crate::port::Port;
+use crate::value::{Bytes, RefEntry, Stored, Value};
+
+impl Port {
+    /// Reads and performs what was written since the last time, and fills the stock up.
+    pub fn flush(&mut self, area: &mut [u8]) {
+        let mut area = Area::new(area);
+        let count = (area.header(header::OPS) as usize).min(layout::OPS_MAX);
+        for k in 0..count {
+            let words = area.words::<16>(layout::OPS_AT + k * layout::OP_BYTES);
+            self.perform(&area, &words);
+        }
+        area.set_header(header::OPS, 0);
+        area.set_header(header::OP_HEAP, 0);
+        self.restock(&mut area);
+        area.set_header(header::OUTSTANDING, self.outstanding);
+        if std::mem::take(&mut self.queued) {
+            self.runtime.ask_for_workers();
+        }
+        self.report_wanted(&mut area);
+    }
+
+    fn perform(&mut self, area: &Area<'_>, words: &[u32; 16]) {
+        let key = Key { index: words[1], generation: words[2] };
+        match words[0] {
+            op::SUBMIT => self.submit(area, key, words),
+            op::PUT => {
+                let value = self.value(area, words);
+                self.ledger.add(key);
+                self.runtime.put(key, value);
+            }
+            op::RESULT => self.result(area, key, words),
+            op::RELEASE => {
+                if self.ledger.remove(key) {
+                    self.runtime.release([key]);
+                }
+            }
+            op::RETAIN => {
+                let exists = self.runtime.table.phase(key).is_some();
+                if exists && self.ledger.add(key) {
+                    self.runtime.retain(key);
+                }
+            }
+            op::REFS => {
+                let entries = (0..words[2] as usize).map(|k| {
+                    let at = layout::OP_HEAP_AT + words[1] as usize + k * layout::REF_BYTES;
+                    RefEntry::read(area, at)
+                });
+                self.refs.extend(entries);
+            }
+            op::KEYS => {
+                let keys = (0..words[2] as usize).map(|k| {
+                    let [index, generation] = area.words(layout::OP_HEAP_AT + words[1] as usize + 8 * k);
+                    Key { index, generation }
+                });
+                self.keys.extend(keys);
+            }
+            op::GET => self.start_wait(words[1], None),
+            op::WAIT => self.start_wait(words[1], Some(words[2])),
+            op::END_WAIT => {
+                if let Some(wait) = self.waits.get(words[1] as usize).copied().flatten() {
+                    self.runtime.end_wait(wait);
+                }
+            }
+            op::HAND_BACK => {
+                if let Some(seat) = &mut self.seat {
+                    seat.in_flight.remove(&key);
+                }
+                if self.runtime.table.advance(key, Phase::Running, Phase::Ready) {
+                    self.runtime.enqueue(key, None);
+                    self.queued = true;
+                }
+            }
+            unknown => debug_assert!(false, "unknown operation {unknown}"),
+        }
+    }
+
+    fn submit(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {
+        let deps = self.take_refs(words[10]);
+        let arguments = self.value(area, words);
+        self.ledger.add(key);
+        let task = Task { function: words[7], arguments, deps };
+        self.runtime.submit(key, task, self.seat.as_mut().map(|seat| &mut seat.local));
+        self.queued = true;
+    }
+
+    fn result(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {
+        let value = self.value(area, words);
+        if let Some(seat) = &mut self.seat {
+            seat.in_flight.remove(&key);
+        }
+        if words[7] == 0 {
+            self.runtime.complete(key, value, self.seat.as_mut().map(|seat| &mut seat.local));
+            self.queued = true;
+        } else {
+            self.runtime.fail_with(key, Kind::Thrown(value));
+        }
+    }
+
+    fn value(&mut self, area: &Area<'_>, words: &[u32; 16]) -> Value {
+        let refs = self.take_refs(words[11]);
+        let bytes = if words[9] == op::STORED {
+            let object = Object { index: words[12], generation: words[13] };
+            Bytes::Stored(Stored::new(self.runtime.store().clone(), object))
+        } else {
+            Bytes::Inline(area.bytes(layout::OP_HEAP_AT, words[8] as usize, words[9] as usize).into())
+        };
+        Value { bytes, refs }
+    }
+
+    fn take_refs(&mut self, count: u32) -> Box<[RefEntry]> {
+        let count = (count as usize).min(self.refs.len());
+        self.refs.drain(..count).collect()
+    }
+
+    fn start_wait(&mut self, token: u32, arrivals: Option<u32>) {
+        let keys = std::mem::take(&mut self.keys);
+        let waiter =
+            Waiter { mailbox: self.mailbox.clone(), token, ends_on_failure: arrivals.is_none() };
+        let wait = self.runtime.start_wait(waiter, &keys, arrivals.unwrap_or(keys.len() as u32));
+        let place = token as usize;
+        if self.waits.len() <= place {
+            self.waits.resize(place + 1, None);
+        }
+        self.waits[place] = Some(wait);
+        self.outstanding += 1;
+    }
+
+    fn restock(&mut self, area: &mut Area<'_>) {
+        let left = (area.header(header::STOCK) as usize).min(layout::STOCK_MAX);
+        if left > layout::STOCK_MAX / 2 {
+            return;
+        }
+        self.stock.truncate(left);
+        self.runtime.table.reserve_many(layout::STOCK_MAX - left, &mut self.stock);
+        for (k, key) in self.stock.iter().enumerate() {
+            let at = layout::STOCK_AT + k * layout::STOCK_ENTRY;
+            area.set_words(at, &[key.index, key.generation]);
+        }
+        area.set_header(header::STOCK, self.stock.len() as u32);
+    }
+}

@@ -1,0 +1,66 @@
+//! Blocking a thread until there is mail, in slices, so that the thread can be terminated between them.
+
+use std::time::Duration;
+
+use crate::area::Area;
+use crate::layout::{self, header};
+use crate::port::Port;
+
+/// Why a park ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Reason {
+    /// The slice is over: call again.
+    Slice = 0,
+    /// There is mail: drain it.
+    Mail = 1,
+    /// The worker holds a slot again: go on.
+    Resumed = 2,
+}
+
+impl Port {
+    /// Flushes, then blocks this thread for a slice at most, or for the time in the header. A worker gives up its slot and
+    /// the tasks it was handed and has not begun: others go on with them.
+    pub fn park(&mut self, bytes: &mut [u8]) {
+        self.flush(bytes);
+        let mut area = Area::new(bytes);
+        if !self.mailbox.has_mail() {
+            self.block();
+            let limit = match area.header(header::PARK_MS) {
+                layout::NO_TIMEOUT => Self::SLICE,
+                ms => Self::SLICE.min(Duration::from_millis(u64::from(ms))),
+            };
+            self.mailbox.block(limit);
+        }
+        let reason = if self.mailbox.has_mail() { Reason::Mail } else { Reason::Slice };
+        area.set_header(header::PARK_REASON, reason as u32);
+    }
+
+    fn block(&mut self) {
+        let Some(seat) = &mut self.seat else { return };
+        if std::mem::replace(&mut seat.is_blocked, true) {
+            return;
+        }
+        let had_slot = std::mem::take(&mut seat.has_slot);
+        self.hand_back_all();
+        self.runtime.pool.block(had_slot);
+        self.runtime.ask_for_workers();
+    }
+
+    /// After a wait that blocked: waits a slice at most for a slot to go on with.
+    pub fn resume(&mut self, bytes: &mut [u8]) {
+        let mut area = Area::new(bytes);
+        let mut reason = Reason::Resumed;
+        if let Some(seat) = &mut self.seat {
+            if seat.is_blocked {
+                if self.runtime.pool.resume(Self::SLICE) {
+                    seat.is_blocked = false;
+                    seat.has_slot = true;
+                } else {
+                    reason = Reason::Slice;
+                }
+            }
+        }
+        area.set_header(header::PARK_REASON, reason as u32);
+    }
+}

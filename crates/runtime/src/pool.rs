@@ -1,0 +1,132 @@
+//! CPU slots and worker threads: how many may run, how many there are, how many are wanted.
+//!
+//! A slot bounds running code. A worker holds one while it runs tasks, gives it up when it parks or blocks, and must have
+//! one again before code that blocked goes on; such code goes before new tasks.
+
+use std::time::Duration;
+
+use mobula_sync::{Condvar, Mutex};
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    freed: Condvar,
+    slots: u32,
+    workers_max: u32,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Slots in use.
+    running: u32,
+    /// Workers that wait for a slot to go on with code that blocked.
+    resuming: u32,
+    /// Workers inside of a blocking wait.
+    blocked: u32,
+    /// Threads that run our loop.
+    live: u32,
+    /// Threads asked for that have not reported yet.
+    starting: u32,
+    /// Starts that failed since the last one that succeeded.
+    failed_starts: u32,
+}
+
+/// Starts that may fail in a row before no more are tried.
+const FAILED_STARTS_MAX: u32 = 3;
+
+impl Pool {
+    pub(crate) fn new(slots: u32, workers_max: u32) -> Self {
+        Self { state: Mutex::default(), freed: Condvar::new(), slots, workers_max }
+    }
+
+    /// Takes a slot for new tasks.
+    pub(crate) fn try_acquire(&self) -> bool {
+        let mut state = self.state.lock();
+        let free = state.running < self.slots && state.resuming == 0;
+        state.running += u32::from(free);
+        free
+    }
+
+    /// True if `try_acquire` would succeed now.
+    pub(crate) fn has_slot(&self) -> bool {
+        let state = self.state.lock();
+        state.running < self.slots && state.resuming == 0
+    }
+
+    /// True if code that blocked waits for the caller's slot.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.state.lock().resuming > 0
+    }
+
+    pub(crate) fn release(&self) {
+        self.state.lock().running -= 1;
+        self.freed.notify_one();
+    }
+
+    /// The worker enters a blocking wait; its slot, if it had one, is free.
+    pub(crate) fn block(&self, had_slot: bool) {
+        let mut state = self.state.lock();
+        state.running -= u32::from(had_slot);
+        state.blocked += 1;
+        self.freed.notify_one();
+    }
+
+    /// The blocking wait is over: waits up to `time` for a slot. True once the worker holds one.
+    pub(crate) fn resume(&self, time: Duration) -> bool {
+        let mut state = self.state.lock();
+        if state.running >= self.slots {
+            state.resuming += 1;
+            (state, _) = self.freed.wait_timeout(state, time);
+            state.resuming -= 1;
+        }
+        let free = state.running < self.slots;
+        if free {
+            state.running += 1;
+            state.blocked -= 1;
+        }
+        free
+    }
+
+    /// A worker died inside of a blocking wait.
+    pub(crate) fn abandon_block(&self) {
+        self.state.lock().blocked -= 1;
+    }
+
+    /// How many workers should be started for so much queued work, none of which an idle worker will take.
+    pub(crate) fn want(&self, queued: usize) -> u32 {
+        let mut state = self.state.lock();
+        if state.failed_starts >= FAILED_STARTS_MAX {
+            return 0;
+        }
+        let there = state.live + state.starting;
+        let useful = (self.slots + state.blocked).min(self.workers_max);
+        let room = useful.saturating_sub(there);
+        // Workers that are starting will take their share.
+        let count = room.min((queued as u32).saturating_sub(state.starting));
+        state.starting += count;
+        count
+    }
+
+    pub(crate) fn joined(&self) {
+        let mut state = self.state.lock();
+        state.starting = state.starting.saturating_sub(1);
+        state.live += 1;
+        state.failed_starts = 0;
+    }
+
+    pub(crate) fn left(&self) {
+        self.state.lock().live -= 1;
+    }
+
+    /// A thread never reported. True if this was one too many.
+    pub(crate) fn start_failed(&self) -> bool {
+        let mut state = self.state.lock();
+        state.starting = state.starting.saturating_sub(1);
+        state.failed_starts += 1;
+        state.failed_starts >= FAILED_STARTS_MAX
+    }
+
+    pub(crate) fn live(&self) -> u32 {
+        self.state.lock().live
+    }
+}

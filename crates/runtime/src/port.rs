@@ -1,0 +1,246 @@
+//! An isolate's door to the runtime: what it holds, what it waits for, and, on a worker, what it runs.
+
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mobula_sched::{Bell, Claims, Key, Local, Phase};
+use mobula_store::{Reader, View};
+
+use crate::area::Area;
+use crate::failure::Kind;
+use crate::layout::{self, header};
+use crate::mailbox::Mailbox;
+use crate::refs::{KeyHasher, Ledger};
+use crate::runtime::Runtime;
+use crate::value::{RefEntry, Stored, Which};
+
+/// What an isolate does.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It called `init`; it also starts the workers.
+    Driver,
+    /// It runs tasks.
+    Worker,
+}
+
+/// One isolate's part in a runtime. Used by the isolate's own thread only.
+#[derive(Debug)]
+pub struct Port {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) ledger: Ledger,
+    pub(crate) reader: Arc<Reader>,
+    /// By token: the wait that will complete it.
+    pub(crate) waits: Vec<Option<Key>>,
+    pub(crate) outstanding: u32,
+    /// Carried by the next record.
+    pub(crate) refs: Vec<RefEntry>,
+    /// Awaited by the next wait.
+    pub(crate) keys: Vec<Key>,
+    /// Slots last put in stock.
+    pub(crate) stock: Vec<Key>,
+    pub(crate) seat: Option<Seat>,
+    /// Tasks were queued since others were last told.
+    pub(crate) queued: bool,
+}
+
+/// The part of a port that only workers have.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) place: usize,
+    pub(crate) local: Local,
+    pub(crate) claims: Arc<Claims>,
+    pub(crate) has_slot: bool,
+    pub(crate) is_blocked: bool,
+    pub(crate) is_searching: bool,
+    /// Begun and not settled: async tasks, and tasks run inside of a wait.
+    pub(crate) in_flight: HashSet<Key, BuildHasherDefault<KeyHasher>>,
+    pub(crate) round_len: u32,
+    pub(crate) round_started: Option<Instant>,
+    /// Nanoseconds that one record takes, as a moving average.
+    pub(crate) pace: u64,
+}
+
+impl Port {
+    /// Takes part in a runtime. `None` if no more workers are allowed.
+    pub fn new(runtime: Arc<Runtime>, role: Role, bell: Arc<dyn Bell>) -> Option<Self> {
+        let mailbox = Mailbox::new(bell);
+        let place = runtime.join(&mailbox, role == Role::Worker);
+        let seat = match (role, place) {
+            (Role::Driver, _) => None,
+            (Role::Worker, None) => return None,
+            (Role::Worker, Some((place, claims))) => Some(Seat {
+                place,
+                local: runtime.queues.join(place),
+                claims,
+                has_slot: false,
+                is_blocked: false,
+                is_searching: false,
+                in_flight: HashSet::default(),
+                round_len: 0,
+                round_started: None,
+                pace: crate::work::PACE_AT_FIRST,
+            }),
+        };
+        Some(Self {
+            reader: Reader::new(runtime.store()),
+            mailbox,
+            ledger: Ledger::default(),
+            waits: Vec::new(),
+            outstanding: 0,
+            refs: Vec::new(),
+            keys: Vec::new(),
+            stock: Vec::new(),
+            seat,
+            queued: false,
+            runtime,
+        })
+    }
+
+    /// The runtime behind this port.
+    pub fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
+    }
+
+    /// Which worker this is; it also says where its claims lie among the words.
+    pub fn place(&self) -> Option<usize> {
+        self.seat.as_ref().map(|seat| seat.place)
+    }
+
+    /// Waits that have not completed: while there are any, the isolate's loop must stay alive.
+    pub fn outstanding(&self) -> u32 {
+        self.outstanding
+    }
+
+    /// Handles that this isolate holds, by slot.
+    pub fn handles(&self) -> usize {
+        self.ledger.len()
+    }
+
+    /// True if `drain` would bring something.
+    pub fn has_mail(&self) -> bool {
+        self.mailbox.has_mail()
+    }
+
+    /// Hands out completions and what else there is to know.
+    pub fn drain(&mut self, area: &mut [u8]) {
+        let mut area = Area::new(area);
+        let mut at = layout::COMPLETIONS_AT;
+        let mut tokens = Vec::new();
+        let count = self.mailbox.take(layout::COMPLETIONS_MAX, |token, how| {
+            tokens.push(token);
+            area.set_words(at, &[token, how]);
+            at += layout::COMPLETION_BYTES;
+        });
+        for token in tokens {
+            if let Some(wait) = self.waits.get_mut(token as usize) {
+                *wait = None;
+            }
+        }
+        self.outstanding = self.outstanding.saturating_sub(count as u32);
+        area.set_header(header::COMPLETIONS, count as u32);
+        self.report_wanted(&mut area);
+        area.set_header(header::STOPPED, u32::from(self.mailbox.hear_stop()));
+        area.set_header(header::OUTSTANDING, self.outstanding);
+    }
+
+    /// Adds to the workers that the isolate should start; it zeroes the word when it has.
+    pub(crate) fn report_wanted(&self, area: &mut Area<'_>) {
+        if self.seat.is_none() {
+            let wanted = area.header(header::WANTED) + self.mailbox.take_wanted();
+            area.set_header(header::WANTED, wanted);
+        }
+    }
+
+    /// Bytes of the store under an isolate's own protection.
+    pub fn view(&self, key: Key, which: Which) -> Result<Option<View>, mobula_store::Error> {
+        let pin = self.with_stored(key, which, Stored::pin);
+        pin.transpose()?.map(|pin| self.reader.open(pin)).transpose()
+    }
+
+    /// A task begun here was given up by its isolate's end, or the isolate ends: everything it held goes back. `area` is
+    /// read once more, for what it had written and not flushed.
+    pub fn close(&mut self, area: Option<&mut [u8]>) {
+        let mut exit = (None, String::new());
+        if let Some(area) = area {
+            self.flush(area);
+            let area = Area::new(area);
+            exit = (area.header(header::EXIT_CODE).checked_sub(1), area.exit_text());
+        }
+        for wait in std::mem::take(&mut self.waits).into_iter().flatten() {
+            self.runtime.end_wait(wait);
+        }
+        if let Some(seat) = self.seat.take() {
+            self.leave(seat, exit);
+        }
+        let runtime = self.runtime.clone();
+        runtime.release(self.ledger.drain());
+        let unused = std::mem::take(&mut self.stock).into_iter();
+        let unused: Vec<Key> = unused.filter(|key| runtime.table.phase(*key) == Some(Phase::New)).collect();
+        runtime.table.free_many(&unused);
+        self.reader.retire();
+        runtime.ask_for_workers();
+    }
+
+    fn leave(&self, mut seat: Seat, (exit_code, text): (Option<u32>, String)) {
+        let runtime = &self.runtime;
+        if seat.is_searching {
+            runtime.idle.end_search();
+        }
+        runtime.idle.retract(seat.place);
+        let mut unbegun = Vec::new();
+        let in_flight = &mut seat.in_flight;
+        let begun = |key| {
+            in_flight.insert(key);
+        };
+        seat.claims.end_round(begun, &mut unbegun);
+        runtime.queues.leave(seat.local);
+        runtime.hand_back(&unbegun, None);
+        if seat.is_blocked {
+            runtime.pool.abandon_block();
+        } else if seat.has_slot {
+            runtime.pool.release();
+        }
+        runtime.leave(seat.place);
+        for key in seat.in_flight {
+            runtime.fail_with(key, Kind::Crashed { exit_code, text: text.clone() });
+        }
+    }
+
+    /// Says that the isolate's loop is about to sleep, after which everything rings. False if there is something to do
+    /// first. On a worker the slot is given up.
+    pub fn announce(&mut self) -> bool {
+        if !self.mailbox.announce() {
+            return false;
+        }
+        if let Some(seat) = &mut self.seat {
+            if std::mem::take(&mut seat.has_slot) {
+                self.runtime.pool.release();
+            }
+            self.runtime.idle.announce(seat.place, self.mailbox.bell());
+            if self.runtime.queues.has_work() && self.runtime.pool.has_slot() {
+                self.retract();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The isolate's loop is awake.
+    pub fn retract(&mut self) {
+        self.mailbox.retract();
+        if let Some(seat) = &self.seat {
+            self.runtime.idle.retract(seat.place);
+        }
+    }
+
+    /// How long an idle isolate should spin before it sleeps: only if something is expected.
+    pub fn expects_something(&self) -> bool {
+        self.seat.is_some() || self.outstanding > 0
+    }
+
+    /// The longest native wait in one piece: `terminate` and a process's end cannot interrupt it.
+    pub const SLICE: Duration = Duration::from_millis(20);
+}

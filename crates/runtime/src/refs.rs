@@ -1,0 +1,119 @@
+//! Who holds what: a count per slot over all holders, and a ledger per isolate that is dropped whole when the isolate dies.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use mobula_sched::Key;
+use mobula_sync::atomic::Ordering;
+
+use crate::cell::Body;
+use crate::failure::{Failure, Kind};
+use crate::runtime::Runtime;
+use crate::value::{RefEntry, Value};
+
+/// Multiplies once; keys are small numbers that nobody chooses maliciously.
+#[derive(Debug, Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.0 = (self.0.rotate_left(5) ^ u64::from(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
+
+/// The handles of one isolate: how many it has for each slot. However many, the isolate counts as one holder.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    handles: KeyMap<u32>,
+}
+
+impl Ledger {
+    /// One handle more. True if it is the first.
+    pub(crate) fn add(&mut self, key: Key) -> bool {
+        let count = self.handles.entry(key).or_insert(0);
+        *count += 1;
+        *count == 1
+    }
+
+    /// One handle less. True if it was the last; a handle that is not in the ledger changes nothing.
+    pub(crate) fn remove(&mut self, key: Key) -> bool {
+        match self.handles.get_mut(&key) {
+            Some(1) => {
+                self.handles.remove(&key);
+                true
+            }
+            Some(count) => {
+                *count -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Key> + '_ {
+        self.handles.drain().map(|(key, _)| key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.handles.len()
+    }
+}
+
+impl Runtime {
+    /// One holder more. The caller knows of another holder that stays until this returns.
+    pub(crate) fn retain(&self, key: Key) {
+        self.cell(key).holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn retain_all(&self, refs: &[RefEntry]) {
+        refs.iter().for_each(|entry| self.retain(entry.key));
+    }
+
+    /// One holder less for each key; what nobody holds is freed, and what only it held.
+    pub(crate) fn release(&self, keys: impl IntoIterator<Item = Key>) {
+        let mut open: Vec<Key> = keys.into_iter().collect();
+        let mut dead = Vec::new();
+        while let Some(key) = open.pop() {
+            // AcqRel: the last one sees what all holders did with it.
+            if self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) != 1 {
+                continue;
+            }
+            let body = std::mem::take(&mut *self.cell(key).body.lock());
+            match body {
+                Body::Value(value) => open.extend(keys_of(&value)),
+                Body::Failed(failure) => open.extend(self.refs_of_last(failure)),
+                Body::Task(task) => {
+                    open.extend(keys_of(&task.arguments));
+                    open.extend(task.deps.iter().map(|entry| entry.key));
+                }
+                Body::Waiter(_) | Body::Vacant => {}
+            }
+            dead.push(key);
+        }
+        self.table.free_many(&dead);
+    }
+
+    /// The refs that a failure holds, if the caller's is its last share.
+    fn refs_of_last(&self, failure: Arc<Failure>) -> Vec<Key> {
+        // `into_inner` gives the failure to exactly one of those who let go of it at the same time.
+        match Arc::into_inner(failure).map(|failure| failure.kind) {
+            Some(Kind::Thrown(value)) => keys_of(&value).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+pub(crate) fn keys_of(value: &Value) -> impl Iterator<Item = Key> + '_ {
+    value.refs.iter().map(|entry| entry.key)
+}

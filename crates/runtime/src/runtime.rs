@@ -1,0 +1,206 @@
+//! The runtime itself: holds the parts and hands them on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use mobula_sched::{Claims, Idle, Key, Queues, Slab, Table, Words};
+use mobula_store::Store;
+use mobula_sync::Mutex;
+
+use crate::cell::Cell;
+use crate::failure::{Failure, Kind};
+use crate::functions::{Function, Functions};
+use crate::mailbox::Mailbox;
+use crate::pool::Pool;
+
+/// What a runtime is made with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Tells refs of this runtime from those of others.
+    pub id: u32,
+    /// How many tasks may run at once.
+    pub slots: u32,
+    /// Threads at most, spares for blocked ones included.
+    pub workers_max: u32,
+}
+
+/// Figures of a runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Slots in use: tasks, objects and waits, with those that isolates hold in stock.
+    pub slots: usize,
+    /// Edges of the graph.
+    pub edges: usize,
+    /// Live worker threads.
+    pub workers: u32,
+    /// Tasks queued, roughly.
+    pub queued: usize,
+}
+
+/// All tasks, objects and references of one `init`, shared by every thread that takes part.
+#[derive(Debug)]
+pub struct Runtime {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<Store>,
+    pub(crate) words: Arc<Words>,
+    pub(crate) table: Table,
+    pub(crate) cells: Slab<Cell>,
+    pub(crate) queues: Queues,
+    pub(crate) idle: Idle,
+    pub(crate) functions: Functions,
+    pub(crate) pool: Pool,
+    members: Mutex<Members>,
+    stopped: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    /// Whom to ask for workers.
+    driver: Option<Weak<Mailbox>>,
+    mailboxes: Vec<Weak<Mailbox>>,
+    /// By worker place; places are reused.
+    claims: Vec<Option<Arc<Claims>>>,
+    /// Why no worker can be started.
+    broken: Option<Arc<Failure>>,
+}
+
+impl Runtime {
+    /// A runtime without threads over a store.
+    pub fn new(config: Config, store: Arc<Store>) -> Arc<Self> {
+        let words = Arc::new(Words::new(config.workers_max as usize));
+        Arc::new(Self {
+            idle: Idle::new(words.clone()),
+            pool: Pool::new(config.slots, config.workers_max),
+            store,
+            words,
+            table: Table::new(),
+            cells: Slab::default(),
+            queues: Queues::new(),
+            functions: Functions::default(),
+            members: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            config,
+        })
+    }
+
+    /// Which runtime this is.
+    pub fn id(&self) -> u32 {
+        self.config.id
+    }
+
+    /// The words that isolates share, for lending them to JavaScript.
+    pub fn words(&self) -> Arc<Words> {
+        self.words.clone()
+    }
+
+    /// The store underneath.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Makes a function known; equal records get the same id.
+    pub fn define(&self, function: Function) -> u32 {
+        self.functions.define(function)
+    }
+
+    /// The record of a function.
+    pub fn function(&self, id: u32) -> Option<Arc<Function>> {
+        self.functions.get(id)
+    }
+
+    /// Ends everything: all waits, in every isolate, end with the news. Values stay while someone holds the runtime.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        let members = self.members.lock();
+        members.mailboxes.iter().filter_map(Weak::upgrade).for_each(|mailbox| mailbox.stop());
+    }
+
+    /// True after `stop`.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Figures, each read by itself.
+    pub fn stats(&self) -> Stats {
+        let (slots, edges) = self.table.sizes();
+        Stats { slots, edges, workers: self.pool.live(), queued: self.queues.len() }
+    }
+
+    /// A thread that was asked for did not come up. After the third in a row all queued work fails, and all that follows.
+    pub fn start_failed(&self, text: String) {
+        if self.pool.start_failed() {
+            let failure = Failure::shared(u32::MAX, Kind::Setup { text });
+            self.members.lock().broken = Some(failure);
+            self.fail_queued();
+        } else {
+            self.ask_for_workers();
+        }
+    }
+
+    pub(crate) fn broken(&self) -> Option<Arc<Failure>> {
+        self.members.lock().broken.clone()
+    }
+
+    pub(crate) fn cell(&self, key: Key) -> &Cell {
+        self.cells.at(key.index)
+    }
+
+    /// Adds an isolate. A worker also gets a place among the claims.
+    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>, is_worker: bool) -> Option<(usize, Arc<Claims>)> {
+        let mut members = self.members.lock();
+        members.mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
+        members.mailboxes.push(Arc::downgrade(mailbox));
+        if self.is_stopped() {
+            mailbox.stop();
+        }
+        if !is_worker {
+            members.driver = Some(Arc::downgrade(mailbox));
+            return None;
+        }
+        let place = match members.claims.iter().position(Option::is_none) {
+            Some(place) => place,
+            None => {
+                members.claims.push(None);
+                members.claims.len() - 1
+            }
+        };
+        if place >= self.config.workers_max as usize {
+            return None;
+        }
+        let claims = Arc::new(Claims::new(self.words.clone(), place));
+        members.claims[place] = Some(claims.clone());
+        self.pool.joined();
+        Some((place, claims))
+    }
+
+    pub(crate) fn leave(&self, place: usize) {
+        self.members.lock().claims[place] = None;
+        self.pool.left();
+    }
+
+    /// The claims of all workers but one.
+    pub(crate) fn others(&self, place: usize) -> Vec<Arc<Claims>> {
+        let members = self.members.lock();
+        let others = members.claims.iter().enumerate().filter(|(other, _)| *other != place);
+        others.filter_map(|(_, claims)| claims.clone()).collect()
+    }
+
+    /// Work was queued or a worker was lost: wakes a sleeper, or asks the driver for more threads.
+    pub(crate) fn ask_for_workers(&self) {
+        self.idle.notify();
+        if self.idle.parked() > 0 || self.idle.searching() > 0 {
+            return;
+        }
+        let queued = self.queues.len();
+        if queued == 0 {
+            return;
+        }
+        let count = self.pool.want(queued);
+        if count > 0 {
+            let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);
+            if let Some(driver) = driver {
+                (0..count).for_each(|_| driver.want_worker());
+            }
+        }
+    }
+}

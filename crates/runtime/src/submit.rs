@@ -1,0 +1,75 @@
+//! A task or an object enters: from the record of an isolate into the table, and into a queue when nothing is missing.
+
+use mobula_sched::{Key, Local, Phase};
+use mobula_sync::atomic::Ordering;
+
+use crate::cell::{Body, Task};
+use crate::refs::keys_of;
+use crate::runtime::Runtime;
+use crate::value::Value;
+
+impl Runtime {
+    /// A task under a reserved key. The refs in it are held from now on; the caller's isolate is one more holder.
+    pub(crate) fn submit(&self, key: Key, task: Task, local: Option<&mut Local>) {
+        // The submitting isolate, and the task itself until it is settled.
+        self.cell(key).holders.store(2, Ordering::Relaxed);
+        self.retain_all(&task.arguments.refs);
+        self.retain_all(&task.deps);
+        let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
+        *self.cell(key).body.lock() = Body::Task(Box::new(task));
+        if let Some(failure) = self.broken() {
+            self.fail(key, failure);
+        } else if on.is_empty() {
+            self.table.advance(key, Phase::New, Phase::Ready);
+            self.enqueue(key, local);
+        } else {
+            self.table.advance(key, Phase::New, Phase::Waiting);
+            let ready = self.table.wait_for(key, &on, on.len() as u32);
+            // Those that had failed before the edges were drawn told nobody.
+            let failed = on.iter().find(|dep| self.table.phase(**dep) == Some(Phase::Failed));
+            match failed.and_then(|dep| self.failure_of(*dep)) {
+                Some(failure) => self.fail(key, failure),
+                None if ready => self.make_ready(key, local),
+                None => {}
+            }
+        }
+    }
+
+    /// An object with its value, under a reserved key.
+    pub(crate) fn put(&self, key: Key, value: Value) {
+        self.cell(key).holders.store(1, Ordering::Relaxed);
+        self.retain_all(&value.refs);
+        *self.cell(key).body.lock() = Body::Value(value);
+        self.table.resolve(key, Phase::Done, &mut Vec::new());
+    }
+
+    /// The last dependency is there.
+    pub(crate) fn make_ready(&self, key: Key, local: Option<&mut Local>) {
+        if self.table.advance(key, Phase::Waiting, Phase::Ready) {
+            self.enqueue(key, local);
+        }
+    }
+
+    /// Into a queue: the worker's own, or the one for all.
+    pub(crate) fn enqueue(&self, key: Key, local: Option<&mut Local>) {
+        match local {
+            Some(local) => local.push(key),
+            None => self.queues.inject(key),
+        }
+    }
+
+    /// A worker was handed these and did not begin them: they are ready again.
+    pub(crate) fn hand_back(&self, keys: &[Key], mut local: Option<&mut Local>) {
+        for key in keys {
+            if self.table.advance(*key, Phase::Offered, Phase::Ready) {
+                self.enqueue(*key, local.as_deref_mut());
+            }
+        }
+    }
+
+    /// What a settled task held.
+    pub(crate) fn release_task(&self, task: &Task, key: Key) {
+        let deps = task.deps.iter().map(|entry| entry.key);
+        self.release(keys_of(&task.arguments).chain(deps).chain([key]));
+    }
+}

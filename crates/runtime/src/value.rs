@@ -1,0 +1,81 @@
+//! Encoded bytes and where they lie, with the refs that they carry outside of them.
+
+use mobula_store::{Object, Pin, Store};
+use std::sync::Arc;
+use mobula_sched::Key;
+
+use crate::area::Area;
+use crate::layout::REF_BYTES;
+
+/// Which bytes of a slot are meant.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The arguments of the task.
+    Arguments,
+    /// The value of the object.
+    Value,
+}
+
+/// A ref inside a value: the slot it names, and the words that only its readers understand (index, runtime, id).
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct RefEntry {
+    pub(crate) key: Key,
+    pub(crate) words: [u32; 6],
+}
+
+impl RefEntry {
+    pub(crate) fn read(area: &Area<'_>, at: usize) -> Self {
+        let [index, generation, words @ ..] = area.words::<8>(at);
+        Self { key: Key { index, generation }, words }
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        for word in [self.key.index, self.key.generation].iter().chain(&self.words) {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+}
+
+/// A table of refs as readers see it.
+pub(crate) fn table_bytes(refs: &[RefEntry]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(refs.len() * REF_BYTES);
+    refs.iter().for_each(|entry| entry.write(&mut out));
+    out
+}
+
+/// A sealed object of the store, released when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    store: Arc<Store>,
+    object: Object,
+}
+
+impl Stored {
+    pub(crate) fn new(store: Arc<Store>, object: Object) -> Self {
+        Self { store, object }
+    }
+
+    pub(crate) fn pin(&self) -> Result<Pin, mobula_store::Error> {
+        self.store.pin(self.object)
+    }
+}
+
+impl Drop for Stored {
+    fn drop(&mut self) {
+        self.store.release(self.object);
+    }
+}
+
+/// Where encoded bytes lie.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    Inline(Box<[u8]>),
+    Stored(Stored),
+}
+
+/// An encoded value: bytes, and the refs in them.
+#[derive(Debug)]
+pub(crate) struct Value {
+    pub(crate) bytes: Bytes,
+    pub(crate) refs: Box<[RefEntry]>,
+}

@@ -1,0 +1,63 @@
+//! `get` and `wait` as entries of the graph: one countdown and one completion however many objects are waited for.
+
+use mobula_sched::{Key, Local, Phase};
+
+use crate::cell::{Body, Waiter};
+use crate::layout::status;
+use crate::runtime::Runtime;
+
+impl Runtime {
+    /// Starts a wait under a fresh slot and returns it. It may be over when this returns.
+    pub(crate) fn start_wait(&self, waiter: Waiter, on: &[Key], arrivals: u32) -> Key {
+        let key = self.table.reserve();
+        let ends_on_failure = waiter.ends_on_failure;
+        *self.cell(key).body.lock() = Body::Waiter(waiter);
+        let over = self.table.wait_for(key, on, arrivals.min(on.len() as u32));
+        let failed = ends_on_failure && on.iter().any(|key| self.table.phase(*key) == Some(Phase::Failed));
+        if failed && (over || self.table.end_wait(key)) {
+            self.end(key, status::FAILED);
+        } else if over {
+            self.end(key, status::READY);
+        }
+        key
+    }
+
+    /// The isolate does not want to wait any longer.
+    pub(crate) fn end_wait(&self, key: Key) {
+        if self.table.end_wait(key) {
+            self.end(key, status::ENDED);
+        }
+    }
+
+    /// Somebody's countdown reached zero.
+    pub(crate) fn arrived(&self, key: Key, how: u32, local: Option<&mut Local>) {
+        let is_waiter = matches!(*self.cell(key).body.lock(), Body::Waiter(_));
+        if is_waiter {
+            self.end(key, how);
+        } else {
+            self.make_ready(key, local);
+        }
+    }
+
+    /// Something that a waiter waits for failed.
+    pub(crate) fn heard_failure(&self, key: Key) {
+        if self.table.phase(key).is_none() {
+            return;
+        }
+        let ends = matches!(&*self.cell(key).body.lock(), Body::Waiter(waiter) if waiter.ends_on_failure);
+        if ends && self.table.end_wait(key) {
+            self.end(key, status::FAILED);
+        } else if !ends && self.table.arrive(key) {
+            self.end(key, status::READY);
+        }
+    }
+
+    /// Called once per waiter, by whoever brought its countdown to zero.
+    fn end(&self, key: Key, how: u32) {
+        let body = std::mem::take(&mut *self.cell(key).body.lock());
+        self.table.free_many(&[key]);
+        if let Body::Waiter(waiter) = body {
+            waiter.mailbox.complete(waiter.token, how);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! A worker's next tasks: where they come from, how many at once, and what happens to those it does not get to.
+
+use std::time::{Duration, Instant};
+
+use mobula_sched::{BATCH_MAX, Key, Phase};
+
+use crate::area::{Area, Heap};
+use crate::cell::Body;
+use crate::layout::{self, header, place};
+use crate::port::Port;
+use crate::value::{Bytes, Which, table_bytes};
+
+/// How much work, in nanoseconds, one crossing should hand out: more only makes it wait behind itself.
+const CROSSING_NS: u64 = 50_000;
+/// Before anything was measured, one record at a time.
+pub(crate) const PACE_AT_FIRST: u64 = CROSSING_NS;
+/// Records that were not begun for so long may be taken by others.
+const PATIENCE: Duration = Duration::from_micros(200);
+
+/// What an idle worker found.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Forage {
+    /// Something to run.
+    Work,
+    /// Nothing yet, but others hold records that may be taken after this time.
+    Later(Duration),
+    /// Nothing.
+    Nothing,
+}
+
+impl Port {
+    /// Ends the last round and starts the next: flushes, then hands out task records. The header says how many.
+    pub fn next(&mut self, bytes: &mut [u8]) {
+        self.flush(bytes);
+        let mut area = Area::new(bytes);
+        self.end_round();
+        let keys = if self.runtime.is_stopped() { Vec::new() } else { self.gather(&mut area) };
+        let round = match &mut self.seat {
+            Some(seat) if !keys.is_empty() => {
+                seat.round_len = keys.len() as u32;
+                seat.round_started = Some(Instant::now());
+                seat.claims.start_round(&keys)
+            }
+            _ => 0,
+        };
+        area.set_header(header::TASKS, keys.len() as u32);
+        area.set_header(header::ROUND, round);
+        let in_flight = self.seat.as_ref().map_or(0, |seat| seat.in_flight.len());
+        area.set_header(header::IN_FLIGHT, in_flight as u32);
+        // The woken one wakes the next, if work is left.
+        if !keys.is_empty() && self.runtime.queues.has_work() {
+            self.runtime.ask_for_workers();
+        }
+    }
+
+    fn end_round(&mut self) {
+        let Some(seat) = &mut self.seat else { return };
+        if let Some(started) = seat.round_started.take() {
+            let each = started.elapsed().as_nanos() as u64 / u64::from(seat.round_len.max(1));
+            seat.pace = (3 * seat.pace + each) / 4;
+        }
+        let table = &self.runtime.table;
+        let mut unbegun = Vec::new();
+        let in_flight = &mut seat.in_flight;
+        let begun = |key| {
+            if table.phase(key).is_some_and(|phase| !phase.is_settled()) {
+                in_flight.insert(key);
+            }
+        };
+        seat.claims.end_round(begun, &mut unbegun);
+        self.runtime.hand_back(&unbegun, Some(&mut seat.local));
+    }
+
+    /// Takes tasks from the queues and writes their records.
+    fn gather(&mut self, area: &mut Area<'_>) -> Vec<Key> {
+        let mut keys = Vec::new();
+        let Some(seat) = &mut self.seat else { return keys };
+        let pool = &self.runtime.pool;
+        if seat.has_slot && pool.is_owed() {
+            pool.release();
+            seat.has_slot = false;
+        }
+        if !seat.has_slot {
+            seat.has_slot = pool.try_acquire();
+        }
+        if !seat.has_slot {
+            return keys;
+        }
+        if seat.is_searching {
+            seat.is_searching = false;
+            self.runtime.idle.end_search();
+        }
+        let mut count = (CROSSING_NS / seat.pace.max(1)).clamp(1, BATCH_MAX as u64) as usize;
+        let idle = self.runtime.idle.parked();
+        if idle > 0 {
+            // Leave the idle their share.
+            count = count.min(self.runtime.queues.len() / (idle + 1) + 1);
+        }
+        let mut heap = Heap::new(layout::TASK_HEAP_AT);
+        while keys.len() < count {
+            let Some(seat) = &mut self.seat else { break };
+            let Some(key) = seat.local.next(&self.runtime.queues) else { break };
+            if self.runtime.table.phase(key) != Some(Phase::Ready) {
+                // Taken by a thread that waited for it, or failed in the queue.
+                continue;
+            }
+            if !self.write_task(area, &mut heap, keys.len(), key) {
+                self.runtime.enqueue(key, self.seat.as_mut().map(|seat| &mut seat.local));
+                break;
+            }
+            if self.runtime.table.advance(key, Phase::Ready, Phase::Offered) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    /// Writes the record of a task. False if the heap is too full for it.
+    fn write_task(&self, area: &mut Area<'_>, heap: &mut Heap, k: usize, key: Key) -> bool {
+        let body = self.runtime.cell(key).body.lock();
+        // A task that was settled meanwhile leaves an empty record, which its failed `advance` discards.
+        let Body::Task(task) = &*body else { return true };
+        let (refs, deps) = (&task.arguments.refs, &task.deps);
+        let tables = (refs.len() + deps.len()) * layout::REF_BYTES;
+        let copied;
+        let inline: Option<&[u8]> = match &task.arguments.bytes {
+            Bytes::Inline(bytes) => Some(bytes),
+            Bytes::Stored(stored) => match stored.pin() {
+                Ok(pin) if pin.bytes().len() <= layout::COPY_MAX => {
+                    copied = pin;
+                    Some(copied.bytes())
+                }
+                _ => None,
+            },
+        };
+        let size = tables + inline.map_or(0, <[u8]>::len);
+        let mut record = [key.index, key.generation, task.function, place::VIEW, 0, 0, deps.len() as u32, 0, refs.len() as u32, 0];
+        if !heap.fits(size, 3) {
+            if k > 0 {
+                return false;
+            }
+            record[3] = place::BULK;
+        } else {
+            record[7] = heap.put(area, &table_bytes(deps));
+            record[9] = heap.put(area, &table_bytes(refs));
+            if let Some(bytes) = inline {
+                record[3] = place::HEAP;
+                record[4] = heap.put(area, bytes);
+                record[5] = bytes.len() as u32;
+            }
+        }
+        area.set_words(layout::TASKS_AT + k * layout::TASK_BYTES, &record);
+        true
+    }
+
+    /// Looks for work that `next` would hand out; takes what others were handed and left lying.
+    pub fn forage(&mut self) -> Forage {
+        let runtime = self.runtime.clone();
+        let Some(seat) = &mut self.seat else { return Forage::Nothing };
+        if runtime.is_stopped() || seat.is_blocked || !(seat.has_slot || runtime.pool.has_slot()) {
+            return Forage::Nothing;
+        }
+        if runtime.queues.has_work() {
+            return Forage::Work;
+        }
+        let mut soonest: Option<Duration> = None;
+        let mut taken = Vec::new();
+        for claims in runtime.others(seat.place) {
+            let later = claims.take_back(PATIENCE, false, &mut taken);
+            soonest = [soonest, later].into_iter().flatten().min();
+            if !taken.is_empty() {
+                runtime.hand_back(&taken, Some(&mut seat.local));
+                return Forage::Work;
+            }
+        }
+        soonest.map_or(Forage::Nothing, Forage::Later)
+    }
+
+    /// A cheap look while spinning: something may be queued.
+    pub fn has_work(&self) -> bool {
+        self.seat.is_some() && self.runtime.queues.has_work()
+    }
+
+    /// Looks around before going to sleep: while someone does, producers wake nobody.
+    pub fn start_search(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            if !std::mem::replace(&mut seat.is_searching, true) {
+                self.runtime.idle.start_search();
+            }
+        }
+    }
+
+    /// Stops looking around; `announce` and one more look must follow.
+    pub fn end_search(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            if std::mem::take(&mut seat.is_searching) {
+                self.runtime.idle.end_search();
+            }
+        }
+    }
+
+    /// Takes one task out of wherever it is queued, to run it inside of a wait for it. True if its record is now the first
+    /// in the area. Other records of this round go back first: they would be overwritten, and wait behind this.
+    pub fn take(&mut self, bytes: &mut [u8], key: Key) -> bool {
+        self.flush(bytes);
+        self.hand_back_all();
+        let runtime = self.runtime.clone();
+        let Some(seat) = &mut self.seat else { return false };
+        let taken = runtime.table.advance(key, Phase::Ready, Phase::Running)
+            || (runtime.table.phase(key) == Some(Phase::Offered)
+                && runtime.others(seat.place).iter().any(|claims| claims.take_one(key))
+                && runtime.table.advance(key, Phase::Offered, Phase::Running));
+        if taken {
+            seat.in_flight.insert(key);
+            let mut area = Area::new(bytes);
+            self.write_task(&mut area, &mut Heap::new(layout::TASK_HEAP_AT), 0, key);
+        }
+        taken
+    }
+
+    /// Everything of this round that was not begun is for others to take.
+    pub(crate) fn hand_back_all(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            let mut taken = Vec::new();
+            seat.claims.take_back(Duration::ZERO, true, &mut taken);
+            self.runtime.hand_back(&taken, Some(&mut seat.local));
+        }
+    }
+
+    /// Bytes and refs of a task or a value in one piece: table of deps, table of refs, bytes.
+    pub fn bulk(&self, key: Key, which: Which) -> Vec<u8> {
+        let body = self.runtime.cell(key).body.lock();
+        let (deps, value) = match (&*body, which) {
+            (Body::Task(task), Which::Arguments) => (&*task.deps, &task.arguments),
+            (Body::Value(value), Which::Value) => (&[][..], value),
+            (Body::Failed(failure), Which::Value) => match &failure.kind {
+                crate::failure::Kind::Thrown(value) => (&[][..], value),
+                _ => return Vec::new(),
+            },
+            _ => return Vec::new(),
+        };
+        let mut out = table_bytes(deps);
+        out.extend(table_bytes(&value.refs));
+        // The bytes begin as if at the start of memory of their own.
+        out.resize(out.len().next_multiple_of(64), 0);
+        match &value.bytes {
+            Bytes::Inline(bytes) => out.extend_from_slice(bytes),
+            Bytes::Stored(stored) => {
+                if let Ok(pin) = stored.pin() {
+                    out.extend_from_slice(pin.bytes());
+                }
+            }
+        }
+        out
+    }
+}

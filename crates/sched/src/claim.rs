@@ -1,0 +1,131 @@
+//! What a worker was handed and has not begun: one word per record, changed by one exchange, so that others can take it back.
+//!
+//! A worker begins record `k` by changing its word from offered to claimed; a thief takes it back by changing it from
+//! offered to taken. Each word also holds the round it belongs to, and a new round starts under the same lock that
+//! thieves hold, so that no exchange can meet the wrong record.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mobula_sync::atomic::{AtomicU32, Ordering};
+use mobula_sync::Mutex;
+
+use crate::key::Key;
+use crate::words::Words;
+
+/// Records handed out in one crossing, at most.
+pub const BATCH_MAX: usize = 32;
+
+const OFFERED: u32 = 1;
+const CLAIMED: u32 = 2;
+const TAKEN: u32 = 3;
+
+/// Round numbers use the 30 bits that a claim word leaves them.
+const ROUND_MASK: u32 = (1 << 30) - 1;
+
+fn word(round: u32, state: u32) -> u32 {
+    round << 2 | state
+}
+
+/// The claims of one worker.
+#[derive(Debug)]
+pub struct Claims {
+    words: Arc<Words>,
+    worker: usize,
+    batch: Mutex<Batch>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    round: u32,
+    keys: Vec<Key>,
+    handed: Option<Instant>,
+}
+
+impl Claims {
+    /// No record handed out yet.
+    pub fn new(words: Arc<Words>, worker: usize) -> Self {
+        words.reset(worker);
+        Self {
+            words,
+            worker,
+            batch: Mutex::new(Batch { round: 0, keys: Vec::with_capacity(BATCH_MAX), handed: None }),
+        }
+    }
+
+    fn words(&self) -> &[AtomicU32] {
+        self.words.claims(self.worker)
+    }
+
+    /// Ends the last round: calls `begun` for each record that the worker began. Records it did not begin, if the round
+    /// ends early, are appended to `unbegun`.
+    pub fn end_round(&self, mut begun: impl FnMut(Key), unbegun: &mut Vec<Key>) {
+        let mut batch = self.batch.lock();
+        let round = batch.round;
+        for (k, key) in batch.keys.iter().enumerate() {
+            if self.take(k, round) {
+                unbegun.push(*key);
+            } else if self.words()[k].load(Ordering::Acquire) == word(round, CLAIMED) {
+                begun(*key);
+            }
+        }
+        batch.keys.clear();
+        batch.handed = None;
+    }
+
+    /// Starts a round with these records; returns its number, which the worker needs to claim them.
+    pub fn start_round(&self, keys: &[Key]) -> u32 {
+        debug_assert!(keys.len() <= BATCH_MAX);
+        let mut batch = self.batch.lock();
+        batch.round = (batch.round + 1) & ROUND_MASK;
+        batch.keys.clear();
+        batch.keys.extend_from_slice(keys);
+        batch.handed = Some(Instant::now());
+        for k in 0..keys.len() {
+            self.words()[k].store(word(batch.round, OFFERED), Ordering::Release);
+        }
+        batch.round
+    }
+
+    /// Begins record `k` of a round, as the worker's JavaScript does. False: it was taken back.
+    pub fn begin(&self, k: usize, round: u32) -> bool {
+        self.words()[k]
+            .compare_exchange(word(round, OFFERED), word(round, CLAIMED), Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    fn take(&self, k: usize, round: u32) -> bool {
+        self.words()[k]
+            .compare_exchange(word(round, OFFERED), word(round, TAKEN), Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Takes back what was not begun `after` so long a time, the newest first, half of it or all. Returns what is left
+    /// to wait for: `Some(rest)` while unbegun records are too fresh to take.
+    pub fn take_back(&self, after: Duration, all: bool, out: &mut Vec<Key>) -> Option<Duration> {
+        let batch = self.batch.lock();
+        let handed = batch.handed?;
+        let offered = |k: &usize| self.words()[*k].load(Ordering::Acquire) == word(batch.round, OFFERED);
+        let open: Vec<usize> = (0..batch.keys.len()).filter(offered).collect();
+        if open.is_empty() {
+            return None;
+        }
+        let age = handed.elapsed();
+        if age < after {
+            return Some(after - age);
+        }
+        let count = if all { open.len() } else { open.len().div_ceil(2) };
+        for &k in open.iter().rev().take(count) {
+            if self.take(k, batch.round) {
+                out.push(batch.keys[k]);
+            }
+        }
+        None
+    }
+
+    /// Takes back one record, if it is here and was not begun.
+    pub fn take_one(&self, key: Key) -> bool {
+        let batch = self.batch.lock();
+        batch.keys.iter().position(|k| *k == key).is_some_and(|k| self.take(k, batch.round))
+    }
+}

@@ -1,0 +1,108 @@
+//! Who sleeps, who searches, whom to wake. The protocol and its proof are in `idle/README.md`.
+
+use std::sync::Arc;
+
+use mobula_sync::atomic::{AtomicU32, Ordering, fence};
+use mobula_sync::Mutex;
+
+use crate::words::Words;
+
+/// Wakes one sleeper: an event loop, or a thread in a test. Ringing is sticky and coalesces.
+pub trait Bell: Send + Sync + std::fmt::Debug {
+    /// Wakes the sleeper, now or when it next goes to sleep.
+    fn ring(&self);
+}
+
+/// A parked worker counts 1 here, a searching one `SEARCHING`. JavaScript reads it as "not zero".
+const PARKED: u32 = 1;
+const SEARCHING: u32 = 1 << 16;
+
+/// The parked workers and how many are searching.
+#[derive(Debug)]
+pub struct Idle {
+    words: Arc<Words>,
+    parked: Mutex<Vec<(usize, Arc<dyn Bell>)>>,
+}
+
+impl Idle {
+    /// Nobody parked, nobody searching.
+    pub fn new(words: Arc<Words>) -> Self {
+        Self { words, parked: Mutex::new(Vec::new()) }
+    }
+
+    fn word(&self) -> &AtomicU32 {
+        self.words.idle()
+    }
+
+    /// A worker without work begins to look around. While one searches, producers wake nobody.
+    pub fn start_search(&self) {
+        self.word().fetch_add(SEARCHING, Ordering::SeqCst);
+    }
+
+    /// A searcher stops. True if it was the last: if it found work, it must wake the next; if not, it must look once more
+    /// after `announce`.
+    pub fn end_search(&self) -> bool {
+        self.word().fetch_sub(SEARCHING, Ordering::SeqCst) >> 16 == 1
+    }
+
+    /// The worker says that it is about to sleep. After this, and not before, it must look for work once more; if it finds
+    /// some it calls `retract`, else it sleeps until its bell rings.
+    pub fn announce(&self, worker: usize, bell: Arc<dyn Bell>) {
+        let mut parked = self.parked.lock();
+        parked.push((worker, bell));
+        self.word().fetch_add(PARKED, Ordering::SeqCst);
+        drop(parked);
+        // Pairs with the fence in `notify`: either the producer sees the announcement or the worker sees the work.
+        fence(Ordering::SeqCst);
+    }
+
+    /// The worker is awake: by its own doing, or since its bell rang and the waker took it off the list.
+    pub fn retract(&self, worker: usize) {
+        let mut parked = self.parked.lock();
+        if let Some(at) = parked.iter().position(|(id, _)| *id == worker) {
+            parked.swap_remove(at);
+            self.word().fetch_sub(PARKED, Ordering::SeqCst);
+        }
+    }
+
+    /// Work was published: wakes one sleeper, unless somebody searches and will find it. The woken one wakes the next.
+    pub fn notify(&self) {
+        // Pairs with the fence in `announce`.
+        fence(Ordering::SeqCst);
+        let word = self.word().load(Ordering::Relaxed);
+        if word == 0 || word >> 16 != 0 {
+            return;
+        }
+        self.wake_one();
+    }
+
+    /// Wakes one sleeper, the one that went to sleep last: its caches are warm. False if nobody sleeps.
+    pub fn wake_one(&self) -> bool {
+        let woken = {
+            let mut parked = self.parked.lock();
+            let woken = parked.pop();
+            if woken.is_some() {
+                // The waker counts down, not the sleeper: the next producer must not see a sleeper that is already called.
+                self.word().fetch_sub(PARKED, Ordering::SeqCst);
+            }
+            woken
+        };
+        match woken {
+            Some((_, bell)) => {
+                bell.ring();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How many workers sleep.
+    pub fn parked(&self) -> usize {
+        (self.word().load(Ordering::Acquire) & 0xffff) as usize
+    }
+
+    /// How many search.
+    pub fn searching(&self) -> usize {
+        (self.word().load(Ordering::Acquire) >> 16) as usize
+    }
+}

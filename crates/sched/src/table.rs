@@ -1,0 +1,145 @@
+//! The table of slots and the graph between them: reserve, wait, resolve, free.
+
+use mobula_sync::Mutex;
+use mobula_sync::atomic::{AtomicU32, Ordering};
+
+use crate::edge::Edges;
+use crate::key::Key;
+use crate::slab::Slab;
+use crate::slot::{Phase, Slot};
+
+/// All slots of a runtime. Every operation but `reserve` and `free` is lock-free on the slots it touches.
+#[derive(Debug, Default)]
+pub struct Table {
+    slots: Slab<Slot>,
+    edges: Edges,
+    free: Mutex<Vec<u32>>,
+    fresh: AtomicU32,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A slot in phase `New`.
+    pub fn reserve(&self) -> Key {
+        let mut one = Vec::with_capacity(1);
+        self.reserve_many(1, &mut one);
+        one[0]
+    }
+
+    /// Appends `count` slots in phase `New`: isolates take them in batches, so that a ref exists without a crossing.
+    pub fn reserve_many(&self, count: usize, out: &mut Vec<Key>) {
+        let start = out.len();
+        {
+            let mut free = self.free.lock();
+            let kept = free.len().saturating_sub(count);
+            out.extend(free.drain(kept..).map(|index| Key { index, generation: 0 }));
+        }
+        while out.len() < start + count {
+            out.push(Key { index: self.fresh.fetch_add(1, Ordering::Relaxed), generation: 0 });
+        }
+        for key in &mut out[start..] {
+            key.generation = self.slots.at(key.index).reserve();
+        }
+    }
+
+    /// Gives slots back. The caller holds their last references; a stale or double one is ignored.
+    pub fn free_many(&self, keys: &[Key]) {
+        let vacated = keys.iter().filter(|key| self.slots.at(key.index).vacate(key.generation));
+        let indices: Vec<u32> = vacated.map(|key| key.index).collect();
+        self.free.lock().extend(indices);
+    }
+
+    /// The phase of a key's slot; `None` for a stale key.
+    pub fn phase(&self, key: Key) -> Option<Phase> {
+        self.slots.get(key.index)?.phase(key.generation)
+    }
+
+    /// `from` → `to`; true for the one caller that did it.
+    pub fn advance(&self, key: Key, from: Phase, to: Phase) -> bool {
+        self.slots.get(key.index).is_some_and(|slot| slot.advance(key.generation, from, to))
+    }
+
+    /// Lets `waiter` wait until `arrivals` of `on` are settled. True if that is so already: the caller then acts as if
+    /// `resolve` had named it. The slots of `on` must be kept from being freed until this returns.
+    pub fn wait_for(&self, waiter: Key, on: &[Key], arrivals: u32) -> bool {
+        let slot = self.slots.at(waiter.index);
+        // One more than needed: the registrar's own, so that it cannot fire while half of the edges are missing.
+        slot.expect(waiter.generation, arrivals.saturating_add(1));
+        let mut edges = Vec::with_capacity(on.len());
+        self.edges.take(on.len(), &mut edges);
+        let mut arrived = 1;
+        let mut unused = Vec::new();
+        for (key, edge) in on.iter().zip(edges) {
+            let link = self.edges.at(edge);
+            link.aim(waiter);
+            let pushed = self.slots.at(key.index).push(edge, |next| link.link(next));
+            if !pushed {
+                arrived += 1;
+                unused.push(edge);
+            }
+        }
+        self.edges.give_back(&unused);
+        slot.arrive(waiter.generation, arrived)
+    }
+
+    /// Ends a wait before its time (a failure, a timeout). True for the one caller that ended it.
+    pub fn end_wait(&self, waiter: Key) -> bool {
+        self.slots.get(waiter.index).is_some_and(|slot| slot.arrive_all(waiter.generation))
+    }
+
+    /// Settles a slot and counts down those who wait for it; who reached zero is appended to `ready`, in the order of
+    /// registration. False if it was settled before.
+    pub fn resolve(&self, key: Key, to: Phase, ready: &mut Vec<Key>) -> bool {
+        let Some(slot) = self.slots.get(key.index) else { return false };
+        if !slot.settle(key.generation, to) {
+            return false;
+        }
+        self.visit_dependents(slot, |waiter| {
+            if self.slots.at(waiter.index).arrive(waiter.generation, 1) {
+                ready.push(waiter);
+            }
+        });
+        true
+    }
+
+    /// Settles a slot as failed; all who wait for it are appended to `dependents`, whatever else they wait for: a failure
+    /// is news at once. Each of them is named by one caller only.
+    pub fn resolve_failed(&self, key: Key, dependents: &mut Vec<Key>) -> bool {
+        let Some(slot) = self.slots.get(key.index) else { return false };
+        if !slot.settle(key.generation, Phase::Failed) {
+            return false;
+        }
+        self.visit_dependents(slot, |waiter| dependents.push(waiter));
+        true
+    }
+
+    /// One of the things a waiter waits for is there. True for the one call that ends its wait.
+    pub fn arrive(&self, waiter: Key) -> bool {
+        self.slots.get(waiter.index).is_some_and(|slot| slot.arrive(waiter.generation, 1))
+    }
+
+    fn visit_dependents(&self, slot: &Slot, mut visit: impl FnMut(Key)) {
+        let mut link = slot.close();
+        let mut edges = Vec::new();
+        let mut waiters = Vec::new();
+        while let Some(edge) = link {
+            let (waiter, next) = self.edges.at(edge).read();
+            waiters.push(waiter);
+            edges.push(edge);
+            link = Slot::edge_of(next);
+        }
+        self.edges.give_back(&edges);
+        // The list is newest first; those who came first go first.
+        waiters.into_iter().rev().for_each(&mut visit);
+    }
+
+    /// Slots that were ever used, and edges in use now.
+    pub fn sizes(&self) -> (usize, usize) {
+        let used = self.fresh.load(Ordering::Relaxed) as usize;
+        (used - self.free.lock().len(), self.edges.in_use())
+    }
+}

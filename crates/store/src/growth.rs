@@ -1,0 +1,128 @@
+//! Getting memory from the system and giving it back: the slow half of making an object.
+//!
+//! One thread at a time does this, under a lock of its own, so that those who find warm memory
+//! never wait for the system.
+#![allow(unsafe_code, reason = "takes memory away")]
+
+use mobula_sync::{Mutex, MutexGuard};
+
+use crate::{
+    Error,
+    extent::Extent,
+    layout::{RUN_BYTES, round_up},
+    segment::Segment,
+    space::{Part, Space},
+    store::Store,
+};
+
+/// The right to change what the system has given.
+#[derive(Debug, Default)]
+pub(crate) struct Growth(Mutex<()>);
+
+impl Growth {
+    fn begin(&self) -> MutexGuard<'_, ()> {
+        self.0.lock()
+    }
+}
+
+impl Store {
+    /// Adds a segment in which `bytes` fit, unless another thread has added one since there were
+    /// `seen`.
+    pub(crate) fn add_segment(&self, bytes: u64, seen: usize) -> Result<(), Error> {
+        let _growing = self.growth.begin();
+        let capacity = self.capacity();
+        let space = self.space.lock();
+        if space.segments() != seen {
+            return Ok(());
+        }
+        let size = round_up(bytes.max(self.config.segment_bytes), RUN_BYTES);
+        let size = size
+            .filter(|&size| space.may_add_segment(size, capacity))
+            .ok_or_else(|| Error::no_addresses(bytes, space.used(), capacity, space.reserved()))?;
+        drop(space);
+        let segment = Segment::new(self.config.backing, size)
+            .map_err(|error| Error::out_of_memory("reserve a segment", size, error))?;
+        // The segment first: once it is in the books, places in it are handed out.
+        self.segments.add(seen as u32, segment);
+        let number = self.space.lock().add_segment(size);
+        assert_eq!(
+            number as usize, seen,
+            "segments are added under the lock of growth only"
+        );
+        Ok(())
+    }
+
+    /// Puts memory behind an extent. At best behind the rest of its runs too, which saves as many
+    /// calls and lets the kernel use huge pages.
+    pub(crate) fn commit(&self, extent: Extent) -> Result<(), Error> {
+        let _growing = self.growth.begin();
+        let exact = Part {
+            segment: extent.segment,
+            range: extent.offset..extent.offset + extent.bytes,
+        };
+        let runs = self.space.lock().whole_runs(extent);
+        if runs != exact && self.excess(&runs) == 0 && self.commit_part(&runs).is_ok() {
+            return Ok(());
+        }
+        let excess = self.excess(&exact);
+        if excess > 0 {
+            self.take_away(|space| space.decommit_idle(excess, false));
+        }
+        if self.excess(&exact) > 0 {
+            return Err(Error::full(
+                extent.bytes,
+                self.space.lock().used(),
+                self.capacity(),
+            ));
+        }
+        self.commit_part(&exact)
+    }
+
+    /// Gives memory that nobody uses back to the system, as far as it makes up whole runs of 2 MiB.
+    /// It is taken again when it is needed; addresses stay as they are.
+    pub fn trim(&self) {
+        let _growing = self.growth.begin();
+        self.take_away(|space| space.decommit_idle(u64::MAX, true));
+    }
+
+    /// By how much committing a part would pass the capacity.
+    fn excess(&self, part: &Part) -> u64 {
+        let space = self.space.lock();
+        let missing: u64 = space
+            .uncommitted(part)
+            .iter()
+            .map(|range| range.end - range.start)
+            .sum();
+        (space.committed() + missing).saturating_sub(self.capacity())
+    }
+
+    fn commit_part(&self, part: &Part) -> Result<(), Error> {
+        let missing = self.space.lock().uncommitted(part);
+        for range in missing {
+            let bytes = range.end - range.start;
+            self.segments
+                .get(part.segment)
+                .commit(range.clone())
+                .map_err(|error| Error::out_of_memory("commit store memory", bytes, error))?;
+            self.space.lock().commit(&Part {
+                segment: part.segment,
+                range,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes memory away, under the lock of growth, that the books have just given up. Who is lent it meanwhile finds it
+    /// uncommitted, and waits for the lock of growth to commit it.
+    fn take_away(&self, choose: impl FnOnce(&mut Space) -> Vec<Part>) {
+        let parts = choose(&mut self.space.lock());
+        for part in parts {
+            let segment = self.segments.get(part.segment);
+            // SAFETY: the part was idle when the books gave it up, and whoever is lent it since
+            // does not touch it before it is committed, which takes the lock held here.
+            if unsafe { segment.punch(part.range.clone()) }.is_err() {
+                self.space.lock().commit(&part);
+            }
+        }
+    }
+}

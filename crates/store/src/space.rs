@@ -1,0 +1,219 @@
+//! The books of all memory: who has been lent what, and how much that is.
+//!
+//! Nothing here touches memory or calls the system; it all happens under one lock, held briefly.
+
+use std::ops::Range;
+
+use crate::{
+    Error,
+    extent::Extent,
+    layout::{RUN_BYTES, SEGMENTS_MAX, SLOT_BYTES_MAX},
+    place::Place,
+    slab::{Slabs, SlotSize},
+    tract::Tract,
+};
+
+#[derive(Debug)]
+pub(crate) struct Space {
+    tracts: Vec<Tract>,
+    slabs: Slabs,
+    page_bytes: u64,
+    used: u64,
+    committed: u64,
+    reserved: u64,
+}
+
+/// An extent lent, and what is to be known about its memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grant {
+    pub(crate) extent: Extent,
+    pub(crate) committed: bool,
+    /// Nothing has ever been written there.
+    pub(crate) fresh: bool,
+}
+
+/// A part of a segment, in bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    pub(crate) segment: u32,
+    pub(crate) range: Range<u64>,
+}
+
+impl Space {
+    pub(crate) fn new(page_bytes: u64) -> Self {
+        let slabs = Slabs::new();
+        Self {
+            tracts: Vec::new(),
+            slabs,
+            page_bytes,
+            used: 0,
+            committed: 0,
+            reserved: 0,
+        }
+    }
+
+    /// A slot in a slab that has one left.
+    pub(crate) fn lend_slot(&mut self, len: u64) -> Option<Place> {
+        self.slabs.take(SlotSize::for_object(len), len)
+    }
+
+    /// A slot in a new slab, which is made of this extent.
+    pub(crate) fn lend_slot_of(&mut self, extent: Extent, len: u64) -> Place {
+        let size = SlotSize::for_object(len);
+        self.slabs.add(size, extent);
+        self.slabs.take(size, len).expect("a new slab has slots")
+    }
+
+    /// Whole pages. Nothing: no segment has so many in a row.
+    pub(crate) fn lend(&mut self, bytes: u64, capacity: u64) -> Result<Option<Grant>, Error> {
+        let after = self
+            .used
+            .checked_add(bytes)
+            .filter(|&after| after <= capacity);
+        let after = after.ok_or_else(|| Error::full(bytes, self.used, capacity))?;
+        let Ok(pages) = u32::try_from(bytes / self.page_bytes) else {
+            return Ok(None);
+        };
+        // Pages below the frontiers have been used before, so all of them are tried first.
+        let lend = |tract: &mut Tract| tract.lend(pages);
+        let grow = |tract: &mut Tract| tract.grow_for(pages).then(|| tract.lend(pages)).flatten();
+        let found = self.find(lend).or_else(|| self.find(grow));
+        Ok(found.map(|(segment, parcel)| {
+            self.used = after;
+            let offset = u64::from(parcel.lent.start) * self.page_bytes;
+            Grant {
+                extent: Extent {
+                    segment,
+                    block: parcel.lent.block,
+                    offset,
+                    bytes,
+                },
+                committed: parcel.committed,
+                fresh: parcel.fresh,
+            }
+        }))
+    }
+
+    pub(crate) fn give_back(&mut self, extent: Extent) {
+        let pages = self.tracts[extent.segment as usize].give_back(extent.block);
+        self.used -= u64::from(pages) * self.page_bytes;
+    }
+
+    /// Frees what an object took.
+    pub(crate) fn free(&mut self, place: Place) {
+        match place.len {
+            0 => {}
+            1..=SLOT_BYTES_MAX => {
+                if let Some(extent) = self.slabs.put_back(place) {
+                    self.give_back(extent);
+                }
+            }
+            _ => {
+                let pages = self.tracts[place.segment as usize].give_back(place.home);
+                self.used -= u64::from(pages) * self.page_bytes;
+            }
+        }
+    }
+
+    /// Opens the books of a new segment; returns its number.
+    pub(crate) fn add_segment(&mut self, bytes: u64) -> u32 {
+        let pages = u32::try_from(bytes / self.page_bytes).expect("checked by `may_add_segment`");
+        self.tracts
+            .push(Tract::new(pages, (RUN_BYTES / self.page_bytes) as u32));
+        self.reserved += bytes;
+        self.tracts.len() as u32 - 1
+    }
+
+    /// Whether a segment of that size keeps within the capacity and one segment more.
+    pub(crate) fn may_add_segment(&self, bytes: u64, capacity: u64) -> bool {
+        self.tracts.len() < SEGMENTS_MAX
+            && u32::try_from(bytes / self.page_bytes).is_ok()
+            && self.reserved < capacity.saturating_add(RUN_BYTES)
+    }
+
+    pub(crate) fn segments(&self) -> usize {
+        self.tracts.len()
+    }
+
+    /// The extent and all of its runs that may be committed along with it.
+    pub(crate) fn whole_runs(&self, extent: Extent) -> Part {
+        let pages = self.pages(&(extent.offset..extent.offset + extent.bytes));
+        let runs = self.tracts[extent.segment as usize].whole_runs(&pages);
+        Part {
+            segment: extent.segment,
+            range: self.bytes(runs),
+        }
+    }
+
+    /// What of a part has no memory behind it.
+    pub(crate) fn uncommitted(&self, part: &Part) -> Vec<Range<u64>> {
+        let missing = self.tracts[part.segment as usize].uncommitted(self.pages(&part.range));
+        missing.into_iter().map(|pages| self.bytes(pages)).collect()
+    }
+
+    /// Notes that there is memory behind a part.
+    pub(crate) fn commit(&mut self, part: &Part) {
+        let pages = self.pages(&part.range);
+        let new = self.tracts[part.segment as usize].commit(pages);
+        self.committed += u64::from(new) * self.page_bytes;
+    }
+
+    /// Notes that there is no memory behind memory that nobody has been lent, up to about `bytes`
+    /// of it: whole runs first and, unless `whole_runs`, single pages. The caller takes it away.
+    pub(crate) fn decommit_idle(&mut self, bytes: u64, whole_runs: bool) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut left = bytes;
+        for (step, runs) in [(RUN_BYTES, true), (self.page_bytes, false)] {
+            if whole_runs && !runs {
+                break;
+            }
+            for segment in 0..self.tracts.len() {
+                for pages in self.tracts[segment].idle(runs) {
+                    if left == 0 {
+                        return parts;
+                    }
+                    let mut range = self.bytes(pages);
+                    let enough = left.checked_next_multiple_of(step).unwrap_or(u64::MAX);
+                    range.end = range.end.min(range.start.saturating_add(enough));
+                    left = left.saturating_sub(range.end - range.start);
+                    let pages = self.pages(&range);
+                    let gone = self.tracts[segment].decommit(pages);
+                    self.committed -= u64::from(gone) * self.page_bytes;
+                    parts.push(Part {
+                        segment: segment as u32,
+                        range,
+                    });
+                }
+            }
+        }
+        parts
+    }
+
+    /// Bytes lent, in whole pages.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Bytes with memory behind them.
+    pub(crate) fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    /// Bytes of address space.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
+    fn find<T>(&mut self, mut lend: impl FnMut(&mut Tract) -> Option<T>) -> Option<(u32, T)> {
+        let mut tracts = self.tracts.iter_mut().enumerate();
+        tracts.find_map(|(number, tract)| Some((number as u32, lend(tract)?)))
+    }
+
+    fn pages(&self, range: &Range<u64>) -> Range<u32> {
+        (range.start / self.page_bytes) as u32..(range.end / self.page_bytes) as u32
+    }
+
+    fn bytes(&self, pages: Range<u32>) -> Range<u64> {
+        u64::from(pages.start) * self.page_bytes..u64::from(pages.end) * self.page_bytes
+    }
+}

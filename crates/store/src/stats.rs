@@ -1,0 +1,18 @@
+//! What a store holds at one moment.
+
+/// What a store holds at one moment; while threads are at work the numbers need not fit together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stats {
+    /// The most bytes that objects may take.
+    pub capacity: u64,
+    /// Bytes that objects and drafts take: whole pages, and whole slabs for small ones.
+    pub bytes: u64,
+    /// Bytes of memory taken from the system.
+    pub committed: u64,
+    /// Bytes of address space reserved; costs no memory.
+    pub reserved: u64,
+    /// Objects and drafts that have not been freed.
+    pub objects: u64,
+    /// Pins that have not been given back.
+    pub pins: u64,
+}

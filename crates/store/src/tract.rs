@@ -1,0 +1,159 @@
+//! The books of one segment: which pages are lent, which have memory behind them, which have ever
+//! been written.
+
+use std::ops::Range;
+
+use crate::{
+    arena::{Arena, Lent},
+    pageset::PageSet,
+};
+
+#[derive(Debug)]
+pub(crate) struct Tract {
+    arena: Arena,
+    pages: u32,
+    run_pages: u32,
+    committed: PageSet,
+    /// Pages from here on have never been lent, so nothing has been written to them.
+    untouched: u32,
+}
+
+/// Pages lent, and what is to be known about them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parcel {
+    pub(crate) lent: Lent,
+    pub(crate) committed: bool,
+    /// None of the pages has ever been written.
+    pub(crate) fresh: bool,
+}
+
+impl Tract {
+    pub(crate) fn new(pages: u32, run_pages: u32) -> Self {
+        Self {
+            arena: Arena::new(),
+            pages,
+            run_pages,
+            committed: PageSet::new(pages),
+            untouched: 0,
+        }
+    }
+
+    /// Lends pages below the frontier.
+    pub(crate) fn lend(&mut self, pages: u32) -> Option<Parcel> {
+        let lent = self.arena.lend(pages)?;
+        let end = lent.start + pages;
+        let fresh = lent.start >= self.untouched;
+        self.untouched = self.untouched.max(end);
+        Some(Parcel {
+            lent,
+            committed: self.committed.contains(lent.start..end),
+            fresh,
+        })
+    }
+
+    /// Moves the frontier on, by whole runs, until that many pages are free before it. False if the
+    /// segment ends first.
+    pub(crate) fn grow_for(&mut self, pages: u32) -> bool {
+        let frontier = self.arena.frontier();
+        let missing = pages.saturating_sub(self.arena.free_at_end());
+        if missing > self.pages - frontier {
+            return false;
+        }
+        let end = u64::from(frontier + missing).next_multiple_of(u64::from(self.run_pages));
+        let end = end.min(u64::from(self.pages)) as u32;
+        if end > frontier {
+            self.arena.grow(end - frontier);
+        }
+        true
+    }
+
+    pub(crate) fn give_back(&mut self, block: u32) -> u32 {
+        self.arena.give_back(block)
+    }
+
+    /// These pages and all others of their runs that lie before the frontier.
+    pub(crate) fn whole_runs(&self, pages: &Range<u32>) -> Range<u32> {
+        let start = pages.start / self.run_pages * self.run_pages;
+        let end = u64::from(pages.end).next_multiple_of(u64::from(self.run_pages));
+        start..end.min(u64::from(self.arena.frontier())) as u32
+    }
+
+    pub(crate) fn uncommitted(&self, pages: Range<u32>) -> Vec<Range<u32>> {
+        self.committed.ranges(pages, false).collect()
+    }
+
+    /// Notes that memory is behind these pages now. Returns how many are new.
+    pub(crate) fn commit(&mut self, pages: Range<u32>) -> u32 {
+        let new = (pages.end - pages.start) - self.committed.count(pages.clone());
+        self.committed.insert(pages);
+        new
+    }
+
+    /// Notes that no memory is behind these pages any more. Returns how many had.
+    pub(crate) fn decommit(&mut self, pages: Range<u32>) -> u32 {
+        let gone = self.committed.count(pages.clone());
+        self.committed.remove(pages);
+        gone
+    }
+
+    /// Committed pages that nobody has been lent: only those that fill whole runs, or all.
+    pub(crate) fn idle(&self, whole_runs: bool) -> Vec<Range<u32>> {
+        let mut idle = Vec::new();
+        for (start, pages) in self.arena.free_pieces() {
+            let mut piece = start..start + pages;
+            if whole_runs {
+                piece.start = piece.start.next_multiple_of(self.run_pages);
+                piece.end = piece.end / self.run_pages * self.run_pages;
+            }
+            if piece.start < piece.end {
+                idle.extend(self.committed.ranges(piece, true));
+            }
+        }
+        idle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(ranges: Vec<Range<u32>>) -> Option<Range<u32>> {
+        assert_eq!(ranges.len(), 1, "{ranges:?}");
+        ranges.into_iter().next()
+    }
+
+    #[test]
+    fn the_frontier_moves_by_whole_runs_up_to_the_end() {
+        let mut tract = Tract::new(20, 8);
+        assert!(tract.lend(1).is_none());
+        assert!(tract.grow_for(3));
+        assert_eq!(tract.arena.frontier(), 8);
+        assert!(tract.grow_for(10));
+        assert_eq!(tract.arena.frontier(), 16);
+        assert!(tract.grow_for(20));
+        assert_eq!(tract.arena.frontier(), 20);
+        assert!(!tract.grow_for(21));
+    }
+
+    #[test]
+    fn pages_are_fresh_once_and_committed_until_given_up() {
+        let mut tract = Tract::new(64, 8);
+        tract.grow_for(16);
+        let parcel = tract.lend(10).unwrap();
+        assert!(parcel.fresh && !parcel.committed);
+        assert_eq!(tract.whole_runs(&(0..10)), 0..16);
+        assert_eq!(tract.commit(0..10), 10);
+        assert_eq!(tract.commit(0..16), 6);
+        assert_eq!(tract.idle(true), []);
+        assert_eq!(one(tract.idle(false)), Some(10..16));
+        tract.give_back(parcel.lent.block);
+        let again = tract.lend(10).unwrap();
+        assert!(!again.fresh && again.committed);
+        tract.give_back(again.lent.block);
+        assert_eq!(one(tract.idle(true)), Some(0..16));
+        assert_eq!(tract.decommit(0..8), 8);
+        assert_eq!(one(tract.uncommitted(0..16)), Some(0..8));
+        assert_eq!(one(tract.idle(true)), Some(8..16));
+        assert!(!tract.lend(10).unwrap().committed);
+    }
+}

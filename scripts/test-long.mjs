@@ -1,0 +1,110 @@
+/** `npm run test:long`: what is too slow for every day: loom models, ignored tests, sanitizers, and test/long; ends with `N passed, N failed`. */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { parseArgs } from 'node:util'
+import { build } from './build.mjs'
+import { filesBelow } from './fingerprint.mjs'
+import { place, root } from './places.mjs'
+import { rustTests } from './rust-tests.mjs'
+import { showFailure } from './steps.mjs'
+import { runTestFiles } from './test-files.mjs'
+import { run } from './tool.mjs'
+
+const help = `npm run test:long [-- --only loom,ignored,sanitizers,node]
+
+  loom         crates/*/tests/loom*.rs, and modules of src that hold loom models, under --cfg loom
+  ignored      Rust tests marked #[ignore]
+  sanitizers   crates/*/tests/{tsan,asan}*.rs (tests with their own main) under ThreadSanitizer and AddressSanitizer
+  node         test/long/*.test.ts`
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } } })
+if (values.help) console.log(help)
+else await main()
+
+async function main() {
+  const wanted = values.only?.split(',') ?? ['loom', 'ignored', 'sanitizers', 'node']
+  let passed = 0
+  let failed = 0
+  const add = (/** @type {{ passed: number, failed: number }} */ counts) => {
+    passed += counts.passed
+    failed += counts.failed
+  }
+  try {
+    if (wanted.includes('loom')) for (const counts of await loom()) add(counts)
+    if (wanted.includes('ignored')) add(await ignored())
+    if (wanted.includes('sanitizers')) for (const counts of await sanitizers()) add(counts)
+    if (wanted.includes('node')) {
+      const files = filesBelow(root, ['test/long']).filter((file) => file.endsWith('.test.ts'))
+      if (files.length > 0) {
+        await build()
+        add(await runTestFiles(files))
+      }
+    }
+  } catch (error) {
+    showFailure(error)
+    failed += 1
+  }
+  console.log(`\n${passed} passed, ${failed} failed`)
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+}
+
+const rustFiles = () => filesBelow(root, ['crates']).filter((file) => file.endsWith('.rs'))
+
+/** The crate of a file: crates/store/src/x.rs is of mobula-store. @param {string} file */
+const crateOf = (file) => `mobula-${file.split('/')[1]}`
+
+/** Loom builds have a folder of their own, or each `cargo test` after them would compile everything again. */
+async function loom() {
+  const env = { RUSTFLAGS: '--cfg loom', LOOM_MAX_PREEMPTIONS: process.env['LOOM_MAX_PREEMPTIONS'] ?? '3' }
+  const common = ['test', '--release', '--target-dir', place('target', 'loom')]
+  const results = []
+  for (const file of rustFiles().filter((file) => /\/tests\/loom\w*\.rs$/.test(file))) {
+    const name = basename(file, '.rs')
+    results.push(await rustTests(`loom: ${file}`, [...common, '-p', crateOf(file), '--test', name], { env, limitSeconds: 1800 }))
+  }
+  const inside = rustFiles().filter((file) => /\/src\//.test(file) && /\bloom::model\b/.test(readFileSync(place(file), 'utf8')))
+  for (const crate of new Set(inside.map(crateOf))) {
+    results.push(await rustTests(`loom: ${crate}`, [...common, '-p', crate, '--lib', 'loom'], { env, limitSeconds: 1800 }))
+  }
+  return results
+}
+
+async function ignored() {
+  const any = rustFiles().some((file) => /#\[ignore/.test(readFileSync(place(file), 'utf8')))
+  return any ? rustTests('ignored Rust tests', ['test', '--release', '--', '--ignored'], { limitSeconds: 1800 }) : { passed: 0, failed: 0 }
+}
+
+async function sanitizers() {
+  const target = (await run('rustc', ['-vV'], { cwd: root })).output.match(/^host: (.+)$/m)?.[1] ?? ''
+  const results = []
+  for (const [short, sanitizer] of [
+    ['tsan', 'thread'],
+    ['asan', 'address'],
+  ]) {
+    const list = place('crates', `${short}.supp`)
+    const options = existsSync(list) ? `suppressions=${list}` : ''
+    const env = {
+      // Sanitizers are unstable in rustc: this lets the stable compiler use them, for these tests alone.
+      RUSTC_BOOTSTRAP: '1',
+      RUSTFLAGS: `-Zsanitizer=${sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer`,
+      ...(options === '' ? {} : { [`${short?.toUpperCase()}_OPTIONS`]: options }),
+    }
+    for (const file of rustFiles().filter((file) => file.includes(`/tests/${short}`))) {
+      const args = [
+        'test',
+        '--release',
+        '--target',
+        target,
+        '--target-dir',
+        place('target', String(short)),
+        '-p',
+        crateOf(file),
+        '--test',
+        basename(file, '.rs'),
+      ]
+      results.push(await rustTests(`${short}: ${file}`, args, { env, limitSeconds: 1800 }))
+    }
+  }
+  return results
+}

@@ -1,0 +1,76 @@
+/** `get` and `getSync`: values leave the store. */
+
+import { badType } from '../errors/bad-input.ts'
+import { type GetOptions, resolveGet } from '../options/get.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
+import { checkRef, refStopped } from '../runtime/current.ts'
+import { type GetRequest, getValues, getValuesSync } from '../runtime/get.ts'
+import { runtimeOrDefault } from './init.ts'
+import type { Values } from './types.ts'
+
+/**
+ * The value of a ref, or the values of a list of refs, in its order. Small values are decoded anew by each call; binary data over
+ * 16 KiB is a view of shared memory, whatever its size, in about a microsecond.
+ *
+ * @param refs one ref, or a list or tuple of them; tuples keep their types
+ * @returns rejects with the first failure: a `TaskError` that is also an instance of what the task threw, or a
+ *   `WorkerCrashedError`, `GetTimeoutError`, `ShutdownError`, `ObjectLostError`
+ * @throws {TypeError | RangeError} synchronously, for a wrong argument or option, by name
+ * @example
+ * ```ts
+ * import { get, put } from 'mobula'
+ * const [one, two] = await get([put(1), put('two')])
+ * console.log(one + 1, two.length) // 2 3
+ * ```
+ */
+export function get<T>(ref: ObjectRef<T>, options?: GetOptions): Promise<T>
+export function get<const T extends readonly ObjectRef<any>[]>(refs: T, options?: GetOptions): Promise<Values<T>>
+export function get(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions): Promise<unknown> {
+  const { request, isList } = parse('get', refs, options)
+  const stopped = firstStopped(request.refs)
+  if (stopped !== undefined) return Promise.reject(stopped)
+  const values = getValues(runtimeOrDefault().engine, request)
+  return isList ? values : values.then(([value]) => value)
+}
+
+/**
+ * As `get`, but blocks this thread, inside of tasks too. A task that blocks gives its CPU to others meanwhile, and runs the very
+ * task that it waits for if nobody has begun it. On the main thread nothing else of the program runs until it returns.
+ *
+ * @throws what `get` rejects with, and `DeadlockError` for a task that only this thread could finish
+ * @example
+ * ```ts
+ * import { getSync, put } from 'mobula'
+ * console.log(getSync(put(42))) // 42
+ * ```
+ */
+export function getSync<T>(ref: ObjectRef<T>, options?: GetOptions): T
+export function getSync<const T extends readonly ObjectRef<any>[]>(refs: T, options?: GetOptions): Values<T>
+export function getSync(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions): unknown {
+  const { request, isList } = parse('getSync', refs, options)
+  request.signal?.throwIfAborted()
+  const stopped = firstStopped(request.refs)
+  if (stopped !== undefined) throw stopped
+  const values = getValuesSync(runtimeOrDefault().engine, request)
+  return isList ? values : values[0]
+}
+
+const parse = (where: string, refs: unknown, options: unknown): { request: GetRequest; isList: boolean } => {
+  const resolved = resolveGet(options, where)
+  if (!Array.isArray(refs)) return { request: { refs: [checkRef(refs, 'ref')], ...resolved }, isList: false }
+  const list = refs as readonly unknown[]
+  // A plain loop: holes are to be found, which forEach would skip.
+  for (let k = 0; k < list.length; k++) checkRef(list[k], `refs[${k}]`)
+  if (list.length > REFS_MAX) throw badType('refs', `at most ${REFS_MAX} refs`, refs)
+  return { request: { refs: [...list] as ObjectRef[], ...resolved }, isList: true }
+}
+
+const REFS_MAX = 2 ** 24
+
+const firstStopped = (refs: readonly ObjectRef[]): Error | undefined => {
+  for (const ref of refs) {
+    const stopped = refStopped(ref)
+    if (stopped !== undefined) return stopped
+  }
+  return undefined
+}

@@ -1,0 +1,67 @@
+/** The types that users see: what a call takes, what it gives, and what the store makes of values. */
+
+import type { ObjectRef } from '../refs/object-ref.ts'
+
+export type AnyFunction = (...args: any[]) => any
+
+type Plain = Date | RegExp | Error | URL | Headers | URLSearchParams | ObjectRef<any> | Map<any, any> | Set<any> | Promise<any> | AnyFunction
+
+type StoredView<T> = T extends Buffer
+  ? Buffer<ArrayBufferLike>
+  : T extends Uint8Array
+    ? Uint8Array<ArrayBufferLike>
+    : T extends Uint8ClampedArray
+      ? Uint8ClampedArray<ArrayBufferLike>
+      : T extends Int8Array
+        ? Int8Array<ArrayBufferLike>
+        : T extends Uint16Array
+          ? Uint16Array<ArrayBufferLike>
+          : T extends Int16Array
+            ? Int16Array<ArrayBufferLike>
+            : T extends Uint32Array
+              ? Uint32Array<ArrayBufferLike>
+              : T extends Int32Array
+                ? Int32Array<ArrayBufferLike>
+                : T extends Float32Array
+                  ? Float32Array<ArrayBufferLike>
+                  : T extends Float64Array
+                    ? Float64Array<ArrayBufferLike>
+                    : T extends BigInt64Array
+                      ? BigInt64Array<ArrayBufferLike>
+                      : T extends BigUint64Array
+                        ? BigUint64Array<ArrayBufferLike>
+                        : T extends DataView
+                          ? DataView<ArrayBufferLike>
+                          : T
+
+/**
+ * What a value is once it was in the store: typed arrays, `Buffer` and `DataView`, also inside of plain objects, arrays and
+ * tuples, are over `ArrayBufferLike`, since they may be views of shared memory.
+ */
+export type Stored<T> = IsAny<T> extends true
+  ? T
+  : T extends ArrayBufferView | ArrayBuffer
+    ? StoredView<T>
+    : T extends Plain
+      ? T
+      : T extends readonly unknown[]
+        ? { [K in keyof T]: Stored<T[K]> }
+        : T extends object
+          ? IsPlain<T> extends true
+            ? { [K in keyof T]: Stored<T[K]> }
+            : T
+          : T
+
+type IsAny<T> = 0 extends 1 & T ? true : false
+
+/** An object without methods: classes with methods are left as they are. */
+type IsPlain<T> = true extends { [K in keyof T]: T[K] extends AnyFunction ? true : never }[keyof T] ? false : true
+
+/** Each argument may be the value or a ref to it. */
+export type Args<P extends readonly unknown[]> = { [K in keyof P]: P[K] | ObjectRef<P[K]> }
+
+/** What `.remote()` gives: a ref to what the function's promise or value will be in the store. */
+export type Returned<R> = IsAny<R> extends true ? ObjectRef<any> : [R] extends [never] ? ObjectRef<never> : ObjectRef<Stored<Awaited<R>>>
+
+/** The values behind a list or a tuple of refs. */
+export type Values<T extends readonly ObjectRef<any>[]> = { -readonly [K in keyof T]: T[K] extends ObjectRef<infer V> ? V : never }

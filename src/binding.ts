@@ -1,0 +1,87 @@
+/** Loads the addon, once and only here, and checks that it is the one this package was built with. */
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type * as Native from '../native/index.js'
+import './platform.ts'
+
+/** The data plane of one isolate: raw functions over its port. The area and `words` carry what they say. */
+export interface RawPort {
+  flush(): void
+  next(): void
+  drain(): void
+  fetch(): void
+  park(): void
+  resume(): void
+  take(slot: number, generation: number): boolean
+  view(slot: number, generation: number, which: 0 | 1): ArrayBufferLike | undefined
+  bulk(slot: number, generation: number, which: 0 | 1): ArrayBuffer
+  write(byteLength: number, offsets: readonly number[], pieces: readonly Uint8Array[]): void
+  unwrite(slot: number, generation: number): void
+  handles(): number
+  detach(): void
+  readonly words: ArrayBufferLike
+  /** Which worker this is; -1 on the driver. */
+  readonly place: number
+}
+
+interface RawFunctions {
+  attach(flags: number, area: ArrayBuffer, onMail: () => void, onWork: () => void): RawPort
+  probeShared(): ArrayBufferLike | undefined
+}
+
+type Addon = typeof Native & RawFunctions
+
+const load = (): Addon => {
+  const require = createRequire(import.meta.url)
+  const packageVersion = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version
+  let addon: Addon
+  try {
+    addon = require('../native/index.js') as Addon
+  } catch (cause) {
+    const here = `${process.platform}-${process.arch}`
+    const message = `mobula's addon for ${here} could not be loaded: run \`npm run build\` in a checkout, or reinstall the package where prebuilt binaries exist.`
+    throw Object.assign(new Error(message, { cause }), { code: 'ERR_UNSUPPORTED_PLATFORM' })
+  }
+  if (addon.VERSION !== packageVersion) {
+    const message = `mobula ${packageVersion} found an addon of version ${addon.VERSION}: run \`npm run build\` again or reinstall the package.`
+    throw Object.assign(new Error(message), { code: 'ERR_UNSUPPORTED_PLATFORM' })
+  }
+  return addon
+}
+
+const addon: Addon = load()
+
+export const version: string = addon.VERSION
+
+/** Every constant of the record layout; the numbers are written in Rust alone. */
+export const layout: Readonly<Record<string, number>> = addon.layoutConstants()
+
+/** A constant of the layout by name. A name that Rust does not know is an error at load, not a NaN at run time. */
+export const constant = (name: string): number => {
+  const value = layout[name]
+  if (value === undefined) throw new Error(`the addon's layout has no constant ${name}: run \`npm run build\` again`)
+  return value
+}
+
+/** External SharedArrayBuffers cost V8 nothing and are made in a microsecond, but only newer Nodes make them; trust is good, looking is better. */
+const makesShared = ((): boolean => {
+  const probe = addon.probeShared()
+  return probe instanceof SharedArrayBuffer && probe.byteLength === 64 && new Uint8Array(probe).every((byte, k) => byte === k)
+})()
+
+const WORKER = 1
+const SHARED = 2
+
+/** This isolate takes part in the running runtime. */
+export const attach = (role: 'driver' | 'worker', area: ArrayBuffer, onMail: () => void, onWork: () => void): RawPort =>
+  addon.attach((role === 'worker' ? WORKER : 0) | (makesShared ? SHARED : 0), area, onMail, onWork)
+
+export const start: typeof Native.start = addon.start
+export const stop: typeof Native.stop = addon.stop
+export const trim: typeof Native.trim = addon.trim
+export const running: typeof Native.running = addon.running
+export const defineFunction: typeof Native.defineFunction = addon.defineFunction
+export const functionRecord: typeof Native.functionRecord = addon.functionRecord
+export const startFailed: typeof Native.startFailed = addon.startFailed
+export const figures: typeof Native.figures = addon.figures

@@ -1,0 +1,160 @@
+/** Kind: Arrow tables, record batches and vectors, as an Arrow IPC stream whose buffers are gathered, not joined. The only file that knows apache-arrow. */
+
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { Piece } from '../buffers.ts'
+import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
+import type { Reader } from '../reader.ts'
+import { Refusal } from '../refusal.ts'
+import type { Writer } from '../writer.ts'
+
+/** As much of apache-arrow as is used here. Its own types would be needed by everybody who has no Arrow. */
+interface Region {
+  offset: number
+  readonly length: number
+}
+interface Assembled {
+  byteLength: number
+  bufferRegions: Region[]
+  readonly buffers: ArrayBufferView[]
+}
+interface StreamWriter {
+  write(table: unknown): void
+  finish(): unknown
+}
+interface Arrow {
+  readonly Table: new (content: unknown) => object
+  readonly RecordBatch: new (...args: never[]) => object
+  readonly Vector: new (...args: never[]) => object
+  readonly RecordBatchStreamWriter: new () => StreamWriter
+  readonly tableFromIPC: (bytes: Uint8Array) => { readonly batches: readonly object[]; getChildAt(index: number): object | null }
+}
+
+const FORM = { table: 0, batch: 1, vector: 2 } as const
+type Form = (typeof FORM)[keyof typeof FORM]
+const FORM_MASK = 3
+/** Set for values of the copy that `require` gives: apache-arrow has one for each module system, and their classes differ. */
+const COMMON_JS = 4
+
+const ALIGNMENT = 64
+
+interface Copy {
+  readonly arrow: Arrow
+  readonly write: (content: object) => Piece[]
+}
+
+const require = createRequire(import.meta.url)
+const copies = new Map<number, Copy | undefined>()
+
+/** Cheap and structural: apache-arrow is loaded only when something looks like it. */
+export const looksLikeArrow = (value: object): boolean => {
+  const { schema, batches, data, type, getChildAt } = value as Record<string, unknown>
+  if (typeof getChildAt !== 'function') return false
+  return (typeof schema === 'object' && (Array.isArray(batches) || typeof data === 'object')) || (Array.isArray(data) && typeof type === 'object')
+}
+
+export const writeArrow = (writer: Writer, value: object): void => {
+  for (const flavour of [0, COMMON_JS]) {
+    const copy = load(flavour)
+    const form = copy === undefined ? undefined : formOf(copy.arrow, value)
+    if (copy === undefined || form === undefined) continue
+    writer.open(value, TAG.arrow | ((form | flavour) << PAYLOAD_SHIFT))
+    const pieces = copy.write(contentOf(copy.arrow, form, value))
+    const last = pieces.at(-1)
+    writer.word(writer.plan.attach({ byteLength: last === undefined ? 0 : last.at + last.bytes.length, own: 0, pieces }))
+    return
+  }
+  throw new Refusal('is an Arrow value of a copy of apache-arrow that mobula cannot import (version 21 is a peer dependency); pass tableToIPC(table)')
+}
+
+const formOf = (arrow: Arrow, value: object): Form | undefined => {
+  if (value instanceof arrow.Table) return FORM.table
+  if (value instanceof arrow.RecordBatch) return FORM.batch
+  return value instanceof arrow.Vector ? FORM.vector : undefined
+}
+
+const contentOf = (arrow: Arrow, form: Form, value: object): object => {
+  if (form === FORM.table) return value
+  return new arrow.Table(form === FORM.batch ? [value] : { vector: value })
+}
+
+export const readArrow = (reader: Reader, head: number, at: number): object => {
+  const payload = head >>> PAYLOAD_SHIFT
+  const copy = load(payload & COMMON_JS)
+  if (copy === undefined) throw new Error('the value is an Arrow one, and apache-arrow (a peer dependency, version 21) cannot be imported here')
+  const table = copy.arrow.tableFromIPC(reader.keptBytes(reader.unsigned()))
+  const form = payload & FORM_MASK
+  const value = form === FORM.table ? table : form === FORM.batch ? table.batches[0] : table.getChildAt(0)
+  if (value === undefined || value === null) return reader.damaged('an Arrow stream without its one batch or column')
+  if ((head & REFERENCED) !== 0) reader.remember(at, value)
+  return value
+}
+
+const load = (flavour: number): Copy | undefined => {
+  if (copies.has(flavour)) return copies.get(flavour)
+  let copy: Copy | undefined
+  try {
+    const arrow = require(flavour === COMMON_JS ? 'apache-arrow' : fileURLToPath(import.meta.resolve('apache-arrow'))) as Arrow
+    copy = { arrow, write: gatherer(arrow) }
+  } catch {
+    copy = undefined
+  }
+  copies.set(flavour, copy)
+  return copy
+}
+
+/**
+ * A stream writer that keeps the buffers it is given instead of joining them, so that each is copied once, into the store.
+ * It also moves every buffer to a multiple of 64 bytes, which Arrow recommends and apache-arrow's own writer does not do.
+ * The methods it overrides are internal to apache-arrow: a test compares what comes back on every version in use.
+ */
+const gatherer = (arrow: Arrow): Copy['write'] => {
+  interface Internals extends StreamWriter {
+    _started: boolean
+    _position: number
+    _writeMessage(message: object, alignment?: number): this
+    _assembleRecordBatch(batch: object): Assembled
+  }
+  const Base = arrow.RecordBatchStreamWriter as unknown as new () => Internals
+  class Gatherer extends Base {
+    readonly pieces: Piece[] = []
+
+    _write(chunk: ArrayBufferView): this {
+      if (this._started && chunk.byteLength > 0) {
+        this.pieces.push({ at: this._position, bytes: new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) })
+        this._position += chunk.byteLength
+      }
+      return this
+    }
+
+    override _writeMessage(message: object): this {
+      return super._writeMessage(message, ALIGNMENT)
+    }
+
+    override _assembleRecordBatch(batch: object): Assembled {
+      const assembled = super._assembleRecordBatch(batch)
+      let at = 0
+      for (const region of assembled.bufferRegions) {
+        region.offset = at
+        at = Math.ceil((at + region.length) / ALIGNMENT) * ALIGNMENT
+      }
+      assembled.byteLength = at
+      return assembled
+    }
+
+    _writeBodyBuffers(buffers: readonly ArrayBufferView[]): this {
+      for (const buffer of buffers) {
+        this._write(buffer)
+        // A gap needs no bytes: what lies between buffers is undefined.
+        this._position = Math.ceil(this._position / ALIGNMENT) * ALIGNMENT
+      }
+      return this
+    }
+  }
+  return (content) => {
+    const writer = new Gatherer()
+    writer.write(content)
+    writer.finish()
+    return writer.pieces
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * Reads one value. Bytes may be damaged: every length is checked before it is believed, and nothing is read outside them.
+ * Depth is not counted: a stack that is full throws, and leaves nothing behind.
+ */
+
+import { SerializationError } from '../errors/errors.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
+import { readers } from './kinds/index.ts'
+import { readArray, readDictionary, readDoubleArray, readInt32Array, readRecord } from './kinds/plain.ts'
+import { BUFFER_ALIGNMENT, DEPTH_MAX, FLAG_WIDE_TEXT, HEADER, HEADER_BYTES, MAGIC, PAYLOAD_SHIFT, TABLE_ENTRY_BYTES, TAG, TAG_MASK, VERSION } from './layout.ts'
+import { type ReadShape, readShapeOf } from './shapes.ts'
+import { latin1, utf16 } from './text.ts'
+
+/** Strings are cut from pieces of this many characters: each keeps no more than that alive. */
+const SEGMENT_UNITS = 4_096
+
+export type ErrorClass = new (...args: never[]) => Error
+
+export interface DecodeOptions {
+  /** True if the bytes lie in memory that stays: views of it are given out. */
+  readonly alias: boolean
+  /** Asked for an error class that nobody registered, by its `url#export` key. */
+  readonly onUnknownErrorClass?: ((key: string) => ErrorClass | undefined) | undefined
+}
+
+/** A place in the value's bytes, as the table gives it. */
+interface Span {
+  readonly at: number
+  readonly byteLength: number
+  readonly own: number
+}
+
+/** Where a view of a table entry is to be made. */
+export interface Memory {
+  readonly buffer: ArrayBufferLike
+  readonly at: number
+  readonly byteLength: number
+}
+
+export class Reader {
+  readonly options: DecodeOptions
+  /** Values that stand for top-level refs among the arguments. */
+  readonly dependencies: readonly unknown[]
+  #at: number = HEADER_BYTES
+  /** Where the stream ends, and the text begins. */
+  readonly #end: number
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #refs: readonly ObjectRef[]
+  readonly #shapes: ReadShape[] = []
+  readonly #bufferCount: number
+  readonly #tableAt: number
+  #spans: Span[] | undefined
+  #memories: (Memory | undefined)[] | undefined
+  #objects: Map<number, unknown> | undefined
+  readonly #wide: boolean
+  readonly #textUnits: number
+  #segment = ''
+  #segmentAt = 0
+  /** Position in the text, in characters. */
+  #cursor = 0
+
+  constructor(bytes: Uint8Array, refs: readonly ObjectRef[], dependencies: readonly unknown[], options: DecodeOptions) {
+    this.#bytes = bytes
+    this.#refs = refs
+    this.dependencies = dependencies
+    this.options = options
+    if (bytes.length < HEADER_BYTES) this.damaged(`${bytes.length} bytes, fewer than a header has`)
+    const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    if (header.getUint32(HEADER.magic, true) !== MAGIC) this.damaged('no magic number')
+    const version = header.getUint16(HEADER.version, true)
+    if (version !== VERSION) throw new SerializationError(`the bytes have version ${version} of the object format, this package reads ${VERSION}`)
+    const flags = header.getUint16(HEADER.flags, true)
+    const byteLength = header.getUint32(HEADER.byteLength, true) + header.getUint32(HEADER.byteLength + 4, true) * 2 ** 32
+    if (byteLength > bytes.length) this.damaged(`${bytes.length} bytes of ${byteLength}`)
+    const streamBytes = header.getUint32(HEADER.streamBytes, true)
+    const textBytes = header.getUint32(HEADER.textBytes, true)
+    const textAt = HEADER_BYTES + streamBytes
+    this.#tableAt = header.getUint32(HEADER.tableAt, true)
+    this.#bufferCount = header.getUint32(HEADER.bufferCount, true)
+    const end = this.#bufferCount === 0 ? byteLength : this.#tableAt
+    if (textAt + textBytes > end || streamBytes % 4 !== 0 || flags > FLAG_WIDE_TEXT) this.damaged('a header that contradicts itself')
+    if (header.getUint32(HEADER.refCount, true) !== refs.length) this.damaged(`${refs.length} refs of ${header.getUint32(HEADER.refCount, true)}`)
+    if (this.#bufferCount !== 0 && (this.#tableAt % 8 !== 0 || this.#tableAt + this.#bufferCount * TABLE_ENTRY_BYTES > byteLength)) {
+      this.damaged('a buffer table outside the bytes')
+    }
+    this.#wide = flags === FLAG_WIDE_TEXT
+    this.#end = textAt
+    this.#textUnits = this.#wide ? textBytes >>> 1 : textBytes
+    this.#view = header
+  }
+
+  /** The one value that the bytes hold. */
+  root(): unknown {
+    const value = this.value()
+    this.end()
+    return value
+  }
+
+  end(): void {
+    if (this.#at !== this.#end || this.#cursor !== this.#textUnits) this.damaged('something behind the value')
+  }
+
+  value(): unknown {
+    const at = this.#at
+    // One check a value. What follows a head may reach a few words into the text, never outside the bytes; the end is compared again.
+    if (at >= this.#end) this.damaged('a value beyond the end')
+    const head = this.#view.getInt32(at, true)
+    this.#at = at + 4
+    switch (head & TAG_MASK) {
+      case TAG.smallInt:
+        return head >> PAYLOAD_SHIFT
+      case TAG.string:
+        return this.take(head >>> PAYLOAD_SHIFT)
+      case TAG.double:
+        return this.double()
+      case TAG.int32:
+        return this.word()
+      case TAG.true:
+        return true
+      case TAG.false:
+        return false
+      case TAG.null:
+        return null
+      case TAG.undefined:
+        return undefined
+      case TAG.object: {
+        const shape = this.#shapes[head >>> PAYLOAD_SHIFT]
+        if (shape === undefined) return this.damaged('a shape that was not announced')
+        return readRecord(this, head, at, shape)
+      }
+      case TAG.objectNewShape: {
+        const shape = readShapeOf(this.take(head >>> PAYLOAD_SHIFT))
+        this.#shapes.push(shape)
+        return readRecord(this, head, at, shape)
+      }
+      case TAG.array: {
+        return readArray(this, head, at)
+      }
+      case TAG.int32Array:
+        return readInt32Array(this, head, at)
+      case TAG.doubleArray:
+        return readDoubleArray(this, head, at)
+      case TAG.dictionary: {
+        return readDictionary(this, head, at)
+      }
+      case TAG.backReference:
+        return this.#recall(this.unsigned())
+      default:
+        return this.#other(head, at)
+    }
+  }
+
+  word(): number {
+    const at = this.#at
+    this.#at = at + 4
+    return this.#view.getInt32(at, true)
+  }
+
+  unsigned(): number {
+    return this.word() >>> 0
+  }
+
+  /** A number of up to 53 bits, in two words. */
+  long(): number {
+    const low = this.unsigned()
+    return low + this.unsigned() * 2 ** 32
+  }
+
+  double(): number {
+    const at = this.#at
+    this.#at = at + 8
+    return this.#view.getFloat64(at, true)
+  }
+
+  /** How many holes stand here; 0 for an element. */
+  holes(): number {
+    if ((this.#view.getInt32(this.#at, true) & TAG_MASK) !== TAG.holes) return 0
+    this.#at += 4
+    const count = this.unsigned()
+    return count === 0 ? this.damaged('no holes where some were announced') : count
+  }
+
+  /** The next `count` bytes of the stream, padded to whole words there. A view: it is to be copied. */
+  raw(count: number): Uint8Array {
+    this.expectBytes(count)
+    const at = this.#at
+    this.#at = at + Math.ceil(count / 4) * 4
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, count)
+  }
+
+  /** Refuses a count before a loop or an allocation believes it. */
+  expectBytes(count: number): void {
+    if (this.#at + count > this.#end) this.damaged('a length beyond the end')
+  }
+
+  /** The next characters of the text. */
+  take(units: number): string {
+    const from = this.#cursor - this.#segmentAt
+    if (from + units > this.#segment.length) return this.#load(units)
+    this.#cursor += units
+    return this.#segment.substring(from, from + units)
+  }
+
+  #load(units: number): string {
+    const start = this.#cursor
+    if (start + units > this.#textUnits) this.damaged('text beyond its end')
+    const end = Math.min(this.#textUnits, start + Math.max(units, SEGMENT_UNITS))
+    this.#segment = this.#wide ? utf16(this.#bytes, this.#end + start * 2, this.#end + end * 2) : latin1(this.#bytes, this.#end + start, this.#end + end)
+    this.#segmentAt = start
+    this.#cursor = start + units
+    return this.#segment.substring(0, units)
+  }
+
+  /** Keeps an object that something else refers back to. */
+  remember(at: number, value: unknown): void {
+    this.#objects ??= new Map()
+    this.#objects.set(at, value)
+  }
+
+  #recall(at: number): unknown {
+    const object = this.#objects?.get(HEADER_BYTES + at * 4)
+    return object === undefined ? this.damaged('a reference back to nothing') : object
+  }
+
+  #other(head: number, at: number): unknown {
+    const read = readers[head & TAG_MASK]
+    if (read === undefined) return this.damaged(`the unknown tag ${head & TAG_MASK}`)
+    return read(this, head, at)
+  }
+
+  ref(index: number): ObjectRef {
+    return this.#refs[index] ?? this.damaged('a ref that is not in the table')
+  }
+
+  /** The bytes of a table entry, where they lie. */
+  tableBytes(index: number): Uint8Array {
+    const span = this.#span(index)
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + span.at, span.byteLength)
+  }
+
+  /** The bytes of a table entry as they may be given out: where they lie, or copied. */
+  keptBytes(index: number): Uint8Array {
+    const bytes = this.tableBytes(index)
+    return this.options.alias && bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
+  }
+
+  /** Where views of a table entry are made: over the bytes themselves if those stay, else over one copy for all of them. */
+  memory(index: number): Memory {
+    this.#memories ??= []
+    let memory = this.#memories[index]
+    if (memory === undefined) {
+      const span = this.#span(index)
+      const at = this.#bytes.byteOffset + span.at
+      memory =
+        this.options.alias && span.own === 0 && at % 8 === 0
+          ? { buffer: this.#bytes.buffer, at, byteLength: span.byteLength }
+          : { buffer: this.#copy(span), at: 0, byteLength: span.byteLength }
+      this.#memories[index] = memory
+    }
+    return memory
+  }
+
+  #copy(span: Span): ArrayBuffer {
+    const options = span.own < 2 ? undefined : { maxByteLength: span.own - 2 }
+    const copy = new (ArrayBuffer as new (length: number, options?: { maxByteLength: number }) => ArrayBuffer)(span.byteLength, options)
+    new Uint8Array(copy).set(new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + span.at, span.byteLength))
+    return copy
+  }
+
+  #span(index: number): Span {
+    this.#spans ??= this.#readTable()
+    return this.#spans[index] ?? this.damaged('a buffer that is not in the table')
+  }
+
+  #readTable(): Span[] {
+    const table = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#tableAt, this.#bufferCount * TABLE_ENTRY_BYTES)
+    const long = (at: number): number => table.getUint32(at, true) + table.getUint32(at + 4, true) * 2 ** 32
+    const spans: Span[] = []
+    let end = this.#tableAt + table.byteLength
+    for (let at = 0; at < table.byteLength; at += TABLE_ENTRY_BYTES) {
+      const span = { at: long(at), byteLength: long(at + 8), own: long(at + 16) }
+      // In order and apart, as they are written: so damaged bytes cannot make a small value take much memory.
+      if (span.at % BUFFER_ALIGNMENT !== 0 || span.at < end || span.at + span.byteLength > this.#bytes.length) this.damaged('a buffer outside the bytes')
+      end = span.at + span.byteLength
+      spans.push(span)
+    }
+    return spans
+  }
+
+  damaged(what: string): never {
+    throw new SerializationError(`damaged bytes: ${what}`)
+  }
+}

@@ -1,0 +1,57 @@
+/** Owns one worker thread by way of a Piscina of one: piscina sees the thread, never a task. */
+
+import type { ResourceLimits } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+
+export interface ThreadOptions {
+  readonly boot: URL
+  readonly data: unknown
+  readonly env: NodeJS.ProcessEnv
+  readonly execArgv: readonly string[] | undefined
+  readonly resourceLimits: ResourceLimits | undefined
+  /** The loop is installed: the thread takes work from now on. */
+  onReady(): void
+  /** The thread is gone, for whatever reason, once. */
+  onExit(code: number, error: unknown): void
+}
+
+export interface Thread {
+  stop(): Promise<void>
+}
+
+/** Starts a thread. It takes its first message also while this thread blocks. */
+export const startThread = (options: ThreadOptions): Thread => {
+  const pool = new Piscina({
+    filename: fileURLToPath(options.boot),
+    minThreads: 1,
+    maxThreads: 1,
+    idleTimeout: Number.POSITIVE_INFINITY,
+    concurrentTasksPerWorker: 1,
+    // A waiting piscina would freeze the thread's event loop, in which our own loop lives.
+    atomics: 'disabled',
+    recordTiming: false,
+    workerData: options.data,
+    env: options.env as Record<string, string>,
+    ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+    ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
+  })
+  // Whether and when a dead thread is replaced is the runtime's decision.
+  pool.options.minThreads = 0
+  let failure: unknown
+  const [thread] = pool.threads
+  thread?.on('error', (error: unknown) => {
+    failure = error
+  })
+  thread?.once('exit', (code: number) => {
+    options.onExit(code, failure)
+    void pool.destroy()
+  })
+  // Errors reach the thread's own 'error' event as well; here they would only end the process.
+  pool.on('error', () => {})
+  pool.run(undefined).then(options.onReady, (error: unknown) => {
+    failure ??= error
+    void pool.destroy()
+  })
+  return { stop: () => pool.destroy() }
+}

@@ -1,0 +1,58 @@
+/** Starts the runtime of this thread: the addon's half now, worker threads when there is work for them. */
+
+import { randomBytes } from 'node:crypto'
+import { isMainThread } from 'node:worker_threads'
+import { running, start as startNative, version } from '../binding.ts'
+import { LocalEngine } from '../engine/local/engine.ts'
+import { forgetNames } from '../engine/local/fetch.ts'
+import { Port } from '../engine/local/port.ts'
+import { ERROR_CODES } from '../errors/codes.ts'
+import { MobulaError } from '../errors/errors.ts'
+import type { ResolvedInit } from '../options/init.ts'
+import { type Runtime, setCurrent } from '../runtime/current.ts'
+import { WorkerHost } from './worker-host.ts'
+
+/** The runtime is there when this returns; what is submitted from now on is queued. */
+export const startRuntime = (options: ResolvedInit): Runtime => {
+  if (running() !== 0) throw inUse()
+  const slots = Math.floor(options.numCpus)
+  const id = startNative({
+    slots,
+    workersMax: options.maxWorkers,
+    capacity: options.objectStoreMemory,
+    views: process.env.MOBULA_VIEWS ?? '',
+  })
+  forgetNames()
+  const namespace = options.namespace ?? randomBytes(8).toString('hex')
+  const host = new WorkerHost({ options, runtime: id })
+  const port = new Port({
+    role: 'driver',
+    runtime: id,
+    onWanted: (count) => host.add(count),
+    onStopped: () => setCurrent(undefined),
+  })
+  const engine = new LocalEngine({ runtime: id, port, stopThreads: () => host.stop() })
+  const runtime: Runtime = {
+    engine,
+    role: 'driver',
+    info: Object.freeze({
+      jobId: randomBytes(8).toString('hex'),
+      namespace,
+      workers: slots,
+      resources: Object.freeze({ CPU: options.numCpus }),
+      objectStoreMemory: options.objectStoreMemory,
+      node: process.versions.node,
+      version,
+    }),
+  }
+  host.info = runtime.info
+  setCurrent(runtime)
+  return runtime
+}
+
+const inUse = (): MobulaError => {
+  const where = isMainThread ? 'another copy of mobula in this process' : 'another thread of this process'
+  return new MobulaError(`${where} runs a runtime already, and using it from here is not supported in this version`, {
+    code: ERROR_CODES.ERR_NOT_SUPPORTED,
+  })
+}

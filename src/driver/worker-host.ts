@@ -1,0 +1,77 @@
+/** Brings worker threads up and down, as the runtime wants them. */
+
+import { inspect } from 'node:util'
+import { startFailed } from '../binding.ts'
+import type { ResolvedInit } from '../options/init.ts'
+import type { RuntimeInfo } from '../runtime/current.ts'
+import type { WorkerStart } from '../worker/start.ts'
+import { inheritableExecArgv } from './exec-argv.ts'
+import { startThread, type Thread } from './piscina-host.ts'
+import { tsxRegistration } from './tsx.ts'
+
+export interface WorkerHostOptions {
+  readonly options: ResolvedInit
+  readonly runtime: number
+}
+
+export class WorkerHost {
+  info: RuntimeInfo | undefined
+  readonly #options: WorkerHostOptions
+  readonly #threads = new Set<Thread>()
+  #serial = 0
+  #isStopping = false
+
+  constructor(options: WorkerHostOptions) {
+    this.#options = options
+  }
+
+  add(count: number): void {
+    for (let k = 0; k < count && !this.#isStopping; k++) this.#start()
+  }
+
+  #start(): void {
+    const { options, runtime } = this.#options
+    const data: WorkerStart = {
+      loop: new URL(import.meta.url.endsWith('.ts') ? '../worker/loop.ts' : '../worker/loop.js', import.meta.url).href,
+      tsx: tsxRegistration(),
+      runtime,
+      workerId: ++this.#serial,
+      logToDriver: options.logToDriver,
+      info: this.info as RuntimeInfo,
+    }
+    let isReady = false
+    const thread = startThread({
+      boot: new URL('../worker/boot.mjs', import.meta.url),
+      data,
+      env: mergedEnv(options.env),
+      execArgv: options.execArgv ?? inheritableExecArgv(process.execArgv),
+      resourceLimits: options.resourceLimits,
+      onReady: () => {
+        isReady = true
+      },
+      onExit: (code, error) => {
+        this.#threads.delete(thread)
+        // Deaths of threads that had reported are learnt, and made good, in Rust.
+        if (!isReady && !this.#isStopping) startFailed(reasonOf(code, error))
+      },
+    })
+    this.#threads.add(thread)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await Promise.all([...this.#threads].map((thread) => thread.stop()))
+  }
+}
+
+const mergedEnv = (added: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv => {
+  const env = { ...process.env, ...added }
+  for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name]
+  return env
+}
+
+/** Errors that crossed from a thread may have lost their class on the way. */
+const reasonOf = (code: number, error: unknown): string => {
+  if (error === undefined) return `the thread ended with exit code ${code} before it was ready`
+  return error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)
+}

@@ -1,0 +1,69 @@
+/** The seam below the API: what any engine does for it. Batch-first, and one-way except where a promise is returned. */
+
+import type { ObjectRef } from '../refs/object-ref.ts'
+
+/** Encoded bytes and where each piece of them goes; refs lie outside of the bytes. */
+export interface EncodedValue {
+  readonly byteLength: number
+  readonly refs: readonly ObjectRef[]
+  readonly pieces: readonly { readonly at: number; readonly bytes: Uint8Array }[]
+  writeTo(target: Uint8Array): void
+}
+
+export interface EncodedArguments extends EncodedValue {
+  /** Top-level refs: resolved before the task starts. */
+  readonly deps: readonly ObjectRef[]
+}
+
+/** A function as an engine ships it. */
+export interface FunctionRecord {
+  readonly name: string
+  readonly source: string
+}
+
+/** What an object came to. Bytes and refs may be read until the visitor returns; aliased bytes stay as long as someone holds their buffer. */
+export type Outcome =
+  | { readonly state: 'pending' }
+  | { readonly state: 'value'; readonly bytes: Uint8Array; readonly refs: readonly ObjectRef[]; readonly alias: boolean }
+  | { readonly state: 'thrown'; readonly bytes: Uint8Array; readonly refs: readonly ObjectRef[]; readonly alias: boolean; readonly taskName: string }
+  | { readonly state: 'crashed'; readonly exitCode: number | null; readonly text: string; readonly taskName: string }
+  | { readonly state: 'setup'; readonly text: string }
+  | { readonly state: 'gone' }
+
+/** How a wait ended. `failed`: one of the awaited objects failed, and the wait was to end with the first failure. */
+export type WaitStatus = 'ready' | 'failed' | 'ended' | 'stopped'
+
+export interface PendingWait {
+  readonly done: Promise<WaitStatus>
+  /** Ends the wait now: `done` resolves with `ended`. */
+  end(): void
+}
+
+export interface WaitRequest {
+  readonly refs: readonly ObjectRef[]
+  /** So many settled objects end the wait; undefined: all of them, or the first failure. */
+  readonly count?: number
+}
+
+export interface EngineFigures {
+  readonly [name: string]: number
+}
+
+export interface Engine {
+  /** Tells refs of this engine's runtime from those of others. */
+  readonly runtime: number
+  /** Contract features that this engine has not; asking for one is `ERR_NOT_SUPPORTED`. */
+  readonly lacks: ReadonlySet<string>
+  define(record: FunctionRecord): number
+  submit(functionId: number, args: EncodedArguments): ObjectRef
+  put(value: EncodedValue): ObjectRef
+  wait(request: WaitRequest): PendingWait
+  /** Blocks this thread until the wait is over or the time is; false: it timed out. */
+  waitSync(request: WaitRequest, timeout: number): boolean
+  /** Visits the outcome of each ref, in order, now. */
+  fetch(refs: readonly ObjectRef[], visit: (position: number, outcome: Outcome) => void): void
+  /** Visits the positions of those refs that are settled, in order, now. */
+  settled(refs: readonly ObjectRef[], visit: (position: number) => void): void
+  figures(): EngineFigures
+  stop(): Promise<void>
+}

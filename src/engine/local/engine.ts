@@ -1,0 +1,108 @@
+/** The local engine: worker threads of this process over the addon. */
+
+import { defineFunction, figures, stop } from '../../binding.ts'
+import type { ObjectRef } from '../../refs/object-ref.ts'
+import type { EncodedArguments, EncodedValue, Engine, EngineFigures, FunctionRecord, Outcome, PendingWait, WaitRequest, WaitStatus } from '../engine.ts'
+import { fetchOutcomes, fetchSettled } from './fetch.ts'
+import * as L from './layout.ts'
+import type { Port } from './port.ts'
+
+/** A wait inside of a task may run what it waits for; deeper than this it blocks, before the stack ends. */
+const HELP_DEPTH_MAX = 64
+
+const MAIL = 1
+const RESUMED = 2
+
+export interface LocalEngineOptions {
+  readonly runtime: number
+  readonly port: Port
+  /** Runs the task behind a ref on this thread, if nobody has begun it and it is synchronous (worker). */
+  help?(ref: ObjectRef): void
+  /** Ends what `start` began (driver). */
+  stopThreads?(): Promise<void>
+}
+
+export class LocalEngine implements Engine {
+  readonly runtime: number
+  readonly lacks: ReadonlySet<string> = new Set(['actors', 'generators', 'cancel', 'processes'])
+  readonly #options: LocalEngineOptions
+  readonly #port: Port
+  #helpDepth = 0
+
+  constructor(options: LocalEngineOptions) {
+    this.runtime = options.runtime
+    this.#options = options
+    this.#port = options.port
+  }
+
+  define(record: FunctionRecord): number {
+    return defineFunction({ ...record })
+  }
+
+  submit(functionId: number, args: EncodedArguments): ObjectRef {
+    return this.#port.submit(functionId, args)
+  }
+
+  put(value: EncodedValue): ObjectRef {
+    return this.#port.put(value)
+  }
+
+  wait(request: WaitRequest): PendingWait {
+    let token = -1
+    const done = new Promise<WaitStatus>((resolve) => {
+      token = this.#port.wait(request, resolve)
+    })
+    return { done, end: () => this.#port.endWait(token) }
+  }
+
+  waitSync(request: WaitRequest, timeout: number): boolean {
+    const deadline = timeout === Number.POSITIVE_INFINITY ? timeout : performance.now() + timeout
+    this.#helpWith(request.refs)
+    const port = this.#port
+    const token = port.wait(request)
+    try {
+      for (;;) {
+        const status = port.poll(token)
+        if (status !== undefined) return status !== 'ended'
+        const left = deadline - performance.now()
+        if (left <= 0) port.endWait(token)
+        port.park(left === Number.POSITIVE_INFINITY ? L.NO_TIMEOUT : Math.max(0, Math.ceil(left)))
+        if (port.words[L.H_PARK_REASON] === MAIL) port.drain()
+      }
+    } finally {
+      // A CPU is needed to go on; code that blocked goes before new tasks.
+      do port.raw.resume()
+      while (port.words[L.H_PARK_REASON] !== RESUMED && !port.isStopped)
+    }
+  }
+
+  /** Runs what nobody has begun on this very thread: blocking would only hold it up. */
+  #helpWith(refs: readonly ObjectRef[]): void {
+    const { help } = this.#options
+    if (help === undefined || this.#helpDepth >= HELP_DEPTH_MAX) return
+    this.#helpDepth += 1
+    try {
+      for (const ref of refs) help(ref)
+    } finally {
+      this.#helpDepth -= 1
+    }
+  }
+
+  fetch(refs: readonly ObjectRef[], visit: (position: number, outcome: Outcome) => void): void {
+    fetchOutcomes(this.#port, refs, visit)
+  }
+
+  settled(refs: readonly ObjectRef[], visit: (position: number) => void): void {
+    fetchSettled(this.#port, refs, visit)
+  }
+
+  figures(): EngineFigures {
+    return { ...figures(), handles: this.#port.isStopped ? 0 : this.#port.raw.handles() }
+  }
+
+  async stop(): Promise<void> {
+    stop()
+    await this.#options.stopThreads?.()
+    this.#port.close()
+  }
+}

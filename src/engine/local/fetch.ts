@@ -1,0 +1,152 @@
+/** Reads outcomes of settled objects: small bytes out of the area, large ones as views of the store. */
+
+import { functionRecord } from '../../binding.ts'
+import { fromCode } from '../../errors/from-code.ts'
+import { type ObjectRef, partsOf } from '../../refs/object-ref.ts'
+import type { Outcome } from '../engine.ts'
+import * as L from './layout.ts'
+import type { Port } from './port.ts'
+
+const VALUE = 0
+const ARGUMENTS = 1
+
+export interface Encoded {
+  readonly bytes: Uint8Array
+  readonly refs: readonly ObjectRef[]
+  readonly deps: readonly ObjectRef[]
+  /** The bytes stay as long as their buffer does. */
+  readonly alias: boolean
+}
+
+/** Where encoded bytes lie, as a record says. */
+export interface Placed {
+  readonly slot: number
+  readonly generation: number
+  readonly place: number
+  /** Start of the heap that offsets count from. */
+  readonly heap: number
+  readonly offset: number
+  readonly length: number
+  readonly deps: number
+  readonly depsOffset: number
+  readonly refs: number
+  readonly refsOffset: number
+}
+
+/** Bytes and refs of a task's arguments or of a value, wherever they are. */
+export const readPlaced = (port: Port, placed: Placed, which: 'value' | 'arguments'): Encoded => {
+  const { slot, generation, heap, deps, refs } = placed
+  const raw = which === 'value' ? VALUE : ARGUMENTS
+  if (placed.place === L.PLACE_BULK) return readBulk(port, port.raw.bulk(slot, generation, raw), deps, refs)
+  let bytes: Uint8Array
+  let alias = false
+  if (placed.place === L.PLACE_HEAP) {
+    const at = heap + placed.offset
+    bytes = port.bytes.subarray(at, at + placed.length)
+  } else {
+    bytes = new Uint8Array(viewOf(port, slot, generation, raw))
+    alias = true
+  }
+  return {
+    bytes,
+    alias,
+    deps: port.readRefs(port.words, (heap + placed.depsOffset) / 4, deps),
+    refs: port.readRefs(port.words, (heap + placed.refsOffset) / 4, refs),
+  }
+}
+
+const viewOf = (port: Port, slot: number, generation: number, which: 0 | 1): ArrayBufferLike => {
+  try {
+    const view = port.raw.view(slot, generation, which)
+    if (view !== undefined) return view
+  } catch (error) {
+    throw fromCode(error)
+  }
+  throw new Error(`slot ${slot} has no stored bytes`)
+}
+
+/** Deps, refs and bytes in one piece of memory of their own. */
+const readBulk = (port: Port, buffer: ArrayBuffer, depCount: number, refCount: number): Encoded => {
+  const tables = (depCount + refCount) * L.REF_BYTES
+  const words = new Uint32Array(buffer, 0, tables / 4)
+  const deps = port.readRefs(words, 0, depCount)
+  const refs = port.readRefs(words, depCount * L.REF_WORDS, refCount)
+  return { bytes: new Uint8Array(buffer, (tables + 63) & ~63), deps, refs, alias: true }
+}
+
+const names = new Map<number, string>()
+
+/** A task's name by its function. Runtimes number their functions anew, so the cache goes with the port's runtime. */
+const taskName = (id: number): string => {
+  let name = names.get(id)
+  if (name === undefined) {
+    name = functionRecord(id)?.name ?? 'task'
+    names.set(id, name)
+  }
+  return name
+}
+
+export const forgetNames = (): void => names.clear()
+
+/** Visits the outcome of each ref, in order. */
+export const fetchOutcomes = (port: Port, refs: readonly ObjectRef[], visit: (position: number, outcome: Outcome) => void): void =>
+  fetchEntries(port, refs, false, (position, at) => visit(position, outcomeAt(port, at, refs[position] as ObjectRef)))
+
+/** Visits the positions of those refs that are settled, in order. */
+export const fetchSettled = (port: Port, refs: readonly ObjectRef[], visit: (position: number) => void): void =>
+  fetchEntries(port, refs, true, (position, at) => {
+    if (port.words[at] !== L.STATE_PENDING) visit(position)
+  })
+
+const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolean, visit: (position: number, at: number) => void): void => {
+  let start = 0
+  while (start < refs.length) {
+    const asked = Math.min(L.FETCH_MAX, refs.length - start)
+    for (let k = 0, at = L.FETCH; k < asked; k++, at += L.FETCH_WORDS) {
+      const parts = partsOf(refs[start + k] as ObjectRef)
+      port.words[at] = parts.slot
+      port.words[at + 1] = parts.generation
+    }
+    port.words[L.H_FETCH_ASKED] = asked
+    port.words[L.H_FETCH_STATES] = statesOnly ? 1 : 0
+    port.fetch()
+    const answered = port.words[L.H_FETCH_ANSWERED] as number
+    for (let k = 0; k < answered; k++) visit(start + k, L.FETCH + k * L.FETCH_WORDS)
+    start += answered
+  }
+}
+
+const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
+  const { words } = port
+  const state = words[at]
+  if (state === L.STATE_PENDING) return { state: 'pending' }
+  if (state === L.STATE_GONE) return { state: 'gone' }
+  const offset = words[at + 2] as number
+  const length = words[at + 3] as number
+  if (state === L.STATE_VALUE || state === L.STATE_THROWN) {
+    const { slot, generation } = partsOf(ref)
+    const { bytes, refs, alias } = readPlaced(
+      port,
+      {
+        slot,
+        generation,
+        place: words[at + 1] as number,
+        heap: L.FETCH_HEAP,
+        offset,
+        length,
+        deps: 0,
+        depsOffset: 0,
+        refs: words[at + 4] as number,
+        refsOffset: words[at + 5] as number,
+      },
+      'value',
+    )
+    if (state === L.STATE_VALUE) return { state: 'value', bytes, refs, alias }
+    return { state: 'thrown', bytes, refs, alias, taskName: taskName(words[at + 6] as number) }
+  }
+  const from = L.FETCH_HEAP + offset
+  const text = new TextDecoder().decode(port.bytes.subarray(from, from + length))
+  if (state === L.STATE_SETUP) return { state: 'setup', text }
+  const exitCode = words[at + 7] as number
+  return { state: 'crashed', text, exitCode: exitCode === 0 ? null : exitCode - 1, taskName: taskName(words[at + 6] as number) }
+}

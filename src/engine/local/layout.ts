@@ -1,0 +1,77 @@
+/** The constants of the record layout as plain names, read once from the addon. Offsets of words are in words, of bytes in bytes. */
+
+import { constant } from '../../binding.ts'
+
+export const AREA_BYTES: number = constant('AREA_BYTES')
+export const STOCK: number = constant('STOCK_AT') / 4
+export const OPS: number = constant('OPS_AT') / 4
+export const OPS_MAX: number = constant('OPS_MAX')
+export const OP_WORDS: number = constant('OP_BYTES') / 4
+export const OP_HEAP: number = constant('OP_HEAP_AT')
+export const HEAP_BYTES: number = constant('HEAP_BYTES')
+export const TASKS: number = constant('TASKS_AT') / 4
+export const TASK_WORDS: number = constant('TASK_BYTES') / 4
+export const TASK_HEAP: number = constant('TASK_HEAP_AT')
+export const COMPLETIONS: number = constant('COMPLETIONS_AT') / 4
+export const COMPLETIONS_MAX: number = constant('COMPLETIONS_MAX')
+export const FETCH: number = constant('FETCH_AT') / 4
+export const FETCH_MAX: number = constant('FETCH_MAX')
+export const FETCH_WORDS: number = constant('FETCH_BYTES') / 4
+export const FETCH_HEAP: number = constant('FETCH_HEAP_AT')
+export const REF_WORDS: number = constant('REF_BYTES') / 4
+export const REF_BYTES: number = constant('REF_BYTES')
+export const EXIT_TEXT: number = constant('EXIT_TEXT_AT')
+export const EXIT_TEXT_MAX: number = constant('EXIT_TEXT_MAX')
+export const INLINE_MAX: number = constant('INLINE_MAX')
+export const NO_TIMEOUT: number = constant('NO_TIMEOUT')
+
+export const H_OPS: number = constant('H_OPS')
+export const H_OP_HEAP: number = constant('H_OP_HEAP')
+export const H_STOCK: number = constant('H_STOCK')
+export const H_TASKS: number = constant('H_TASKS')
+export const H_ROUND: number = constant('H_ROUND')
+export const H_COMPLETIONS: number = constant('H_COMPLETIONS')
+export const H_FETCH_ASKED: number = constant('H_FETCH_ASKED')
+export const H_FETCH_ANSWERED: number = constant('H_FETCH_ANSWERED')
+export const H_WANTED: number = constant('H_WANTED')
+export const H_PARK_MS: number = constant('H_PARK_MS')
+export const H_PARK_REASON: number = constant('H_PARK_REASON')
+export const H_EXIT_CODE: number = constant('H_EXIT_CODE')
+export const H_EXIT_TEXT: number = constant('H_EXIT_TEXT')
+export const H_FETCH_STATES: number = constant('H_FETCH_STATES')
+export const H_IN_FLIGHT: number = constant('H_IN_FLIGHT')
+export const H_STOPPED: number = constant('H_STOPPED')
+export const H_WRITTEN_SLOT: number = constant('H_WRITTEN_SLOT')
+export const H_WRITTEN_GENERATION: number = constant('H_WRITTEN_GENERATION')
+
+export const OP_SUBMIT: number = constant('OP_SUBMIT')
+export const OP_PUT: number = constant('OP_PUT')
+export const OP_RESULT: number = constant('OP_RESULT')
+export const OP_RELEASE: number = constant('OP_RELEASE')
+export const OP_RETAIN: number = constant('OP_RETAIN')
+export const OP_REFS: number = constant('OP_REFS')
+export const OP_KEYS: number = constant('OP_KEYS')
+export const OP_GET: number = constant('OP_GET')
+export const OP_WAIT: number = constant('OP_WAIT')
+export const OP_END_WAIT: number = constant('OP_END_WAIT')
+export const OP_HAND_BACK: number = constant('OP_HAND_BACK')
+export const OP_STORED: number = constant('OP_STORED')
+
+export const PLACE_HEAP: number = constant('PLACE_HEAP')
+export const PLACE_VIEW: number = constant('PLACE_VIEW')
+export const PLACE_BULK: number = constant('PLACE_BULK')
+
+export const STATE_PENDING: number = constant('STATE_PENDING')
+export const STATE_VALUE: number = constant('STATE_VALUE')
+export const STATE_THROWN: number = constant('STATE_THROWN')
+export const STATE_CRASHED: number = constant('STATE_CRASHED')
+export const STATE_SETUP: number = constant('STATE_SETUP')
+export const STATE_GONE: number = constant('STATE_GONE')
+
+export const STATUS_READY: number = constant('STATUS_READY')
+export const STATUS_FAILED: number = constant('STATUS_FAILED')
+export const STATUS_ENDED: number = constant('STATUS_ENDED')
+
+export const IDLE_WORD: number = constant('IDLE_WORD')
+export const HEADER_WORDS: number = constant('HEADER_WORDS')
+export const CLAIM_WORDS: number = constant('CLAIM_WORDS')

@@ -1,0 +1,430 @@
+/** One isolate's door to the local engine: writes records into its area, reads the answers, and crosses as seldom as it can. */
+
+import { randomFillSync } from 'node:crypto'
+import { attach, type RawPort } from '../../binding.ts'
+import { fromCode } from '../../errors/from-code.ts'
+import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
+import type { EncodedArguments, EncodedValue, WaitRequest, WaitStatus } from '../engine.ts'
+import * as L from './layout.ts'
+
+/** Records between two crossings while all workers are busy: more only delays them. */
+const FLUSH_AT = 64
+/** Refs or keys that one record carries; longer tables take several. */
+const TABLE_MAX = 2048
+
+interface Wait {
+  status: WaitStatus | undefined
+  readonly resolve: ((status: WaitStatus) => void) | undefined
+}
+
+export interface PortOptions {
+  readonly role: 'driver' | 'worker'
+  readonly runtime: number
+  /** So many worker threads are wanted (driver). */
+  onWanted?(count: number): void
+  /** The runtime was stopped, by this thread or another. */
+  onStopped?(): void
+  /** There is something to run (worker). */
+  onWork?(): void
+}
+
+export class Port {
+  readonly raw: RawPort
+  /** The area, as words and as bytes. JavaScript owns it except during a crossing. */
+  readonly words: Uint32Array
+  readonly bytes: Uint8Array
+  /** The words that all isolates share; only touched by `Atomics`. */
+  readonly shared: Int32Array
+  readonly #options: PortOptions
+  readonly #origin: Origin
+  readonly #registry: FinalizationRegistry<RefParts>
+  readonly #waits: (Wait | undefined)[] = []
+  readonly #freeTokens: number[] = []
+  #serial = 0
+  #ops = 0
+  #heap = 0
+  #isFlushQueued = false
+  #isStopped = false
+
+  constructor(options: PortOptions) {
+    this.#options = options
+    const area = new ArrayBuffer(L.AREA_BYTES)
+    this.words = new Uint32Array(area)
+    this.bytes = new Uint8Array(area)
+    this.raw = attach(
+      options.role,
+      area,
+      () => this.drain(),
+      () => options.onWork?.(),
+    )
+    this.shared = new Int32Array(this.raw.words)
+    const [high = 0, low = 0] = randomFillSync(new Uint32Array(2))
+    this.#origin = { runtime: options.runtime, high, low }
+    this.#registry = new FinalizationRegistry((parts) => {
+      if (!parts.released) this.release(parts)
+    })
+    setDispose((parts) => this.release(parts))
+    this.flush()
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /** Crosses now: everything written so far is performed. */
+  flush(): void {
+    this.raw.flush()
+    this.#crossed()
+  }
+
+  /** Asks for outcomes; everything written so far is performed first. */
+  fetch(): void {
+    this.raw.fetch()
+    this.#crossed()
+  }
+
+  /** Ends the round of records and asks for the next (worker). */
+  next(): number {
+    this.raw.next()
+    this.#crossed()
+    return this.words[L.H_TASKS] as number
+  }
+
+  /** Takes one task out of its queue, to run it now (worker). */
+  take(ref: ObjectRef): boolean {
+    const { slot, generation } = partsOf(ref)
+    const taken = this.raw.take(slot, generation)
+    this.#crossed()
+    return taken
+  }
+
+  /** Gives a task that was taken back, unbegun (worker). */
+  handBack(ref: ObjectRef): void {
+    this.#key(L.OP_HAND_BACK, partsOf(ref))
+    this.flush()
+  }
+
+  /** Blocks for a slice at most. */
+  park(milliseconds: number): void {
+    this.words[L.H_PARK_MS] = milliseconds
+    this.raw.park()
+    this.#crossed()
+  }
+
+  /** After a crossing that flushed: the area starts anew, and the driver learns what it should start. */
+  #crossed(): void {
+    this.#ops = 0
+    this.#heap = 0
+    const wanted = this.words[L.H_WANTED] as number
+    if (wanted > 0) {
+      this.words[L.H_WANTED] = 0
+      this.#options.onWanted?.(wanted)
+    }
+  }
+
+  /** Hands in what was written: now if a worker is idle, else soon. */
+  #hurry(): void {
+    if (this.#ops >= FLUSH_AT || Atomics.load(this.shared, L.IDLE_WORD) !== 0) this.flush()
+    else this.#later()
+  }
+
+  #later(): void {
+    if (this.#isFlushQueued) return
+    this.#isFlushQueued = true
+    queueMicrotask(() => {
+      this.#isFlushQueued = false
+      if (this.#ops > 0 && !this.#isStopped) this.flush()
+    })
+  }
+
+  /** Makes room for so many records and bytes. */
+  #reserve(records: number, bytes: number): void {
+    if (this.#ops + records > L.OPS_MAX || this.#heap + bytes > L.HEAP_BYTES) this.flush()
+  }
+
+  /** A record's first word. It counts from here on, so its words are written before anything else can cross. */
+  #record(kind: number): number {
+    const at = L.OPS + this.#ops * L.OP_WORDS
+    this.words[at] = kind
+    return at
+  }
+
+  /** The record is complete. A thread that dies between two records loses nothing and leaves no half of one. */
+  #commit(): void {
+    this.#ops += 1
+    this.words[L.H_OPS] = this.#ops
+  }
+
+  #heapTake(length: number): number {
+    const at = this.#heap
+    // 64-byte steps: encoded bytes may hold elements of any size.
+    this.#heap = (at + length + 63) & ~63
+    this.words[L.H_OP_HEAP] = this.#heap
+    return at
+  }
+
+  /** Refs that the next record carries. */
+  #writeRefs(refs: readonly ObjectRef[]): void {
+    for (let start = 0; start < refs.length; start += TABLE_MAX) {
+      const count = Math.min(TABLE_MAX, refs.length - start)
+      this.#reserve(1, count * L.REF_BYTES)
+      const heap = this.#heapTake(count * L.REF_BYTES)
+      let at = (L.OP_HEAP + heap) / 4
+      for (let k = 0; k < count; k++, at += L.REF_WORDS) {
+        const { origin, serial, slot, generation, index } = partsOf(refs[start + k] as ObjectRef)
+        const words = this.words
+        words[at] = slot
+        words[at + 1] = generation
+        words[at + 2] = index
+        words[at + 3] = origin.runtime
+        words[at + 4] = origin.high
+        words[at + 5] = origin.low
+        words[at + 6] = Math.floor(serial / 2 ** 32)
+        words[at + 7] = serial
+      }
+      const record = this.#record(L.OP_REFS)
+      this.words[record + 1] = heap
+      this.words[record + 2] = count
+      this.#commit()
+    }
+  }
+
+  /** Reads a table of refs; each becomes a handle of this isolate. */
+  readRefs(words: Uint32Array, at: number, count: number): ObjectRef[] {
+    const refs = new Array<ObjectRef>(count)
+    for (let k = 0, word = at; k < count; k++, word += L.REF_WORDS) {
+      const high = words[word + 4] as number
+      const low = words[word + 5] as number
+      const own = this.#origin
+      const origin = high === own.high && low === own.low ? own : { runtime: words[word + 3] as number, high, low }
+      const parts = {
+        origin,
+        serial: (words[word + 6] as number) * 2 ** 32 + (words[word + 7] as number),
+        slot: words[word] as number,
+        generation: words[word + 1] as number,
+        index: words[word + 2] as number,
+        released: false,
+      }
+      this.#key(L.OP_RETAIN, parts)
+      refs[k] = this.#handle(parts)
+    }
+    return refs
+  }
+
+  #handle(parts: RefParts): ObjectRef {
+    const ref = new ObjectRef(parts)
+    this.#registry.register(ref, parts)
+    return ref
+  }
+
+  #key(kind: number, parts: RefParts): void {
+    this.#reserve(1, 0)
+    const at = this.#record(kind)
+    this.words[at + 1] = parts.slot
+    this.words[at + 2] = parts.generation
+    this.#commit()
+  }
+
+  /** One handle of this isolate less. In program order with all else, so that it overtakes no use. */
+  release(parts: RefParts): void {
+    if (this.#isStopped || parts.origin.runtime !== this.#options.runtime) return
+    this.#key(L.OP_RELEASE, parts)
+    this.#later()
+  }
+
+  /** A fresh slot from the stock, as a handle. Taken only when nothing can fail any more. */
+  #mint(record: number): ObjectRef {
+    const words = this.words
+    const left = (words[L.H_STOCK] as number) - 1
+    words[L.H_STOCK] = left
+    const at = L.STOCK + 2 * left
+    const parts: RefParts = {
+      origin: this.#origin,
+      serial: ++this.#serial,
+      slot: words[at] as number,
+      generation: words[at + 1] as number,
+      index: 0,
+      released: false,
+    }
+    words[record + 1] = parts.slot
+    words[record + 2] = parts.generation
+    words[record + 3] = this.#origin.high
+    words[record + 4] = this.#origin.low
+    words[record + 5] = Math.floor(parts.serial / 2 ** 32)
+    words[record + 6] = parts.serial
+    return this.#handle(parts)
+  }
+
+  /** Puts large bytes into the store now, each copied once. An error of the store is thrown here, before anything is queued. */
+  #store(value: EncodedValue): { slot: number; generation: number } | undefined {
+    if (value.byteLength <= L.INLINE_MAX) return undefined
+    try {
+      this.raw.write(
+        value.byteLength,
+        value.pieces.map((piece) => piece.at),
+        value.pieces.map((piece) => piece.bytes),
+      )
+    } catch (error) {
+      throw fromCode(error)
+    }
+    return { slot: this.words[L.H_WRITTEN_SLOT] as number, generation: this.words[L.H_WRITTEN_GENERATION] as number }
+  }
+
+  /** Writes the words that say where a record's bytes lie. Room was reserved. */
+  #writeValue(record: number, value: EncodedValue, stored: { slot: number; generation: number } | undefined): void {
+    const words = this.words
+    words[record + 11] = value.refs.length
+    if (stored !== undefined) {
+      words[record + 9] = L.OP_STORED
+      words[record + 12] = stored.slot
+      words[record + 13] = stored.generation
+      return
+    }
+    const heap = this.#heapTake(value.byteLength)
+    const at = L.OP_HEAP + heap
+    value.writeTo(this.bytes.subarray(at, at + value.byteLength))
+    words[record + 8] = heap
+    words[record + 9] = value.byteLength
+  }
+
+  #inlineBytes(value: EncodedValue): number {
+    return value.byteLength <= L.INLINE_MAX ? value.byteLength + 64 : 0
+  }
+
+  #needStock(): void {
+    if (this.words[L.H_STOCK] === 0) this.flush()
+  }
+
+  submit(functionId: number, args: EncodedArguments): ObjectRef {
+    const stored = this.#store(args)
+    if (args.deps.length > 0) this.#writeRefs(args.deps)
+    if (args.refs.length > 0) this.#writeRefs(args.refs)
+    this.#reserve(1, this.#inlineBytes(args))
+    this.#needStock()
+    const record = this.#record(L.OP_SUBMIT)
+    this.words[record + 7] = functionId
+    this.words[record + 10] = args.deps.length
+    this.#writeValue(record, args, stored)
+    const ref = this.#mint(record)
+    this.#commit()
+    this.#hurry()
+    return ref
+  }
+
+  put(value: EncodedValue): ObjectRef {
+    const stored = this.#store(value)
+    if (value.refs.length > 0) this.#writeRefs(value.refs)
+    this.#reserve(1, this.#inlineBytes(value))
+    this.#needStock()
+    const record = this.#record(L.OP_PUT)
+    this.#writeValue(record, value, stored)
+    const ref = this.#mint(record)
+    this.#commit()
+    this.#later()
+    return ref
+  }
+
+  /** What a task came to: the worker's word. */
+  result(slot: number, generation: number, value: EncodedValue, failed: boolean): void {
+    const stored = this.#store(value)
+    if (value.refs.length > 0) this.#writeRefs(value.refs)
+    this.#reserve(1, this.#inlineBytes(value))
+    const record = this.#record(L.OP_RESULT)
+    this.words[record + 1] = slot
+    this.words[record + 2] = generation
+    this.words[record + 7] = failed ? 1 : 0
+    this.#writeValue(record, value, stored)
+    this.#commit()
+  }
+
+  /** Starts a wait; its token completes exactly once. */
+  wait(request: WaitRequest, resolve?: (status: WaitStatus) => void): number {
+    const token = this.#freeTokens.pop() ?? this.#waits.length
+    this.#waits[token] = { status: undefined, resolve }
+    const { refs } = request
+    for (let start = 0; start < refs.length; start += TABLE_MAX) {
+      const count = Math.min(TABLE_MAX, refs.length - start)
+      this.#reserve(1, count * 8)
+      const heap = this.#heapTake(count * 8)
+      let at = (L.OP_HEAP + heap) / 4
+      for (let k = 0; k < count; k++, at += 2) {
+        const parts = partsOf(refs[start + k] as ObjectRef)
+        this.words[at] = parts.slot
+        this.words[at + 1] = parts.generation
+      }
+      const record = this.#record(L.OP_KEYS)
+      this.words[record + 1] = heap
+      this.words[record + 2] = count
+      this.#commit()
+    }
+    this.#reserve(1, 0)
+    const record = this.#record(request.count === undefined ? L.OP_GET : L.OP_WAIT)
+    this.words[record + 1] = token
+    this.words[record + 2] = request.count ?? 0
+    this.#commit()
+    this.flush()
+    return token
+  }
+
+  endWait(token: number): void {
+    if (this.#waits[token] === undefined || this.#isStopped) return
+    this.#reserve(1, 0)
+    const record = this.#record(L.OP_END_WAIT)
+    this.words[record + 1] = token
+    this.#commit()
+    this.flush()
+  }
+
+  /** The status of a wait without a promise, once; undefined while it goes on. */
+  poll(token: number): WaitStatus | undefined {
+    const wait = this.#waits[token]
+    if (wait?.status === undefined) return this.#isStopped ? 'stopped' : undefined
+    this.#waits[token] = undefined
+    this.#freeTokens.push(token)
+    return wait.status
+  }
+
+  /** Reads all completions and resolves what waits for them. */
+  drain(): void {
+    let count: number
+    do {
+      this.raw.drain()
+      count = this.words[L.H_COMPLETIONS] as number
+      for (let k = 0, at = L.COMPLETIONS; k < count; k++, at += 2) {
+        this.#complete(this.words[at] as number, this.words[at + 1] as number)
+      }
+    } while (count === L.COMPLETIONS_MAX)
+    const wanted = this.words[L.H_WANTED] as number
+    if (wanted > 0) {
+      this.words[L.H_WANTED] = 0
+      this.#options.onWanted?.(wanted)
+    }
+    if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()
+  }
+
+  #complete(token: number, code: number): void {
+    const wait = this.#waits[token]
+    if (wait === undefined) return
+    const status = code === L.STATUS_READY ? 'ready' : code === L.STATUS_FAILED ? 'failed' : 'ended'
+    if (wait.resolve === undefined) {
+      wait.status = status
+      return
+    }
+    this.#waits[token] = undefined
+    this.#freeTokens.push(token)
+    wait.resolve(status)
+  }
+
+  /** Ends this isolate's part; every wait that is left ends with the news. */
+  close(): void {
+    this.#stopped()
+    this.raw.detach()
+  }
+
+  #stopped(): void {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    for (const wait of this.#waits) wait?.resolve?.('stopped')
+    this.#options.onStopped?.()
+  }
+}

@@ -1,0 +1,22 @@
+/** Turns an error of the addon into the class that its code stands for. */
+
+import { ERROR_CODES } from './codes.ts'
+import { MobulaError, ObjectLostError, ObjectStoreFullError, ShutdownError } from './errors.ts'
+
+/** The same message under the class of the code; what carries no code of ours is given back as it is. */
+export const fromCode = (error: unknown): unknown => {
+  if (!(error instanceof Error)) return error
+  const { code, message } = error as Error & { code?: unknown }
+  switch (code) {
+    case ERROR_CODES.ERR_OBJECT_STORE_FULL:
+      return new ObjectStoreFullError(message)
+    case ERROR_CODES.ERR_OBJECT_LOST:
+      return new ObjectLostError(message)
+    case ERROR_CODES.ERR_SHUTDOWN:
+      return new ShutdownError(message)
+    case ERROR_CODES.ERR_INTERNAL:
+      return new MobulaError(message, { code })
+    default:
+      return error
+  }
+}

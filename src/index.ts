@@ -1,0 +1,29 @@
+/** The public names of mobula, and no code. */
+
+import './platform.ts'
+
+export { get, getSync } from './api/get.ts'
+export { init, isInitialized } from './api/init.ts'
+export { put } from './api/put.ts'
+export { type RemoteFunction, remote } from './api/remote.ts'
+export { shutdown } from './api/shutdown.ts'
+export type { Stored } from './api/types.ts'
+export { wait } from './api/wait.ts'
+export {
+  CaptureError,
+  DeadlockError,
+  GetTimeoutError,
+  MobulaError,
+  ObjectLostError,
+  ObjectStoreFullError,
+  SerializationError,
+  ShutdownError,
+  TaskError,
+  WorkerCrashedError,
+  WorkerSetupError,
+} from './errors/errors.ts'
+export type { GetOptions, WaitOptions } from './options/get.ts'
+export type { InitOptions } from './options/init.ts'
+export type { TaskOptions } from './options/task.ts'
+export { ObjectRef } from './refs/object-ref.ts'
+export type { RuntimeInfo } from './runtime/current.ts'

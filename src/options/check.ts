@@ -1,0 +1,48 @@
+/** Checks of raw options that several kinds of options share. */
+
+import { badRange, badType, notSupported, unknownOption } from '../errors/bad-input.ts'
+
+/** Refuses what is no options object, names nobody knows, and names of the contract that are not built yet. */
+export const checkOptions = (options: unknown, where: string, known: readonly string[], later: readonly string[]): Readonly<Record<string, unknown>> => {
+  if (options === undefined) return {}
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw badType(where, 'an object', options)
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    if (later.includes(name)) throw notSupported(`${where}: option '${name}'`)
+    throw unknownOption(name, [...known, ...later], where)
+  }
+  return options as Readonly<Record<string, unknown>>
+}
+
+export const optionalNumber = (value: unknown, argument: string, min: number, max: number = Number.POSITIVE_INFINITY): number | undefined => {
+  if (value === undefined) return undefined
+  if (typeof value !== 'number') throw badType(argument, 'a number', value)
+  if (!(value >= min && value <= max)) {
+    throw badRange(argument, max === Number.POSITIVE_INFINITY ? `a number of at least ${min}` : `a number from ${min} to ${max}`, value)
+  }
+  return value
+}
+
+export const optionalInteger = (value: unknown, argument: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number | undefined => {
+  const number = optionalNumber(value, argument, min, max)
+  if (number !== undefined && !Number.isInteger(number)) throw badRange(argument, 'an integer', value)
+  return number
+}
+
+export const optionalString = (value: unknown, argument: string): string | undefined => {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string') throw badType(argument, 'a string', value)
+  return value
+}
+
+export const optionalBoolean = (value: unknown, argument: string): boolean | undefined => {
+  if (value === undefined) return undefined
+  if (typeof value !== 'boolean') throw badType(argument, 'a boolean', value)
+  return value
+}
+
+export const optionalSignal = (value: unknown, argument: string): AbortSignal | undefined => {
+  if (value === undefined) return undefined
+  if (!(value instanceof AbortSignal)) throw badType(argument, 'an AbortSignal', value)
+  return value
+}

@@ -1,0 +1,89 @@
+/** Options of `init`: raw as users write them, resolved as the driver needs them. Defaults are written here alone. */
+
+import { availableParallelism, totalmem } from 'node:os'
+import type { ResourceLimits } from 'node:worker_threads'
+import { badType } from '../errors/bad-input.ts'
+import { availableCpus, availableMemory } from './machine.ts'
+import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalString } from './check.ts'
+
+export interface InitOptions {
+  /** Tasks that may run at once. Default: the cores that this process may use. 0: nothing runs. */
+  readonly numCpus?: number
+  /** Bytes that the object store may hold, at least 1 MiB. Default: 30 % of the memory that this process may use. Committed as it is needed. */
+  readonly objectStoreMemory?: number
+  /** Worker threads at most, spares for blocked ones included. Default: 4 × cores + 16. */
+  readonly maxWorkers?: number
+  /** Scope of names. Default: random. */
+  readonly namespace?: string
+  /** Show what workers print, prefixed with the task's name. Default: true. */
+  readonly logToDriver?: boolean
+  /** A second `init` returns the running runtime instead of throwing. Default: false. */
+  readonly ignoreReinitError?: boolean
+  /** V8's limits for each worker thread, as for `worker_threads`. */
+  readonly resourceLimits?: ResourceLimits
+  /** Node's options for worker threads. Default: those of this process. */
+  readonly execArgv?: readonly string[]
+  /** Added to the environment of workers; `undefined` removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+export interface ResolvedInit {
+  readonly numCpus: number
+  readonly objectStoreMemory: number
+  readonly maxWorkers: number
+  readonly namespace: string | undefined
+  readonly logToDriver: boolean
+  readonly ignoreReinitError: boolean
+  readonly resourceLimits: ResourceLimits | undefined
+  readonly execArgv: readonly string[] | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+const KNOWN = ['numCpus', 'objectStoreMemory', 'maxWorkers', 'namespace', 'logToDriver', 'ignoreReinitError', 'resourceLimits', 'execArgv', 'env']
+/** Names of the contract that this version refuses. */
+const LATER = ['numGpus', 'resources', 'spillDirectory', 'workers', 'setup', 'maxPendingTasks', 'asyncConcurrency', 'dashboard', 'address']
+
+const STORE_MIN = 1024 * 1024
+const STORE_SHARE = 0.3
+
+export const resolveInit = (options: unknown): ResolvedInit => {
+  const raw = checkOptions(options, 'init: options', KNOWN, LATER)
+  const share = Math.max(STORE_MIN, Math.floor(availableMemory() * STORE_SHARE))
+  return {
+    numCpus: optionalNumber(raw.numCpus, 'options.numCpus', 0, 4096) ?? availableCpus(),
+    objectStoreMemory: optionalInteger(raw.objectStoreMemory, 'options.objectStoreMemory', STORE_MIN, totalmem()) ?? share,
+    maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, 4096) ?? 4 * availableParallelism() + 16,
+    namespace: optionalString(raw.namespace, 'options.namespace'),
+    logToDriver: optionalBoolean(raw.logToDriver, 'options.logToDriver') ?? true,
+    ignoreReinitError: optionalBoolean(raw.ignoreReinitError, 'options.ignoreReinitError') ?? false,
+    resourceLimits: resourceLimits(raw.resourceLimits),
+    execArgv: execArgv(raw.execArgv),
+    env: env(raw.env),
+  }
+}
+
+const resourceLimits = (value: unknown): ResourceLimits | undefined => {
+  if (value === undefined) return undefined
+  const known = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb']
+  const raw = checkOptions(value, 'options.resourceLimits', known, [])
+  for (const name of known) optionalNumber(raw[name], `options.resourceLimits.${name}`, 0)
+  return raw as ResourceLimits
+}
+
+const execArgv = (value: unknown): readonly string[] | undefined => {
+  if (value === undefined) return undefined
+  if (!Array.isArray(value)) throw badType('options.execArgv', 'an array of strings', value)
+  value.forEach((item, k) => {
+    if (typeof item !== 'string') throw badType(`options.execArgv[${k}]`, 'a string', item)
+  })
+  return [...(value as string[])]
+}
+
+const env = (value: unknown): Readonly<Record<string, string | undefined>> => {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badType('options.env', 'an object of strings', value)
+  for (const [name, item] of Object.entries(value)) {
+    if (item !== undefined && typeof item !== 'string') throw badType(`options.env.${name}`, 'a string', item)
+  }
+  return { ...(value as Record<string, string | undefined>) }
+}

@@ -1,0 +1,106 @@
+/** The user's handle to an object that may not exist yet: an identity, and no behaviour. */
+
+/** Where the type of the value is kept; no such property exists. */
+declare const phantom: unique symbol
+const BRAND: unique symbol = Symbol.for('mobula.ObjectRef') as never
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
+
+/** The class's member for its type parameter: an interface, since a class may not declare it under isolated declarations. */
+export interface ObjectRef<out T = unknown> {
+  readonly [phantom]?: T
+}
+
+/** Where a ref was minted: the isolate's 64 random bits, as text and as words. Shared by all refs of that isolate. */
+export interface Origin {
+  readonly runtime: number
+  readonly high: number
+  readonly low: number
+}
+
+/** What the runtime needs to know of a ref. Slots and generations are private to Rust; no user sees them. */
+export interface RefParts {
+  readonly origin: Origin
+  readonly serial: number
+  readonly slot: number
+  readonly generation: number
+  readonly index: number
+  /** Disposed: the finalizer that comes later does nothing. Marking is cheaper than unregistering. */
+  released: boolean
+}
+
+const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')
+
+let partsIn: (ref: ObjectRef) => RefParts
+let isDisposed: (ref: ObjectRef) => boolean
+
+/**
+ * A reference to an object in the store, or to the result of a task that has not finished.
+ *
+ * Opaque, immutable and cheap. It is not thenable: `await ref` gives the ref itself, and only `get(ref)` fetches the value.
+ * The value lives as long as some ref to it does.
+ *
+ * @example
+ * ```ts
+ * import { get, put } from 'mobula'
+ * const ref = put({ rows: 3 })
+ * console.log(await get(ref)) // { rows: 3 }
+ * ```
+ */
+export class ObjectRef<out T = unknown> {
+  readonly #parts: RefParts
+  #disposed = false
+
+  /** @internal */
+  constructor(parts: RefParts) {
+    this.#parts = parts
+  }
+
+  /** The object's 128-bit public id and its index, as hexadecimal text. Made only when asked for. */
+  get id(): string {
+    const { origin, serial, index } = this.#parts
+    const id = hex(origin.high) + hex(origin.low) + hex(Math.floor(serial / 2 ** 32)) + hex(serial)
+    return index === 0 ? id : `${id}.${index}`
+  }
+
+  toString(): string {
+    return `ObjectRef(${this.id})`
+  }
+
+  /** Lets go of this handle: `get`, `wait` and `.remote()` refuse it afterwards. The value stays while other refs hold it. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#parts.released = true
+    onDispose?.(this.#parts)
+  }
+
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true })
+    Object.defineProperty(this.prototype, INSPECT, {
+      value(this: ObjectRef): string {
+        return this.toString()
+      },
+    })
+    partsIn = (ref) => ref.#parts
+    isDisposed = (ref) => ref.#disposed
+  }
+}
+
+let onDispose: ((parts: RefParts) => void) | undefined
+
+/** Tells the registry's release to the class, so that disposal reaches it without an import upwards. */
+export const setDispose = (release: (parts: RefParts) => void): void => {
+  onDispose = release
+}
+
+/** The parts of a ref made by this copy of the package. */
+export const partsOf = (ref: ObjectRef): RefParts => partsIn(ref)
+
+export const wasDisposed = (ref: ObjectRef): boolean => isDisposed(ref)
+
+/** True for refs of this copy of the package, by private state. */
+export const isObjectRef = (value: unknown): value is ObjectRef => value instanceof ObjectRef
+
+/** True for refs of another copy of the package: same brand, other class. They are refused by name. */
+export const isForeignRef = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !(value instanceof ObjectRef) && (value as { [BRAND]?: unknown })[BRAND] === true

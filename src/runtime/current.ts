@@ -1,0 +1,56 @@
+/** The runtime that this thread takes part in: one slot per thread, filled by `init` on the driver and by the loop on a worker. */
+
+import type { Engine } from '../engine/engine.ts'
+import { ShutdownError } from '../errors/errors.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
+import { isForeignRef, isObjectRef, partsOf, wasDisposed } from '../refs/object-ref.ts'
+import { badType } from '../errors/bad-input.ts'
+
+/** What `init` resolves to: the runtime as it was started. */
+export interface RuntimeInfo {
+  /** 16 random hexadecimal digits that name this run. */
+  readonly jobId: string
+  /** Scope of names. */
+  readonly namespace: string
+  /** Tasks that may run at once, and worker threads unless some block. */
+  readonly workers: number
+  /** Total resources by name. */
+  readonly resources: Readonly<Record<string, number>>
+  /** Capacity of the store in bytes. */
+  readonly objectStoreMemory: number
+  /** Version of Node.js. */
+  readonly node: string
+  /** Version of this package. */
+  readonly version: string
+}
+
+export interface Runtime {
+  readonly engine: Engine
+  readonly info: RuntimeInfo
+  readonly role: 'driver' | 'worker'
+}
+
+let runtime: Runtime | undefined
+
+/** The thread's runtime, if there is one. */
+export const current = (): Runtime | undefined => runtime
+
+export const setCurrent = (next: Runtime | undefined): void => {
+  runtime = next
+}
+
+/** Refuses what is no ref of this package, by argument name, synchronously. */
+export const checkRef = (value: unknown, argument: string): ObjectRef => {
+  if (isObjectRef(value)) {
+    if (wasDisposed(value)) throw badType(argument, 'an ObjectRef that was not disposed', value)
+    return value
+  }
+  if (isForeignRef(value)) throw badType(argument, 'an ObjectRef of this copy of mobula (this one comes from another copy)', value)
+  throw badType(argument, 'an ObjectRef', value)
+}
+
+/** Why a ref cannot be used with the runtime of this thread; undefined if it can. */
+export const refStopped = (ref: ObjectRef): ShutdownError | undefined =>
+  runtime !== undefined && partsOf(ref).origin.runtime === runtime.engine.runtime
+    ? undefined
+    : new ShutdownError(`${ref}: the runtime it belongs to was shut down`)

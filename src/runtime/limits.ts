@@ -1,0 +1,36 @@
+/** Time limits and abort signals of a wait. */
+
+import type { PendingWait, WaitStatus } from '../engine/engine.ts'
+
+export interface Limits {
+  /** Milliseconds; undefined: no limit. */
+  readonly timeout: number | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+/** What `setTimeout` can count; longer times are counted in pieces. */
+const TIMER_MAX = 2 ** 31 - 1
+
+/** The wait's status, or `ended` when the time is over first. Rejects with the signal's reason when that fires first. */
+export const limited = async (wait: PendingWait, { timeout, signal }: Limits): Promise<WaitStatus> => {
+  if (timeout === undefined && signal === undefined) return wait.done
+  if (signal?.aborted === true) {
+    wait.end()
+    signal.throwIfAborted()
+  }
+  let timer: NodeJS.Timeout | undefined
+  const startTimer = (left: number): void => {
+    timer = setTimeout(() => (left > TIMER_MAX ? startTimer(left - TIMER_MAX) : wait.end()), Math.min(left, TIMER_MAX))
+  }
+  const onAbort = (): void => wait.end()
+  if (timeout !== undefined && timeout !== Number.POSITIVE_INFINITY) startTimer(timeout)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    const status = await wait.done
+    if (status === 'ended') signal?.throwIfAborted()
+    return status
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+  }
+}

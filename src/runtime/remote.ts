@@ -1,0 +1,32 @@
+/** A remote function: what was described once, shipped on the first call, and submitted on each. */
+
+import { encodeArgs } from '../codec/codec.ts'
+import { ShutdownError } from '../errors/errors.ts'
+import type { ShippedFunction } from '../functions/record.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
+import { checkRef, type Runtime, refStopped } from './current.ts'
+
+export interface RemoteTarget {
+  readonly shipped: ShippedFunction
+  readonly name: string
+  /** The function's id in the runtime that it was last shipped to. */
+  readonly id: { runtime: number; value: number }
+}
+
+export const makeTarget = (shipped: ShippedFunction, name: string): RemoteTarget => ({ shipped, name, id: { runtime: -1, value: -1 } })
+
+/** Queues one call. The arguments are taken now; nothing is queued if one of them cannot travel. */
+export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef => {
+  const encoded = encodeArgs(args, target.name)
+  for (const refs of [encoded.deps, encoded.refs]) {
+    for (const ref of refs) {
+      const stopped = refStopped(checkRef(ref, 'args'))
+      if (stopped !== undefined) throw new ShutdownError(stopped.message)
+    }
+  }
+  if (target.id.runtime !== engine.runtime) {
+    target.id.value = engine.define({ name: target.name, source: JSON.stringify(target.shipped.source) })
+    target.id.runtime = engine.runtime
+  }
+  return engine.submit(target.id.value, encoded)
+}

@@ -1,0 +1,28 @@
+/** Waits until some of several objects are settled, and tells which. */
+
+import type { Engine } from '../engine/engine.ts'
+import { ShutdownError } from '../errors/errors.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
+import { type Limits, limited } from './limits.ts'
+
+export interface WaitSome extends Limits {
+  readonly refs: readonly ObjectRef[]
+  readonly numReturns: number
+}
+
+/** The positions of at most `numReturns` settled refs, in input order; failed ones count. */
+export const waitSome = async (engine: Engine, request: WaitSome): Promise<number[]> => {
+  const { refs, numReturns } = request
+  if (refs.length === 0) return []
+  if (request.timeout !== 0) {
+    const status = await limited(engine.wait({ refs, count: numReturns }), request)
+    if (status === 'stopped') throw new ShutdownError('the runtime was shut down during wait')
+  } else {
+    request.signal?.throwIfAborted()
+  }
+  const ready: number[] = []
+  engine.settled(refs, (position) => {
+    if (ready.length < numReturns) ready.push(position)
+  })
+  return ready
+}

@@ -1,0 +1,208 @@
+/** Runs one task: reads its record, resolves its arguments, calls its function and reports what came of it. */
+
+import { types } from 'node:util'
+import { functionRecord } from '../binding.ts'
+import { decode, decodeArgs, encode, encodeThrown } from '../codec/codec.ts'
+import type { EncodedValue } from '../engine/engine.ts'
+import { type Encoded, fetchOutcomes, readPlaced } from '../engine/local/fetch.ts'
+import * as L from '../engine/local/layout.ts'
+import type { Port } from '../engine/local/port.ts'
+import { DeadlockError } from '../errors/errors.ts'
+import { loadFunction } from '../functions/load.ts'
+import type { Source } from '../functions/record.ts'
+import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
+import { errorOf } from '../runtime/get.ts'
+
+type AnyFunction = (...args: unknown[]) => unknown
+
+interface Loaded {
+  readonly name: string
+  /** Undefined while a module is being imported. */
+  fn: AnyFunction | undefined
+  readonly loading: Promise<AnyFunction> | undefined
+}
+
+interface Begun {
+  readonly slot: number
+  readonly generation: number
+  readonly loaded: Loaded
+}
+
+const keyOf = (slot: number, generation: number): number => slot * 2 ** 21 + (generation & 0x1fffff)
+
+export class Executor {
+  /** The name of the task whose code runs now; undefined between tasks and after an `await`. */
+  taskName: string | undefined
+  readonly #port: Port
+  readonly #functions = new Map<number, Loaded>()
+  /** Async tasks that were begun here and have not ended. */
+  readonly #inFlight = new Set<number>()
+
+  constructor(port: Port) {
+    this.#port = port
+  }
+
+  /** No async task waits for its turn in this thread. */
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0
+  }
+
+  /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
+  run(at: number): void {
+    const { words } = this.#port
+    const slot = words[at] as number
+    const generation = words[at + 1] as number
+    const begun: Begun = { slot, generation, loaded: this.#load(words[at + 2] as number) }
+    let args: unknown[]
+    try {
+      args = this.#readArguments(at, slot, generation)
+    } catch (error) {
+      this.#fail(begun, error)
+      return
+    }
+    const { fn, loading } = begun.loaded
+    if (fn !== undefined) this.#call(begun, fn, args)
+    else this.#settle(begun, (loading as Promise<AnyFunction>).then((loadedFn) => this.#enter(begun, loadedFn, args)))
+  }
+
+  /** Runs the task behind a ref inside of a wait for it, if nobody has begun it and it can end without this thread's loop. */
+  help(ref: ObjectRef): void {
+    const { slot, generation } = partsOf(ref)
+    if (this.#inFlight.has(keyOf(slot, generation))) {
+      throw new DeadlockError(`getSync(${ref}): its task runs on this very thread, which getSync would block for ever. Use await get(ref).`)
+    }
+    if (!this.#port.take(ref)) return
+    const loaded = this.#load(this.#port.words[L.TASKS + 2] as number)
+    if (loaded.fn === undefined || types.isAsyncFunction(loaded.fn)) {
+      this.#port.handBack(ref)
+      return
+    }
+    const outer = this.taskName
+    this.run(L.TASKS)
+    this.taskName = outer
+    this.#port.flush()
+  }
+
+  #load(id: number): Loaded {
+    const known = this.#functions.get(id)
+    if (known !== undefined) return known
+    const record = functionRecord(id)
+    const name = record?.name ?? 'task'
+    let loaded: Loaded
+    try {
+      const made = loadFunction(JSON.parse(record?.source ?? 'null') as Source)
+      if (typeof made === 'function') loaded = { name, fn: made, loading: undefined }
+      else {
+        loaded = { name, fn: undefined, loading: made }
+        made.then(
+          (fn) => {
+            loaded.fn = fn
+          },
+          // Each call that waits for it reports this.
+          () => {},
+        )
+      }
+    } catch (error) {
+      loaded = {
+        name,
+        fn: () => {
+          throw error
+        },
+        loading: undefined,
+      }
+    }
+    this.#functions.set(id, loaded)
+    return loaded
+  }
+
+  #readArguments(at: number, slot: number, generation: number): unknown[] {
+    const { words } = this.#port
+    const encoded = readPlaced(
+      this.#port,
+      {
+        slot,
+        generation,
+        place: words[at + 3] as number,
+        heap: L.TASK_HEAP,
+        offset: words[at + 4] as number,
+        length: words[at + 5] as number,
+        deps: words[at + 6] as number,
+        depsOffset: words[at + 7] as number,
+        refs: words[at + 8] as number,
+        refsOffset: words[at + 9] as number,
+      },
+      'arguments',
+    )
+    return decodeArgs(encoded.bytes, encoded.refs, this.#readDeps(encoded), { alias: encoded.alias })
+  }
+
+  #readDeps({ deps }: Encoded): unknown[] {
+    if (deps.length === 0) return []
+    const values = new Array<unknown>(deps.length)
+    fetchOutcomes(this.#port, deps, (position, outcome) => {
+      if (outcome.state === 'value') values[position] = decode(outcome.bytes, outcome.refs, { alias: outcome.alias })
+      else if (outcome.state === 'pending') throw new Error(`dependency ${position} was reported as settled and is not: please report this`)
+      else throw errorOf(outcome, deps[position] as ObjectRef, new Set())
+    })
+    // The values are here; handles left to the collector would keep large objects in the store.
+    for (const ref of deps) ref[Symbol.dispose]()
+    return values
+  }
+
+  #call(begun: Begun, fn: AnyFunction, args: unknown[]): void {
+    let result: unknown
+    try {
+      result = this.#enter(begun, fn, args)
+    } catch (error) {
+      this.#fail(begun, error)
+      return
+    }
+    if (types.isPromise(result)) this.#settle(begun, result)
+    else this.#complete(begun, result)
+  }
+
+  #enter(begun: Begun, fn: AnyFunction, args: unknown[]): unknown {
+    this.taskName = begun.loaded.name
+    try {
+      return fn(...args)
+    } finally {
+      this.taskName = undefined
+    }
+  }
+
+  #settle(begun: Begun, promise: Promise<unknown>): void {
+    const key = keyOf(begun.slot, begun.generation)
+    this.#inFlight.add(key)
+    promise.then(
+      (value) => {
+        this.#inFlight.delete(key)
+        this.#complete(begun, value)
+        this.#port.flush()
+      },
+      (error: unknown) => {
+        this.#inFlight.delete(key)
+        this.#fail(begun, error)
+        this.#port.flush()
+      },
+    )
+  }
+
+  #complete(begun: Begun, value: unknown): void {
+    let encoded: EncodedValue
+    try {
+      encoded = encode(value, 'result')
+      this.#port.result(begun.slot, begun.generation, encoded, false)
+    } catch (error) {
+      this.#fail(begun, error)
+    }
+  }
+
+  #fail(begun: Begun, error: unknown): void {
+    try {
+      this.#port.result(begun.slot, begun.generation, encodeThrown(error), true)
+    } catch (unexpected) {
+      // The store had no room for a large error, or the runtime was stopped: a plain one always fits.
+      this.#port.result(begun.slot, begun.generation, encodeThrown(new Error(`the error of the task could not be kept: ${String(unexpected)}`)), true)
+    }
+  }
+}

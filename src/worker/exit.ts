@@ -1,0 +1,17 @@
+/** Leaves word of how this thread ends, for the errors of the tasks that it takes along. */
+
+import { inspect } from 'node:util'
+import * as L from '../engine/local/layout.ts'
+import type { Port } from '../engine/local/port.ts'
+
+export const reportExit = (port: Port): void => {
+  const { words, bytes } = port
+  process.on('uncaughtExceptionMonitor', (error: unknown) => {
+    const text = error instanceof Error ? `uncaught ${error.stack ?? String(error)}` : `uncaught ${inspect(error)}`
+    const { written } = new TextEncoder().encodeInto(text, bytes.subarray(L.EXIT_TEXT, L.EXIT_TEXT + L.EXIT_TEXT_MAX))
+    words[L.H_EXIT_TEXT] = written
+  })
+  process.on('exit', (code) => {
+    words[L.H_EXIT_CODE] = code + 1
+  })
+}

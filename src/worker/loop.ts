@@ -1,0 +1,41 @@
+/** A worker's loop: takes records from the runtime, begins each by a claim, and runs it. */
+
+import { LocalEngine } from '../engine/local/engine.ts'
+import * as L from '../engine/local/layout.ts'
+import { Port } from '../engine/local/port.ts'
+import { setCurrent } from '../runtime/current.ts'
+import { reportExit } from './exit.ts'
+import { Executor } from './execute.ts'
+import { prefixOutput } from './output.ts'
+import type { WorkerStart } from './start.ts'
+
+const OFFERED = 1
+const CLAIMED = 2
+
+/** Installs the loop in this thread's event loop and returns; from then on the addon calls it when there is work. */
+export const install = (start: WorkerStart): void => {
+  const port = new Port({ role: 'worker', runtime: start.runtime, onWork: () => runRound(port, executor) })
+  const executor = new Executor(port)
+  const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref) })
+  setCurrent({ engine, role: 'worker', info: start.info })
+  prefixOutput(start, () => executor.taskName)
+  reportExit(port)
+}
+
+/** One round of records. More rounds follow at once, unless async tasks wait for their microtasks. */
+const runRound = (port: Port, executor: Executor): void => {
+  const { words, shared } = port
+  const claims = L.HEADER_WORDS + port.raw.place * L.CLAIM_WORDS
+  do {
+    const count = port.next()
+    if (count === 0) return
+    const round = words[L.H_ROUND] as number
+    for (let k = 0; k < count; k++) {
+      const offered = (round << 2) | OFFERED
+      // Whoever changes the word first has the task: this worker, or a thief that found it lying.
+      if (Atomics.compareExchange(shared, claims + k, offered, (round << 2) | CLAIMED) === offered) executor.run(L.TASKS + k * L.TASK_WORDS)
+    }
+  } while (executor.isIdle)
+  // The results of this round must not wait for the next.
+  port.flush()
+}

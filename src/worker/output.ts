@@ -1,0 +1,64 @@
+/** Shows what tasks print: whole lines, written by the worker itself, so that nothing passes the main thread's loop. */
+
+import { writeSync } from 'node:fs'
+import type { WorkerStart } from './start.ts'
+
+const STDOUT = 1
+const STDERR = 2
+/** A line that never ends is shown in pieces of this size. */
+const LINE_MAX = 64 * 1024
+
+/** Replaces this thread's `process.stdout` and `process.stderr` writes. */
+export const prefixOutput = ({ workerId, logToDriver }: WorkerStart, taskName: () => string | undefined): void => {
+  const flushes = [
+    redirect(process.stdout, logToDriver ? STDOUT : undefined, workerId, taskName),
+    redirect(process.stderr, logToDriver ? STDERR : undefined, workerId, taskName),
+  ]
+  process.on('exit', () => {
+    for (const flush of flushes) flush()
+  })
+}
+
+type Write = typeof process.stdout.write
+
+const redirect = (stream: NodeJS.WriteStream, descriptor: number | undefined, workerId: number, taskName: () => string | undefined): (() => void) => {
+  const decoder = new TextDecoder()
+  let rest = ''
+  const emit = (lines: string[]): void => {
+    if (descriptor === undefined || lines.length === 0) return
+    const prefix = `(${taskName() ?? 'worker'} ${workerId}) `
+    writeAll(descriptor, lines.map((line) => `${prefix}${line}\n`).join(''))
+  }
+  const write = (chunk: string | Uint8Array, encoding?: BufferEncoding | ((error?: Error) => void), done?: (error?: Error) => void): boolean => {
+    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
+    const lines = rest.split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > LINE_MAX) {
+      lines.push(rest)
+      rest = ''
+    }
+    emit(lines)
+    const callback = typeof encoding === 'function' ? encoding : done
+    if (callback !== undefined) process.nextTick(callback)
+    return true
+  }
+  stream.write = write as Write
+  return () => {
+    if (rest !== '') emit([rest])
+    rest = ''
+  }
+}
+
+/** Writes all of it, also to a pipe that is full for the moment. A reader that went away is not this thread's trouble. */
+const writeAll = (descriptor: number, text: string): void => {
+  const bytes = Buffer.from(text)
+  let at = 0
+  while (at < bytes.length) {
+    try {
+      at += writeSync(descriptor, bytes, at)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}

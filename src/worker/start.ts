@@ -1,0 +1,14 @@
+/** What a worker thread is started with. */
+
+import type { RuntimeInfo } from '../runtime/current.ts'
+
+export interface WorkerStart {
+  /** URL of the loop's module: TypeScript in a checkout, JavaScript in a package. */
+  readonly loop: string
+  /** URL of tsx's registration, where the driver runs under tsx and threads do not inherit that. */
+  readonly tsx: string | undefined
+  readonly runtime: number
+  readonly workerId: number
+  readonly logToDriver: boolean
+  readonly info: RuntimeInfo
+}

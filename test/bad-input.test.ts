@@ -1,0 +1,123 @@
+/** Wrong arguments to any function of the API: a synchronous error that names the argument, and nothing else happens. */
+
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { CaptureError, get, getSync, init, isInitialized, MobulaError, put, remote, SerializationError, shutdown, wait } from '../src/index.ts'
+import { thrown, withRuntime } from './support/with-runtime.ts'
+
+type Case = readonly [what: string, call: () => unknown, class_: new (...args: never[]) => Error, message: RegExp]
+
+// The API is called as JavaScript would: types that forbid it are the point.
+const loose = { get, getSync, init, put, remote, wait } as unknown as Record<string, (...args: unknown[]) => unknown>
+const call =
+  (name: string, ...args: unknown[]) =>
+  () =>
+    loose[name]?.(...args)
+
+const initCases: readonly Case[] = [
+  ['options no object', call('init', 7), TypeError, /^init: options: expected an object, got 7/],
+  ['unknown option', call('init', { numCPUs: 2 }), TypeError, /unknown option 'numCPUs', did you mean 'numCpus'/],
+  ['option of a later version', call('init', { dashboard: true }), MobulaError, /'dashboard' is not supported in this version/],
+  ['numCpus no number', call('init', { numCpus: '2' }), TypeError, /^options\.numCpus: expected a number, got '2'/],
+  ['numCpus negative', call('init', { numCpus: -1 }), RangeError, /^options\.numCpus: expected/],
+  ['numCpus NaN', call('init', { numCpus: Number.NaN }), RangeError, /^options\.numCpus/],
+  ['store too small', call('init', { objectStoreMemory: 1000 }), RangeError, /^options\.objectStoreMemory: expected a number from 1048576/],
+  ['store larger than memory', call('init', { objectStoreMemory: 2 ** 50 }), RangeError, /^options\.objectStoreMemory/],
+  ['store no integer', call('init', { objectStoreMemory: 2 ** 21 + 0.5 }), RangeError, /^options\.objectStoreMemory: expected an integer/],
+  ['maxWorkers zero', call('init', { maxWorkers: 0 }), RangeError, /^options\.maxWorkers/],
+  ['logToDriver no boolean', call('init', { logToDriver: 'yes' }), TypeError, /^options\.logToDriver/],
+  ['env no object', call('init', { env: ['A=1'] }), TypeError, /^options\.env/],
+  ['env of numbers', call('init', { env: { A: 1 } }), TypeError, /^options\.env\.A/],
+  ['execArgv no array', call('init', { execArgv: '--flag' }), TypeError, /^options\.execArgv/],
+  ['execArgv of numbers', call('init', { execArgv: [1] }), TypeError, /^options\.execArgv\[0\]/],
+  ['resourceLimits misspelt', call('init', { resourceLimits: { maxOldGenerationSizeMB: 1 } }), TypeError, /did you mean 'maxOldGenerationSizeMb'/],
+  ['namespace no string', call('init', { namespace: 1 }), TypeError, /^options\.namespace/],
+]
+
+for (const [what, act, class_, message] of initCases) {
+  test(`init: ${what}`, () => {
+    const error = thrown(act)
+    assert.instance(error, class_)
+    assert.match(error.message, message)
+    assert.not(isInitialized())
+  })
+}
+
+const fn = remote((x: unknown) => x)
+
+const cases: readonly Case[] = [
+  ['remote(undefined)', call('remote'), TypeError, /^fn: expected a function, got undefined/],
+  ['remote(class)', call('remote', class A {}), MobulaError, /not supported in this version/],
+  ['remote(generator)', call('remote', function* () {}), MobulaError, /not supported in this version/],
+  ['remote(native)', call('remote', Math.max), CaptureError, /native, bound or proxied/],
+  ['remote(bound)', call('remote', (() => 1).bind(null)), CaptureError, /native, bound or proxied/],
+  ['remote: unknown option', call('remote', () => 1, { nam: 'x' }), TypeError, /did you mean 'name'/],
+  ['remote: later option', call('remote', () => 1, { numReturns: 2 }), MobulaError, /'numReturns' is not supported/],
+  ['remote: name no string', call('remote', () => 1, { name: 1 }), TypeError, /^options\.name/],
+  ['options(): later option', () => fn.options({ maxRetries: 1 } as never), MobulaError, /'maxRetries' is not supported/],
+  ['remote.module: url no URL', () => remote.module('./tasks.ts', 'x'), TypeError, /^url: expected/],
+  ['remote.module: name no string', () => remote.module('node:path', 1 as never), TypeError, /^name: expected/],
+  ['get(undefined)', call('get'), TypeError, /^ref: expected an ObjectRef, got undefined/],
+  ['get(promise)', call('get', Promise.resolve(1)), TypeError, /^ref: expected an ObjectRef/],
+  ['get of a list with another thing', () => loose.get?.([put(1), 2]), TypeError, /^refs\[1\]: expected an ObjectRef, got 2/],
+  ['get: sparse list', () => loose.get?.(new Array(2)), TypeError, /^refs\[0\]/],
+  ['get: negative timeout', () => get(put(1), { timeout: -1 }), RangeError, /^options\.timeout/],
+  ['get: timeout no number', () => loose.get?.(put(1), { timeout: '1' }), TypeError, /^options\.timeout/],
+  ['get: signal no signal', () => loose.get?.(put(1), { signal: {} }), TypeError, /^options\.signal/],
+  ['get: unknown option', () => loose.get?.(put(1), { timout: 1 }), TypeError, /did you mean 'timeout'/],
+  ['getSync(null)', call('getSync', null), TypeError, /^ref: expected an ObjectRef, got null/],
+  ['wait(ref)', () => loose.wait?.(put(1)), TypeError, /^refs: expected an array/],
+  ['wait: repeated ref', () => wait([twice, twice]), RangeError, /distinct/],
+  ['wait: numReturns too large', () => wait([put(1)], { numReturns: 2 }), RangeError, /^options\.numReturns/],
+  ['wait: numReturns zero', () => wait([put(1)], { numReturns: 0 }), RangeError, /^options\.numReturns/],
+  ['put(function)', call('put', () => 1), SerializationError, /value/],
+  ['put(symbol)', call('put', Symbol('s')), SerializationError, /value/],
+  ['put: deep path', call('put', { items: [0, { cb: () => 1 }] }), SerializationError, /value\.items\[1\]\.cb/],
+  ['argument that cannot travel', () => fn.remote({ socket: new WeakMap() }), SerializationError, /args\[0\]\.socket/],
+  ['disposed ref', () => get(disposed()), TypeError, /^ref: expected an ObjectRef that was not disposed/],
+  ['disposed ref as argument', () => fn.remote(disposed()), TypeError, /not disposed/],
+]
+
+let twice: ReturnType<typeof put>
+
+const disposed = (): ReturnType<typeof put> => {
+  const ref = put(1)
+  ref[Symbol.dispose]()
+  return ref
+}
+
+test(
+  'each is a synchronous error that names the argument, and the runtime goes on',
+  withRuntime({ numCpus: 1 }, async () => {
+    twice = put(2)
+    for (const [what, act, class_, message] of cases) {
+      const error = thrown(act)
+      assert.instance(error, class_, `${what}: ${error.name} ${error.message}`)
+      assert.match(error.message, message, what)
+      assert.is(await get(fn.remote(what)), what)
+    }
+  }),
+)
+
+test('a second init throws at once, or keeps the running runtime', async () => {
+  const first = await init({ numCpus: 1 })
+  const error = thrown(() => init())
+  assert.instance(error, MobulaError)
+  assert.is(error.code, 'ERR_ALREADY_INITIALIZED')
+  assert.is(await init({ ignoreReinitError: true }), first)
+  await shutdown()
+})
+
+test('refs of a runtime that was shut down say so', async () => {
+  await init({ numCpus: 1 })
+  const ref = put(1)
+  await shutdown()
+  await init({ numCpus: 1 })
+  for (const act of [() => getSync(ref), () => fn.remote(ref), () => fn.remote([ref]), () => put({ ref })]) assert.is(thrown(act).code, 'ERR_SHUTDOWN')
+  for (const promise of [get(ref), wait([ref])]) {
+    assert.is(await promise.then(() => 'resolved', (error) => error.code), 'ERR_SHUTDOWN')
+  }
+  await shutdown()
+})
+
+test.run()

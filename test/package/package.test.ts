@@ -1,0 +1,119 @@
+/** What `npm pack` makes can be installed elsewhere, imported, required and type-checked. Time limit: 300 s. */
+
+import { execFile } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { cleanEnvironment, npm, packageCommand, readJson, root } from '../../scripts/places.mjs'
+
+const exec = promisify(execFile)
+const folder = mkdtempSync(join(tmpdir(), 'mobula-package-'))
+const user = join(folder, 'user')
+let tarball = ''
+let files: readonly string[] = []
+
+/** Runs a program in the user's folder; what it printed is part of the error if it fails. */
+async function call(program: string, args: readonly string[], cwd: string = user): Promise<string> {
+  try {
+    return (await exec(program, args, { cwd, env: { ...cleanEnvironment(), NO_COLOR: '1' }, maxBuffer: 1 << 26 })).stdout
+  } catch (error) {
+    const { stdout = '', stderr = '', message } = error as Error & { stdout?: string; stderr?: string }
+    throw new Error(`${message}\n${stdout}\n${stderr}`)
+  }
+}
+
+const callNpm = (args: readonly string[], cwd?: string): Promise<string> => call(npm().program, [...npm().first, ...args], cwd)
+
+test.before(async () => {
+  mkdirSync(user)
+  writeFileSync(join(user, 'package.json'), '{ "name": "user", "private": true, "type": "module" }\n')
+  const packed = await callNpm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)
+  const listed: unknown = JSON.parse(packed)
+  const [only] = Object.values(listed as Record<string, { filename: string; files: { path: string }[] }>)
+  tarball = join(folder, only?.filename ?? '')
+  files = only?.files.map(({ path }) => path) ?? []
+  await callNpm(['install', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline', tarball])
+})
+
+test.after(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const names = 'Object.keys(mobula).sort().join()'
+
+test('it holds what a user needs, and nothing that only the project needs', () => {
+  for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/worker/boot.mjs', 'native/index.js', 'LICENSE', 'README.md', 'package.json']) {
+    assert.ok(files.includes(wanted), `${wanted} is missing`)
+  }
+  const strange = files.filter((file) => /^(crates|test|bench|scripts|examples|target|node_modules|\.)/.test(file))
+  assert.equal(strange, [])
+  const sources = files.filter((file) => file.endsWith('.js.map')).map((file) => file.replace(/^dist/, 'src').replace(/\.js\.map$/, '.ts'))
+  assert.equal(
+    sources.filter((file) => !files.includes(file)),
+    [],
+    'source maps name files that are not in the package',
+  )
+})
+
+test('it can be imported', async () => {
+  const printed = await call(process.execPath, ['--input-type=module', '-e', `import * as mobula from 'mobula'; console.log(${names})`])
+  assert.match(printed, /\bget\b.*\binit\b.*\bput\b/)
+})
+
+test('it can be required where Node can require a module', async () => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const can = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)
+  assert.ok(can, 'package.json admits a Node that cannot')
+  const printed = await call(process.execPath, ['--input-type=commonjs', '-e', `const mobula = require('mobula'); console.log(${names})`])
+  assert.match(printed, /\bget\b.*\binit\b.*\bput\b/)
+})
+
+test('importing it keeps no process alive and starts nothing', async () => {
+  const program = `import 'mobula'; console.log(process.getActiveResourcesInfo().filter((name) => /Worker|Port|Timeout/.test(name)).length)`
+  assert.is((await call(process.execPath, ['--input-type=module', '-e', program])).trim(), '0')
+})
+
+test('it works without the development dependencies: a task runs in a worker', async () => {
+  assert.not.ok(existsSync(join(user, 'node_modules', 'tsx')), 'tsx came with the package')
+  const program = `
+    import { get, init, remote, shutdown } from 'mobula'
+    await init({ numCpus: 1 })
+    const double = remote((n) => n * 2)
+    console.log(await get(double.remote(21)))
+    await shutdown()
+  `
+  writeFileSync(join(user, 'task.mjs'), program)
+  assert.is((await call(process.execPath, ['task.mjs'])).trim(), '42')
+})
+
+test('its types are found and strict', async () => {
+  mkdirSync(join(user, 'node_modules', '@types'), { recursive: true })
+  for (const name of ['@types/node', 'undici-types']) {
+    if (existsSync(join(root, 'node_modules', name))) cpSync(join(root, 'node_modules', name), join(user, 'node_modules', name), { recursive: true })
+  }
+  writeFileSync(
+    join(user, 'check.mts'),
+    `import { get, put } from 'mobula'\nexport const n: number = await get(put(1))\n// @ts-expect-error\nexport const s: string = await get(put(1))\n`,
+  )
+  const args = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,esnext.disposable', '--types', 'node', '--skipLibCheck']
+  await call(process.execPath, [packageCommand('typescript', 'tsc'), ...args, 'check.mts'])
+})
+
+test('publint finds nothing', async () => {
+  await call(process.execPath, [packageCommand('publint', 'publint'), 'run', tarball, '--strict'], root)
+})
+
+test('attw finds nothing', async () => {
+  // "esm-only": that CommonJS code meets a module is meant, and tested above with `require`.
+  await call(process.execPath, [packageCommand('@arethetypeswrong/cli', 'attw'), tarball, '--profile', 'esm-only', '--no-emoji', '--format', 'ascii'], root)
+})
+
+test('the license named is the license enclosed', () => {
+  assert.is(readJson(join(root, 'package.json')).license, 'Apache-2.0')
+  assert.ok(files.includes('LICENSE'))
+})
+
+test.run()

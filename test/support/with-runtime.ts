@@ -1,0 +1,43 @@
+/** Runs a test body over a runtime of its own, and takes care that it ends. */
+
+import { init, shutdown, type InitOptions } from '../../src/index.ts'
+
+export const withRuntime = (options: InitOptions, body: () => Promise<void> | void) => async (): Promise<void> => {
+  await init({ numCpus: 2, objectStoreMemory: 256 * 2 ** 20, ...options })
+  try {
+    await body()
+  } finally {
+    await shutdown()
+  }
+}
+
+/** The rejection of a promise. Fails the test if it resolves. */
+export const rejection = async (promise: Promise<unknown>): Promise<Error & Record<string, unknown>> => {
+  let value: unknown
+  try {
+    value = await promise
+  } catch (error) {
+    return error as Error & Record<string, unknown>
+  }
+  throw new Error(`expected a rejection, got ${String(value)}`)
+}
+
+/** What a call throws. Fails the test if it returns. */
+export const thrown = (call: () => unknown): Error & Record<string, unknown> => {
+  let value: unknown
+  try {
+    value = call()
+  } catch (error) {
+    return error as Error & Record<string, unknown>
+  }
+  throw new Error(`expected an exception, got ${String(value)}`)
+}
+
+/** Waits until a condition holds: for what happens in other threads and tells nobody. */
+export const eventually = async (what: string, condition: () => boolean, seconds = 20): Promise<void> => {
+  const end = Date.now() + seconds * 1000
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
