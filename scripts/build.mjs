@@ -1,6 +1,6 @@
 /** Builds the package from a fresh clone: dependencies, the Rust addon, the JavaScript; each only when what it is made from has changed. */
 
-import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,7 @@ const lockFile = place('.cache', 'build.lock')
 const nodeOldest = [20, 19]
 
 /** What `napi build` writes for git to keep. */
-export const generated = ['native/index.js', 'native/index.d.ts']
+export const generated = ['native/index.cjs', 'native/index.d.cts']
 
 /** The files that the addon is made from. */
 export const nativeSources = () =>
@@ -23,7 +23,7 @@ export const nativeSources = () =>
 const nativeFiles = () => filesBelow(root, ['native']).filter((file) => extname(file) === '.node' || generated.includes(file))
 
 /** The files that `dist` is made from. */
-const scriptSources = () => filesBelow(root, ['src', 'tsconfig.json', 'native/index.d.ts', 'package.json', 'package-lock.json'])
+const scriptSources = () => filesBelow(root, ['src', 'tsconfig.json', 'native/index.d.cts', 'package.json', 'package-lock.json'])
 
 const nativeWanted = () => fingerprint(root, nativeSources(), [process.platform, process.arch, readJson(place('package.json')).version])
 const scriptsWanted = () => fingerprint(root, scriptSources())
@@ -103,13 +103,30 @@ export function nativeCurrent() {
 
 async function buildNative() {
   const env = await rustEnvironment()
-  const args = ['build', '--platform', '--release', '--manifest-path', 'crates/binding/Cargo.toml', '--output-dir', 'native']
+  const fresh = join('.cache', 'native')
+  rmSync(place(fresh), { recursive: true, force: true })
+  const args = [
+    'build',
+    '--platform',
+    '--release',
+    '--manifest-path',
+    'crates/binding/Cargo.toml',
+    '--output-dir',
+    fresh,
+    '--js',
+    'index.cjs',
+    '--dts',
+    'index.d.cts',
+  ]
   await toolStep('building the Rust addon (napi build)', process.execPath, [packageCommand('@napi-rs/cli', 'napi'), ...args], {
     cwd: root,
     env,
     limitSeconds: 2400,
     repeat: `npx napi ${args.join(' ')}`,
   })
+  // Renamed into place: a process that has the old addon loaded keeps it, where overwriting would pull its code away.
+  mkdirSync(place('native'), { recursive: true })
+  for (const name of readdirSync(place(fresh))) renameSync(place(fresh, name), place('native', name))
   // Taken after the build, since a first one writes Cargo.lock.
   addNotes(notesFile, { nativeSources: nativeWanted(), native: fingerprint(root, nativeFiles()) })
 }
@@ -123,6 +140,7 @@ function scriptsCurrent() {
 
 async function buildScripts() {
   const wanted = scriptsWanted()
+  const emitted = /^TSFILE: .*?(dist\/.+)$/
   const output = await toolStep(
     'compiling TypeScript (tsc)',
     process.execPath,
@@ -133,7 +151,7 @@ async function buildScripts() {
       repeat: 'npx tsc -p tsconfig.json',
     },
   )
-  const kept = new Set(output.split('\n').flatMap((line) => /^TSFILE: .*?(dist\/.+)$/.exec(line.replaceAll('\\', '/'))?.[1]?.trim() ?? []))
+  const kept = new Set(output.split('\n').flatMap((line) => emitted.exec(line.replaceAll('\\', '/'))?.[1]?.trim() ?? []))
   for (const file of filesBelow(root, ['src']).filter((file) => extname(file) === '.mjs')) {
     const target = file.replace(/^src/, 'dist')
     mkdirSync(dirname(place(target)), { recursive: true })

@@ -81,7 +81,9 @@ export function showFailure(error) {
     console.error(error)
     return
   }
-  if (error.output.trim() !== '') console.error(`\n${error.output.trimEnd()}`)
+  // What tsc lists for the build to read says nothing about the failure.
+  const output = error.output.replace(/^TSFILE: .*\n?/gm, '').trimEnd()
+  if (output !== '') console.error(`\n${output}`)
   console.error(`\n${error.message}`)
   if (error.repeat) console.error(`Repeat with: ${error.repeat}`)
 }

@@ -1,7 +1,7 @@
 /** `npm run test:long`: what is too slow for every day: loom models, ignored tests, sanitizers, and test/long; ends with `N passed, N failed`. */
 
 import { existsSync, readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from './build.mjs'
 import { filesBelow } from './fingerprint.mjs'
@@ -18,10 +18,9 @@ const help = `npm run test:long [-- --only loom,ignored,sanitizers,node]
   sanitizers   crates/*/tests/{tsan,asan}*.rs (tests with their own main) under ThreadSanitizer and AddressSanitizer
   node         test/long/*.test.ts`
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } } })
-if (values.help) console.log(help)
-else await main()
+const target = process.env['CARGO_TARGET_DIR'] ?? place('target')
 
+const { values } = parseArgs({ options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } } })
 async function main() {
   const wanted = values.only?.split(',') ?? ['loom', 'ignored', 'sanitizers', 'node']
   let passed = 0
@@ -57,7 +56,7 @@ const crateOf = (file) => `mobula-${file.split('/')[1]}`
 /** Loom builds have a folder of their own, or each `cargo test` after them would compile everything again. */
 async function loom() {
   const env = { RUSTFLAGS: '--cfg loom', LOOM_MAX_PREEMPTIONS: process.env['LOOM_MAX_PREEMPTIONS'] ?? '3' }
-  const common = ['test', '--release', '--target-dir', place('target', 'loom')]
+  const common = ['test', '--release', '--target-dir', join(target, 'loom')]
   const results = []
   for (const file of rustFiles().filter((file) => /\/tests\/loom\w*\.rs$/.test(file))) {
     const name = basename(file, '.rs')
@@ -76,35 +75,27 @@ async function ignored() {
 }
 
 async function sanitizers() {
-  const target = (await run('rustc', ['-vV'], { cwd: root })).output.match(/^host: (.+)$/m)?.[1] ?? ''
+  const host = (await run('rustc', ['-vV'], { cwd: root })).output.match(/^host: (.+)$/m)?.[1] ?? ''
   const results = []
-  for (const [short, sanitizer] of [
+  for (const [short, sanitizer] of /** @type {const} */ ([
     ['tsan', 'thread'],
     ['asan', 'address'],
-  ]) {
+  ])) {
     const list = place('crates', `${short}.supp`)
     const options = existsSync(list) ? `suppressions=${list}` : ''
     const env = {
       // Sanitizers are unstable in rustc: this lets the stable compiler use them, for these tests alone.
       RUSTC_BOOTSTRAP: '1',
       RUSTFLAGS: `-Zsanitizer=${sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer`,
-      ...(options === '' ? {} : { [`${short?.toUpperCase()}_OPTIONS`]: options }),
+      ...(options === '' ? {} : { [`${short.toUpperCase()}_OPTIONS`]: options }),
     }
     for (const file of rustFiles().filter((file) => file.includes(`/tests/${short}`))) {
-      const args = [
-        'test',
-        '--release',
-        '--target',
-        target,
-        '--target-dir',
-        place('target', String(short)),
-        '-p',
-        crateOf(file),
-        '--test',
-        basename(file, '.rs'),
-      ]
+      const args = ['test', '--release', '--target', host, '--target-dir', join(target, short), '-p', crateOf(file), '--test', basename(file, '.rs')]
       results.push(await rustTests(`${short}: ${file}`, args, { env, limitSeconds: 1800 }))
     }
   }
   return results
 }
+
+if (values.help) console.log(help)
+else await main()

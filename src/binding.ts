@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type * as Native from '../native/index.js'
+import type * as Native from '../native/index.cjs'
 import './platform.ts'
 
 /** The data plane of one isolate: raw functions over its port. The area and `words` carry what they say. */
@@ -37,7 +37,7 @@ const load = (): Addon => {
   const packageVersion = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version
   let addon: Addon
   try {
-    addon = require('../native/index.js') as Addon
+    addon = require('../native/index.cjs') as Addon
   } catch (cause) {
     const here = `${process.platform}-${process.arch}`
     const message = `mobula's addon for ${here} could not be loaded: run \`npm run build\` in a checkout, or reinstall the package where prebuilt binaries exist.`

@@ -115,7 +115,13 @@ test('refs of a runtime that was shut down say so', async () => {
   await init({ numCpus: 1 })
   for (const act of [() => getSync(ref), () => fn.remote(ref), () => fn.remote([ref]), () => put({ ref })]) assert.is(thrown(act).code, 'ERR_SHUTDOWN')
   for (const promise of [get(ref), wait([ref])]) {
-    assert.is(await promise.then(() => 'resolved', (error) => error.code), 'ERR_SHUTDOWN')
+    assert.is(
+      await promise.then(
+        () => 'resolved',
+        (error) => error.code,
+      ),
+      'ERR_SHUTDOWN',
+    )
   }
   await shutdown()
 })

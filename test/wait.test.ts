@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { get, put, remote, shutdown, init, wait } from '../src/index.ts'
+import { get, init, put, remote, shutdown, wait } from '../src/index.ts'
 import { rejection, withRuntime } from './support/with-runtime.ts'
 
 const after = remote((ms: number) => new Promise<number>((resolve) => setTimeout(resolve, ms, ms)))

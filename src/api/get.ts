@@ -24,7 +24,7 @@ import type { Values } from './types.ts'
  * ```
  */
 export function get<T>(ref: ObjectRef<T>, options?: GetOptions): Promise<T>
-export function get<const T extends readonly ObjectRef<any>[]>(refs: T, options?: GetOptions): Promise<Values<T>>
+export function get<const T extends readonly ObjectRef<unknown>[]>(refs: T, options?: GetOptions): Promise<Values<T>>
 export function get(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions): Promise<unknown> {
   const { request, isList } = parse('get', refs, options)
   const stopped = firstStopped(request.refs)
@@ -45,7 +45,7 @@ export function get(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions
  * ```
  */
 export function getSync<T>(ref: ObjectRef<T>, options?: GetOptions): T
-export function getSync<const T extends readonly ObjectRef<any>[]>(refs: T, options?: GetOptions): Values<T>
+export function getSync<const T extends readonly ObjectRef<unknown>[]>(refs: T, options?: GetOptions): Values<T>
 export function getSync(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions): unknown {
   const { request, isList } = parse('getSync', refs, options)
   request.signal?.throwIfAborted()

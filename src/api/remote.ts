@@ -1,9 +1,9 @@
 /** `remote`: a function that runs elsewhere. */
 
+import { allowModule } from '../functions/error-classes.ts'
 import { callPlace, describeExport, describeFunction, type ShippedFunction } from '../functions/record.ts'
 import { resolveTask, type TaskOptions } from '../options/task.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
-import { allowModule } from '../runtime/error-classes.ts'
 import { makeTarget, type RemoteTarget, submitCall } from '../runtime/remote.ts'
 import { runtimeOrDefault } from './init.ts'
 import type { AnyFunction, Args, Returned } from './types.ts'

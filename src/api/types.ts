@@ -2,9 +2,21 @@
 
 import type { ObjectRef } from '../refs/object-ref.ts'
 
+// biome-ignore lint/suspicious/noExplicitAny: what a function takes and gives is its own business, and calls of it must check
 export type AnyFunction = (...args: any[]) => any
 
-type Plain = Date | RegExp | Error | URL | Headers | URLSearchParams | ObjectRef<any> | Map<any, any> | Set<any> | Promise<any> | AnyFunction
+type Plain =
+  | Date
+  | RegExp
+  | Error
+  | URL
+  | Headers
+  | URLSearchParams
+  | ObjectRef<unknown>
+  | Map<unknown, unknown>
+  | Set<unknown>
+  | Promise<unknown>
+  | AnyFunction
 
 type StoredView<T> = T extends Buffer
   ? Buffer<ArrayBufferLike>
@@ -38,19 +50,20 @@ type StoredView<T> = T extends Buffer
  * What a value is once it was in the store: typed arrays, `Buffer` and `DataView`, also inside of plain objects, arrays and
  * tuples, are over `ArrayBufferLike`, since they may be views of shared memory.
  */
-export type Stored<T> = IsAny<T> extends true
-  ? T
-  : T extends ArrayBufferView | ArrayBuffer
-    ? StoredView<T>
-    : T extends Plain
-      ? T
-      : T extends readonly unknown[]
-        ? { [K in keyof T]: Stored<T[K]> }
-        : T extends object
-          ? IsPlain<T> extends true
-            ? { [K in keyof T]: Stored<T[K]> }
+export type Stored<T> =
+  IsAny<T> extends true
+    ? T
+    : T extends ArrayBufferView | ArrayBuffer
+      ? StoredView<T>
+      : T extends Plain
+        ? T
+        : T extends readonly unknown[]
+          ? { [K in keyof T]: Stored<T[K]> }
+          : T extends object
+            ? IsPlain<T> extends true
+              ? { [K in keyof T]: Stored<T[K]> }
+              : T
             : T
-          : T
 
 type IsAny<T> = 0 extends 1 & T ? true : false
 
@@ -61,7 +74,7 @@ type IsPlain<T> = true extends { [K in keyof T]: T[K] extends AnyFunction ? true
 export type Args<P extends readonly unknown[]> = { [K in keyof P]: P[K] | ObjectRef<P[K]> }
 
 /** What `.remote()` gives: a ref to what the function's promise or value will be in the store. */
-export type Returned<R> = IsAny<R> extends true ? ObjectRef<any> : [R] extends [never] ? ObjectRef<never> : ObjectRef<Stored<Awaited<R>>>
+export type Returned<R> = IsAny<R> extends true ? ObjectRef<R> : [R] extends [never] ? ObjectRef<never> : ObjectRef<Stored<Awaited<R>>>
 
 /** The values behind a list or a tuple of refs. */
-export type Values<T extends readonly ObjectRef<any>[]> = { -readonly [K in keyof T]: T[K] extends ObjectRef<infer V> ? V : never }
+export type Values<T extends readonly ObjectRef<unknown>[]> = { -readonly [K in keyof T]: T[K] extends ObjectRef<infer V> ? V : never }

@@ -24,7 +24,7 @@ import { runtimeOrDefault } from './init.ts'
  * }
  * ```
  */
-export const wait = <R extends ObjectRef<any>>(refs: readonly R[], options?: WaitOptions): Promise<[ready: R[], notReady: R[]]> => {
+export const wait = <R extends ObjectRef<unknown>>(refs: readonly R[], options?: WaitOptions): Promise<[ready: R[], notReady: R[]]> => {
   if (!Array.isArray(refs)) throw badType('refs', 'an array of ObjectRefs', refs)
   const list = [...(refs as readonly R[])]
   list.forEach((ref, k) => {

@@ -127,7 +127,9 @@ export const writeBufferRecord = (writer: Writer, buffer: ArrayBuffer): void => 
 }
 
 /** Node cuts small Buffers from pools of this size. Neighbours in a pool have nothing to do with each other, and what lies between them is other people's. */
-const isPool = (buffer: ArrayBufferLike): boolean => buffer.byteLength === Buffer.poolSize
+const poolBytes = Buffer.allocUnsafe(1).buffer.byteLength
+
+const isPool = (buffer: ArrayBufferLike): boolean => buffer.byteLength === poolBytes
 
 const overlapping = (sites: readonly Site[]): Site[][] => {
   const clusters: Site[][] = []

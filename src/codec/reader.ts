@@ -7,7 +7,7 @@ import { SerializationError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { readers } from './kinds/index.ts'
 import { readArray, readDictionary, readDoubleArray, readInt32Array, readRecord } from './kinds/plain.ts'
-import { BUFFER_ALIGNMENT, DEPTH_MAX, FLAG_WIDE_TEXT, HEADER, HEADER_BYTES, MAGIC, PAYLOAD_SHIFT, TABLE_ENTRY_BYTES, TAG, TAG_MASK, VERSION } from './layout.ts'
+import { BUFFER_ALIGNMENT, FLAG_WIDE_TEXT, HEADER, HEADER_BYTES, MAGIC, PAYLOAD_SHIFT, TABLE_ENTRY_BYTES, TAG, TAG_MASK, VERSION } from './layout.ts'
 import { type ReadShape, readShapeOf } from './shapes.ts'
 import { latin1, utf16 } from './text.ts'
 

@@ -81,7 +81,7 @@ const hints: Readonly<Record<string, string>> = {
   Memory: 'pass a typed array over its buffer, which is taken by value',
 }
 
-const namespaces: ReadonlySet<object> = new Set([Math, JSON, Reflect, Atomics, Intl, ...[(globalThis as { WebAssembly?: object }).WebAssembly ?? []].flat()])
+const namespaces: ReadonlySet<object> = new Set<object>([Math, JSON, Reflect, Atomics, Intl])
 
 const named = (anonymous: string, what: string, value: { readonly name?: unknown }): string =>
   typeof value.name === 'string' && value.name !== '' ? `${what} '${value.name}'` : anonymous

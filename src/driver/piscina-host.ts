@@ -1,8 +1,9 @@
 /** Owns one worker thread by way of a Piscina of one: piscina sees the thread, never a task. */
 
-import type { ResourceLimits } from 'node:worker_threads'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { Piscina } from 'piscina'
+import type { ResourceLimits } from 'node:worker_threads'
+import type { Piscina } from 'piscina'
 
 export interface ThreadOptions {
   readonly boot: URL
@@ -20,10 +21,17 @@ export interface Thread {
   stop(): Promise<void>
 }
 
+type PiscinaModule = { readonly Piscina: typeof Piscina }
+
+/** Loaded with the first thread: a worker that imports this package, and a program that only defines tasks, do without. */
+const loadPiscina = (): typeof Piscina => (createRequire(import.meta.url)('piscina') as PiscinaModule).Piscina
+
 /** Starts a thread. It takes its first message also while this thread blocks. */
 export const startThread = (options: ThreadOptions): Thread => {
-  const pool = new Piscina({
+  const Pool = loadPiscina()
+  const pool = new Pool({
     filename: fileURLToPath(options.boot),
+    name: 'boot',
     minThreads: 1,
     maxThreads: 1,
     idleTimeout: Number.POSITIVE_INFINITY,

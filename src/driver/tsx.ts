@@ -15,7 +15,11 @@ export const tsxRegistration = (): string | undefined => {
     if (from === undefined) continue
     try {
       // `require` finds the CommonJS build; the one beside it is for `import`.
-      return pathToFileURL(createRequire(from).resolve('tsx/esm/api').replace(/\.cjs$/, '.mjs')).href
+      return pathToFileURL(
+        createRequire(from)
+          .resolve('tsx/esm/api')
+          .replace(/\.cjs$/, '.mjs'),
+      ).href
     } catch {
       // Not installed beside this one: ask the next.
     }

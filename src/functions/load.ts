@@ -2,7 +2,7 @@
 
 import { Module } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { registerModuleErrors } from '../runtime/error-classes.ts'
+import { registerModuleErrors } from './error-classes.ts'
 import type { Source } from './record.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
@@ -11,8 +11,7 @@ type AnyFunction = (...args: unknown[]) => unknown
 const keepName = (fn: AnyFunction, name: string): AnyFunction => Object.defineProperty(fn, 'name', { value: name, configurable: true })
 
 /** The function, or a promise of it where a module must be imported. */
-export const loadFunction = (source: Source): AnyFunction | Promise<AnyFunction> =>
-  source.kind === 'text' ? compile(source) : importFunction(source)
+export const loadFunction = (source: Source): AnyFunction | Promise<AnyFunction> => (source.kind === 'text' ? compile(source) : importFunction(source))
 
 /**
  * Compiled as a CommonJS module that stands where the text stood: stacks point there, and `import()` and `require` resolve from

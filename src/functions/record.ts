@@ -54,7 +54,7 @@ export const describeExport = (url: unknown, name: unknown): ShippedFunction => 
   if (url instanceof URL) href = url.href
   else if (typeof url !== 'string') throw badType('url', 'a URL or an absolute file URL as a string', url)
   else if (URL.canParse(url)) href = url
-  else throw badType('url', 'a URL such as new URL(\'./tasks.js\', import.meta.url)', url)
+  else throw badType('url', "a URL such as new URL('./tasks.js', import.meta.url)", url)
   return { name, source: { kind: 'module', url: href, name } }
 }
 

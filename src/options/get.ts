@@ -1,6 +1,5 @@
 /** Options of `get`, `getSync` and `wait`: raw as users write them, resolved as the runtime needs them. */
 
-import type { Limits } from '../runtime/limits.ts'
 import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalSignal } from './check.ts'
 
 export interface GetOptions {
@@ -19,6 +18,13 @@ export interface WaitOptions {
   readonly timeout?: number
   /** Ends the wait; the rejection is the signal's reason. */
   readonly signal?: AbortSignal
+}
+
+/** How long a wait may take, resolved. */
+export interface Limits {
+  /** Milliseconds; undefined: no limit. */
+  readonly timeout: number | undefined
+  readonly signal: AbortSignal | undefined
 }
 
 export const resolveGet = (options: unknown, where: string): Limits & { copy: boolean } => {

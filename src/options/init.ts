@@ -3,8 +3,8 @@
 import { availableParallelism, totalmem } from 'node:os'
 import type { ResourceLimits } from 'node:worker_threads'
 import { badType } from '../errors/bad-input.ts'
-import { availableCpus, availableMemory } from './machine.ts'
 import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalString } from './check.ts'
+import { availableCpus, availableMemory } from './machine.ts'
 
 export interface InitOptions {
   /** Tasks that may run at once. Default: the cores that this process may use. 0: nothing runs. */

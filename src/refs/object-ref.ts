@@ -46,6 +46,8 @@ let isDisposed: (ref: ObjectRef) => boolean
  * console.log(await get(ref)) // { rows: 3 }
  * ```
  */
+// biome-ignore lint/correctness/noUnusedVariables: the interface above uses it
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: as above
 export class ObjectRef<out T = unknown> {
   readonly #parts: RefParts
   #disposed = false

@@ -1,10 +1,10 @@
 /** The runtime that this thread takes part in: one slot per thread, filled by `init` on the driver and by the loop on a worker. */
 
 import type { Engine } from '../engine/engine.ts'
+import { badType } from '../errors/bad-input.ts'
 import { ShutdownError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { isForeignRef, isObjectRef, partsOf, wasDisposed } from '../refs/object-ref.ts'
-import { badType } from '../errors/bad-input.ts'
 
 /** What `init` resolves to: the runtime as it was started. */
 export interface RuntimeInfo {

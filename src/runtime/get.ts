@@ -4,9 +4,10 @@ import { decode } from '../codec/codec.ts'
 import type { Engine, Outcome } from '../engine/engine.ts'
 import { DeadlockError, GetTimeoutError, ObjectLostError, ShutdownError, WorkerCrashedError, WorkerSetupError } from '../errors/errors.ts'
 import { taskError } from '../errors/task-error.ts'
+import { errorClassOf, loadErrorClasses } from '../functions/error-classes.ts'
+import type { Limits } from '../options/get.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
-import { errorClassOf, loadErrorClasses } from './error-classes.ts'
-import { type Limits, limited } from './limits.ts'
+import { limited } from './limits.ts'
 
 export interface GetRequest extends Limits {
   readonly refs: readonly ObjectRef[]

@@ -1,12 +1,7 @@
 /** Time limits and abort signals of a wait. */
 
 import type { PendingWait, WaitStatus } from '../engine/engine.ts'
-
-export interface Limits {
-  /** Milliseconds; undefined: no limit. */
-  readonly timeout: number | undefined
-  readonly signal: AbortSignal | undefined
-}
+import type { Limits } from '../options/get.ts'
 
 /** What `setTimeout` can count; longer times are counted in pieces. */
 const TIMER_MAX = 2 ** 31 - 1

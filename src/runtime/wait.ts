@@ -2,8 +2,9 @@
 
 import type { Engine } from '../engine/engine.ts'
 import { ShutdownError } from '../errors/errors.ts'
+import type { Limits } from '../options/get.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
-import { type Limits, limited } from './limits.ts'
+import { limited } from './limits.ts'
 
 export interface WaitSome extends Limits {
   readonly refs: readonly ObjectRef[]

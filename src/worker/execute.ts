@@ -1,7 +1,6 @@
 /** Runs one task: reads its record, resolves its arguments, calls its function and reports what came of it. */
 
 import { types } from 'node:util'
-import { functionRecord } from '../binding.ts'
 import { decode, decodeArgs, encode, encodeThrown } from '../codec/codec.ts'
 import type { EncodedValue } from '../engine/engine.ts'
 import { type Encoded, fetchOutcomes, readPlaced } from '../engine/local/fetch.ts'
@@ -38,8 +37,11 @@ export class Executor {
   /** Async tasks that were begun here and have not ended. */
   readonly #inFlight = new Set<number>()
 
-  constructor(port: Port) {
+  readonly #flushOutput: () => void
+
+  constructor(port: Port, flushOutput: () => void) {
     this.#port = port
+    this.#flushOutput = flushOutput
   }
 
   /** No async task waits for its turn in this thread. */
@@ -62,7 +64,11 @@ export class Executor {
     }
     const { fn, loading } = begun.loaded
     if (fn !== undefined) this.#call(begun, fn, args)
-    else this.#settle(begun, (loading as Promise<AnyFunction>).then((loadedFn) => this.#enter(begun, loadedFn, args)))
+    else
+      this.#settle(
+        begun,
+        (loading as Promise<AnyFunction>).then((loadedFn) => this.#enter(begun, loadedFn, args)),
+      )
   }
 
   /** Runs the task behind a ref inside of a wait for it, if nobody has begun it and it can end without this thread's loop. */
@@ -86,7 +92,7 @@ export class Executor {
   #load(id: number): Loaded {
     const known = this.#functions.get(id)
     if (known !== undefined) return known
-    const record = functionRecord(id)
+    const record = this.#port.functionRecord(id)
     const name = record?.name ?? 'task'
     let loaded: Loaded
     try {
@@ -166,6 +172,7 @@ export class Executor {
     try {
       return fn(...args)
     } finally {
+      this.#flushOutput()
       this.taskName = undefined
     }
   }
@@ -176,11 +183,13 @@ export class Executor {
     promise.then(
       (value) => {
         this.#inFlight.delete(key)
+        this.#flushOutput()
         this.#complete(begun, value)
         this.#port.flush()
       },
       (error: unknown) => {
         this.#inFlight.delete(key)
+        this.#flushOutput()
         this.#fail(begun, error)
         this.#port.flush()
       },

@@ -4,8 +4,8 @@ import { LocalEngine } from '../engine/local/engine.ts'
 import * as L from '../engine/local/layout.ts'
 import { Port } from '../engine/local/port.ts'
 import { setCurrent } from '../runtime/current.ts'
-import { reportExit } from './exit.ts'
 import { Executor } from './execute.ts'
+import { reportExit } from './exit.ts'
 import { prefixOutput } from './output.ts'
 import type { WorkerStart } from './start.ts'
 
@@ -15,10 +15,10 @@ const CLAIMED = 2
 /** Installs the loop in this thread's event loop and returns; from then on the addon calls it when there is work. */
 export const install = (start: WorkerStart): void => {
   const port = new Port({ role: 'worker', runtime: start.runtime, onWork: () => runRound(port, executor) })
-  const executor = new Executor(port)
+  const executor: Executor = new Executor(port, () => flushOutput())
   const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref) })
   setCurrent({ engine, role: 'worker', info: start.info })
-  prefixOutput(start, () => executor.taskName)
+  const flushOutput = prefixOutput(start, () => executor.taskName)
   reportExit(port)
 }
 

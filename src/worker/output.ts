@@ -8,15 +8,20 @@ const STDERR = 2
 /** A line that never ends is shown in pieces of this size. */
 const LINE_MAX = 64 * 1024
 
+/** Shows what was printed and not yet ended by a newline: called before a result is handed in. */
+export type FlushOutput = () => void
+
 /** Replaces this thread's `process.stdout` and `process.stderr` writes. */
-export const prefixOutput = ({ workerId, logToDriver }: WorkerStart, taskName: () => string | undefined): void => {
+export const prefixOutput = ({ workerId, logToDriver }: WorkerStart, taskName: () => string | undefined): FlushOutput => {
   const flushes = [
     redirect(process.stdout, logToDriver ? STDOUT : undefined, workerId, taskName),
     redirect(process.stderr, logToDriver ? STDERR : undefined, workerId, taskName),
   ]
-  process.on('exit', () => {
-    for (const flush of flushes) flush()
-  })
+  const flush = (): void => {
+    for (const one of flushes) one()
+  }
+  process.on('exit', flush)
+  return flush
 }
 
 type Write = typeof process.stdout.write

@@ -42,6 +42,8 @@ export async function supervise(file, options) {
   const mark = `${process.pid}-${runs}-${Date.now()}`
   // The test's temporary files have a folder of their own, so that what is left in it is known to be its fault.
   const temporary = mkdtempSync(join(tmpdir(), 'mobula-test-'))
+  const sweep = () => rmSync(temporary, { recursive: true, force: true })
+  process.on('exit', sweep)
   const before = new Set(filesNow(temporary))
   const child = spawn(node, ['--import', 'tsx', runFile, file, String(exitLimitMs)], {
     cwd,
@@ -51,7 +53,8 @@ export async function supervise(file, options) {
   })
   const group = child.pid
   if (group === undefined) {
-    rmSync(temporary, { recursive: true, force: true })
+    sweep()
+    process.off('exit', sweep)
     return { passed: 0, failed: 1, problems: [`${node} could not be started`], output: '' }
   }
   adoptGroup(group)
@@ -82,7 +85,8 @@ export async function supervise(file, options) {
   for (const path of filesNow(temporary)) {
     if (!before.has(path)) problems.push(`it left ${path.replace(temporary, 'TMPDIR')} behind`)
   }
-  rmSync(temporary, { recursive: true, force: true })
+  sweep()
+  process.off('exit', sweep)
   const passed = seen.done?.passed ?? seen.passed
   const failed = seen.done === null ? 1 : seen.done.total - passed
   return { passed, failed: problems.length > 0 ? Math.max(failed, 1) : failed, problems, output: seen.output }

@@ -1,6 +1,8 @@
 /** Runs a test body over a runtime of its own, and takes care that it ends. */
 
-import { init, shutdown, type InitOptions } from '../../src/index.ts'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type InitOptions, init, shutdown } from '../../src/index.ts'
 
 export const withRuntime = (options: InitOptions, body: () => Promise<void> | void) => async (): Promise<void> => {
   await init({ numCpus: 2, objectStoreMemory: 256 * 2 ** 20, ...options })
@@ -8,6 +10,9 @@ export const withRuntime = (options: InitOptions, body: () => Promise<void> | vo
     await body()
   } finally {
     await shutdown()
+    // Views that the body dropped still pin what they show: the next runtime takes the store over.
+    collectGarbage()
+    await turn()
   }
 }
 
@@ -41,3 +46,12 @@ export const eventually = async (what: string, condition: () => boolean, seconds
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
+
+/** A major collection in this thread. Finalizers that need the event loop run in its next turn. */
+export const collectGarbage = (): void => {
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
+}
+
+/** A turn of the loop: finalizers of ordinary buffers run in it. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

@@ -108,7 +108,10 @@ const isIndex = (key: string, length: number): boolean => {
 
 const writeElements = (writer: Writer, array: readonly unknown[]): void => {
   const { length } = array
-  if (length >= PACKED_MIN && typeof array[0] === 'number' && writePacked(writer, array)) return
+  if (length >= PACKED_MIN && typeof Object.getOwnPropertyDescriptor(array, 0)?.value === 'number') {
+    writePacked(writer, array)
+    return
+  }
   writer.open(array, TAG.array)
   writer.word(length)
   writeElementsFrom(writer, array, 0)
@@ -148,22 +151,29 @@ const nextIndex = (array: readonly unknown[], hole: number, length: number): num
  * Writes an array of numbers without a tag each: as ints as long as they are, then as doubles.
  * An element that is no number ends that: what was written becomes the head of an ordinary array. Elements are read once.
  */
-const writePacked = (writer: Writer, array: readonly unknown[]): boolean => {
+const writePacked = (writer: Writer, array: readonly unknown[]): void => {
   const { length } = array
   const at = writer.open(array, TAG.int32Array)
   writer.word(length)
   let index = 0
-  try {
-    for (; index < length; index++) {
-      const element = array[index]
-      const int = typeof element === 'number' ? element | 0 : 0
-      if (int !== element || (int === 0 && 1 / element < 0)) return writeDoubles(writer, array, { at, index, element })
-      writer.word(int)
-    }
-  } catch (error) {
-    failUnder(error, stepTo(index))
+  let element: unknown
+  while (index < length) {
+    element = elementAt(array, index)
+    const int = typeof element === 'number' ? element | 0 : 0
+    if (int !== element || (int === 0 && 1 / element < 0)) break
+    writer.word(int)
+    index++
   }
-  return true
+  if (index < length) writeDoubles(writer, array, { at, index, element })
+}
+
+/** An element may be a getter's: what it throws has a place. */
+const elementAt = (array: readonly unknown[], index: number): unknown => {
+  try {
+    return array[index]
+  } catch (error) {
+    return failUnder(error, stepTo(index))
+  }
 }
 
 interface Unpacked {
@@ -172,34 +182,37 @@ interface Unpacked {
   readonly element: unknown
 }
 
-const writeDoubles = (writer: Writer, array: readonly unknown[], stop: Unpacked): boolean => {
+const writeDoubles = (writer: Writer, array: readonly unknown[], stop: Unpacked): void => {
   const { length } = array
   const { at } = stop
   const ints = writer.words.slice(at + 2, at + 2 + stop.index)
   let { index, element } = stop
-  if (typeof element !== 'number') return rewrite(writer, array, { at, index, element }, ints)
+  if (typeof element !== 'number') {
+    rewrite(writer, array, stop, ints)
+    return
+  }
   writer.words[at] = TAG.doubleArray
   writer.at = at + 2
   for (const int of ints) writer.double(int)
   while (typeof element === 'number') {
     writer.double(element)
-    if (++index === length) return true
-    element = array[index]
+    if (++index === length) return
+    element = elementAt(array, index)
   }
   const numbers: number[] = []
   for (let word = at + 2; word < writer.at; word += 2) numbers.push(writer.doubles.getFloat64(word * 4, true))
-  return rewrite(writer, array, { at, index, element }, numbers)
+  rewrite(writer, array, { at, index, element }, numbers)
 }
 
 /** Starts an ordinary array over a packed one that met something else. */
-const rewrite = (writer: Writer, array: readonly unknown[], stop: Unpacked, numbers: Iterable<number>): true => {
+const rewrite = (writer: Writer, array: readonly unknown[], stop: Unpacked, numbers: Iterable<number>): void => {
   const { at, index, element } = stop
   writer.words[at] = TAG.array
   writer.at = at + 2
   for (const number of numbers) writer.value(number)
   if (element === undefined && !Object.hasOwn(array, index)) {
     writeElementsFrom(writer, array, index)
-    return true
+    return
   }
   try {
     writer.value(element)
@@ -207,7 +220,6 @@ const rewrite = (writer: Writer, array: readonly unknown[], stop: Unpacked, numb
     failUnder(error, stepTo(index))
   }
   writeElementsFrom(writer, array, index + 1)
-  return true
 }
 
 /** Reads an object of a known shape. */

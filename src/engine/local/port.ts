@@ -1,10 +1,10 @@
 /** One isolate's door to the local engine: writes records into its area, reads the answers, and crosses as seldom as it can. */
 
 import { randomFillSync } from 'node:crypto'
-import { attach, type RawPort } from '../../binding.ts'
+import { attach, functionRecord, type RawPort } from '../../binding.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
-import type { EncodedArguments, EncodedValue, WaitRequest, WaitStatus } from '../engine.ts'
+import type { EncodedArguments, EncodedValue, FunctionRecord, WaitRequest, WaitStatus } from '../engine.ts'
 import * as L from './layout.ts'
 
 /** Records between two crossings while all workers are busy: more only delays them. */
@@ -65,6 +65,11 @@ export class Port {
     })
     setDispose((parts) => this.release(parts))
     this.flush()
+  }
+
+  /** The record of a function that some isolate defined. */
+  functionRecord(id: number): FunctionRecord | null {
+    return functionRecord(id)
   }
 
   get isStopped(): boolean {
@@ -258,14 +263,18 @@ export class Port {
   /** Puts large bytes into the store now, each copied once. An error of the store is thrown here, before anything is queued. */
   #store(value: EncodedValue): { slot: number; generation: number } | undefined {
     if (value.byteLength <= L.INLINE_MAX) return undefined
+    const offsets = value.pieces.map((piece) => piece.at)
+    const pieces = value.pieces.map((piece) => piece.bytes)
     try {
-      this.raw.write(
-        value.byteLength,
-        value.pieces.map((piece) => piece.at),
-        value.pieces.map((piece) => piece.bytes),
-      )
-    } catch (error) {
-      throw fromCode(error)
+      this.raw.write(value.byteLength, offsets, pieces)
+    } catch {
+      // Releases that were written before this count: they may make the room.
+      this.flush()
+      try {
+        this.raw.write(value.byteLength, offsets, pieces)
+      } catch (error) {
+        throw fromCode(error)
+      }
     }
     return { slot: this.words[L.H_WRITTEN_SLOT] as number, generation: this.words[L.H_WRITTEN_GENERATION] as number }
   }

@@ -1,0 +1,34 @@
+/** mobula as a rival: a runtime of so many workers, warm when it is measured. */
+
+import { get, init, put, type RemoteFunction, remote, shutdown } from '../src/index.ts'
+import type { Rival } from './support/suite.ts'
+
+export interface Mobula {
+  readonly identity: RemoteFunction<(value: unknown) => unknown>
+  readonly sum: RemoteFunction<(numbers: Float64Array) => number>
+  readonly get: typeof get
+  readonly put: typeof put
+}
+
+const identity = remote((value: unknown): unknown => value)
+const sum = remote((numbers: Float64Array): number => {
+  let total = 0
+  for (let at = 0; at < numbers.length; at++) total += numbers[at] ?? 0
+  return total
+})
+
+/** One runtime serves all of a bench's entries of mobula: a process has one at a time. */
+let users = 0
+
+export const openMobula = (who: string, threads: number, run: (mobula: Mobula) => Promise<number>): Rival => ({
+  who,
+  open: async () => {
+    if (users++ > 0) return
+    await init({ numCpus: threads, objectStoreMemory: 2 ** 31 })
+    await get(Array.from({ length: threads * 4 }, (_, k) => identity.remote(k)))
+  },
+  run: () => run({ identity, sum, get, put }),
+  close: async () => {
+    if (--users === 0) await shutdown()
+  },
+})

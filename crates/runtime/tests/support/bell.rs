@@ -1,0 +1,41 @@
+//! A sleeper's bell: sticky and coalescing, as an event loop's is.
+
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use mobula_sched::Bell;
+
+#[derive(Debug, Default)]
+pub struct TestBell {
+    rung: Mutex<bool>,
+    ringing: Condvar,
+}
+
+impl TestBell {
+    /// True if it rang since the last time.
+    pub fn take(&self) -> bool {
+        std::mem::take(&mut self.rung.lock().unwrap())
+    }
+
+    /// Sleeps until it rings, or for so long.
+    pub fn wait(&self, time: Option<Duration>) {
+        let mut rung = self.rung.lock().unwrap();
+        while !*rung {
+            match time {
+                None => rung = self.ringing.wait(rung).unwrap(),
+                Some(time) => {
+                    rung = self.ringing.wait_timeout(rung, time).unwrap().0;
+                    break;
+                }
+            }
+        }
+        *rung = false;
+    }
+}
+
+impl Bell for TestBell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap() = true;
+        self.ringing.notify_one();
+    }
+}

@@ -1,0 +1,382 @@
+//! A port and its area, with the moves that TypeScript makes on them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use mobula_runtime::layout::{self, header, op, place, state};
+use mobula_runtime::{Port, Role, Runtime, Which};
+use mobula_sched::Key;
+
+use super::bell::TestBell;
+use super::record::{self, Outcome, TaskRecord};
+
+const OFFERED: u32 = 1;
+const CLAIMED: u32 = 2;
+
+/// Refs or keys that one record carries here: few, so that long tables take several.
+const TABLE_MAX: usize = 64;
+
+#[derive(Debug)]
+pub struct Isolate {
+    pub port: Port,
+    pub bell: Arc<TestBell>,
+    pub area: Vec<u8>,
+    ops: usize,
+    heap: usize,
+    /// Threads wanted and not yet started (driver).
+    pub wanted: u32,
+    waits: Vec<bool>,
+    free_tokens: Vec<u32>,
+}
+
+/// A finished wait: its token, and how it ended.
+pub type Completion = (u32, u32);
+
+impl Isolate {
+    pub fn driver(runtime: &Arc<Runtime>) -> Self {
+        Self::new(runtime, Role::Driver).unwrap()
+    }
+
+    pub fn worker(runtime: &Arc<Runtime>) -> Self {
+        Self::new(runtime, Role::Worker).expect("a place for one more worker")
+    }
+
+    pub fn new(runtime: &Arc<Runtime>, role: Role) -> Option<Self> {
+        let bell = Arc::new(TestBell::default());
+        let port = Port::new(runtime.clone(), role, bell.clone())?;
+        let mut isolate = Self {
+            port,
+            bell,
+            area: record::area(),
+            ops: 0,
+            heap: 0,
+            wanted: 0,
+            waits: Vec::new(),
+            free_tokens: Vec::new(),
+        };
+        isolate.flush();
+        Some(isolate)
+    }
+
+    pub fn header(&self, index: usize) -> u32 {
+        record::header(&self.area, index)
+    }
+
+    fn crossed(&mut self) {
+        (self.ops, self.heap) = (0, 0);
+        self.wanted += self.header(header::WANTED);
+        record::set_header(&mut self.area, header::WANTED, 0);
+    }
+
+    pub fn flush(&mut self) {
+        self.port.flush(&mut self.area);
+        self.crossed();
+    }
+
+    fn reserve(&mut self, records: usize, bytes: usize) {
+        if self.ops + records > layout::OPS_MAX || self.heap + bytes > layout::HEAP_BYTES {
+            self.flush();
+        }
+    }
+
+    fn record(&mut self, words: &[u32]) {
+        let at = layout::OPS_AT + self.ops * layout::OP_BYTES;
+        for k in 0..layout::OP_BYTES / 4 {
+            record::set_word(&mut self.area, at + 4 * k, words.get(k).copied().unwrap_or(0));
+        }
+        self.ops += 1;
+        record::set_header(&mut self.area, header::OPS, self.ops as u32);
+    }
+
+    fn heap_take(&mut self, bytes: usize) -> usize {
+        let at = self.heap;
+        self.heap = (at + bytes).next_multiple_of(64);
+        record::set_header(&mut self.area, header::OP_HEAP, self.heap as u32);
+        at
+    }
+
+    fn write_refs(&mut self, refs: &[Key]) {
+        for refs in refs.chunks(TABLE_MAX) {
+            self.reserve(1, refs.len() * layout::REF_BYTES);
+            let heap = self.heap_take(refs.len() * layout::REF_BYTES);
+            for (k, key) in refs.iter().enumerate() {
+                let at = layout::OP_HEAP_AT + heap + k * layout::REF_BYTES;
+                record::write_ref(&mut self.area, at, *key);
+            }
+            self.record(&[op::REFS, heap as u32, refs.len() as u32]);
+        }
+    }
+
+    /// Words 8 and 9, 12 and 13 of a record that carries these bytes; large ones go to the store.
+    fn place(&mut self, bytes: &[u8]) -> [u32; 4] {
+        if bytes.len() > layout::INLINE_MAX {
+            let mut draft = self.port.runtime().store().create(bytes.len() as u64).unwrap();
+            draft.write(0, bytes).unwrap();
+            let object = draft.seal();
+            return [0, op::STORED, object.index, object.generation];
+        }
+        let heap = self.heap_take(bytes.len());
+        let at = layout::OP_HEAP_AT + heap;
+        self.area[at..at + bytes.len()].copy_from_slice(bytes);
+        [heap as u32, bytes.len() as u32, 0, 0]
+    }
+
+    fn mint(&mut self) -> Key {
+        let left = self.header(header::STOCK) - 1;
+        record::set_header(&mut self.area, header::STOCK, left);
+        record::key_at(&self.area, layout::STOCK_AT + left as usize * layout::STOCK_ENTRY)
+    }
+
+    fn need_room(&mut self, bytes: &[u8]) {
+        self.reserve(1, bytes.len().min(layout::INLINE_MAX) + 64);
+        if self.header(header::STOCK) == 0 {
+            self.flush();
+        }
+    }
+
+    pub fn submit(&mut self, function: u32, bytes: &[u8], deps: &[Key], refs: &[Key]) -> Key {
+        self.write_refs(deps);
+        self.write_refs(refs);
+        self.need_room(bytes);
+        let [offset, len, object, generation] = self.place(bytes);
+        let key = self.mint();
+        let (deps, refs) = (deps.len() as u32, refs.len() as u32);
+        self.record(&[
+            op::SUBMIT, key.index, key.generation, 0, 0, 0, 0, function, offset, len, deps, refs, object, generation,
+        ]);
+        key
+    }
+
+    pub fn put(&mut self, bytes: &[u8], refs: &[Key]) -> Key {
+        self.write_refs(refs);
+        self.need_room(bytes);
+        let [offset, len, object, generation] = self.place(bytes);
+        let key = self.mint();
+        let refs = refs.len() as u32;
+        self.record(&[
+            op::PUT, key.index, key.generation, 0, 0, 0, 0, 0, offset, len, 0, refs, object, generation,
+        ]);
+        key
+    }
+
+    pub fn result(&mut self, key: Key, failed: bool, bytes: &[u8], refs: &[Key]) {
+        self.write_refs(refs);
+        self.need_room(bytes);
+        let [offset, len, object, generation] = self.place(bytes);
+        let (failed, refs) = (u32::from(failed), refs.len() as u32);
+        self.record(&[
+            op::RESULT, key.index, key.generation, 0, 0, 0, 0, failed, offset, len, 0, refs, object, generation,
+        ]);
+    }
+
+    fn key_record(&mut self, kind: u32, key: Key) {
+        self.reserve(1, 0);
+        self.record(&[kind, key.index, key.generation]);
+    }
+
+    pub fn release(&mut self, key: Key) {
+        self.key_record(op::RELEASE, key);
+    }
+
+    pub fn retain(&mut self, key: Key) {
+        self.key_record(op::RETAIN, key);
+    }
+
+    pub fn hand_back(&mut self, key: Key) {
+        self.key_record(op::HAND_BACK, key);
+        self.flush();
+    }
+
+    /// Waits for all of them, or the first failure (`None`), or for so many.
+    pub fn wait_for(&mut self, keys: &[Key], count: Option<u32>) -> u32 {
+        let token = self.free_tokens.pop().unwrap_or(self.waits.len() as u32);
+        if token as usize == self.waits.len() {
+            self.waits.push(false);
+        }
+        self.waits[token as usize] = true;
+        for keys in keys.chunks(TABLE_MAX) {
+            self.reserve(1, keys.len() * 8);
+            let heap = self.heap_take(keys.len() * 8);
+            for (k, key) in keys.iter().enumerate() {
+                let at = layout::OP_HEAP_AT + heap + 8 * k;
+                record::set_word(&mut self.area, at, key.index);
+                record::set_word(&mut self.area, at + 4, key.generation);
+            }
+            self.record(&[op::KEYS, heap as u32, keys.len() as u32]);
+        }
+        self.reserve(1, 0);
+        match count {
+            None => self.record(&[op::GET, token]),
+            Some(count) => self.record(&[op::WAIT, token, count]),
+        }
+        self.flush();
+        token
+    }
+
+    pub fn get(&mut self, keys: &[Key]) -> u32 {
+        self.wait_for(keys, None)
+    }
+
+    pub fn end_wait(&mut self, token: u32) {
+        self.reserve(1, 0);
+        self.record(&[op::END_WAIT, token]);
+        self.flush();
+    }
+
+    /// All completions there are.
+    pub fn drain(&mut self) -> Vec<Completion> {
+        let mut all = Vec::new();
+        loop {
+            self.port.drain(&mut self.area);
+            let count = self.header(header::COMPLETIONS) as usize;
+            for k in 0..count {
+                let at = layout::COMPLETIONS_AT + k * layout::COMPLETION_BYTES;
+                let token = record::word(&self.area, at);
+                assert!(std::mem::take(&mut self.waits[token as usize]), "token {token} completed twice");
+                self.free_tokens.push(token);
+                all.push((token, record::word(&self.area, at + 4)));
+            }
+            self.wanted += self.header(header::WANTED);
+            record::set_header(&mut self.area, header::WANTED, 0);
+            if count < layout::COMPLETIONS_MAX {
+                return all;
+            }
+        }
+    }
+
+    /// Ends the round and reads the records of the next.
+    pub fn next(&mut self) -> Vec<TaskRecord> {
+        self.port.next(&mut self.area);
+        self.crossed();
+        (0..self.header(header::TASKS) as usize).map(|k| self.task(k)).collect()
+    }
+
+    fn task(&self, k: usize) -> TaskRecord {
+        let at = layout::TASKS_AT + k * layout::TASK_BYTES;
+        let word = |n: usize| record::word(&self.area, at + 4 * n);
+        let key = record::key_at(&self.area, at);
+        let (place, depc, refc) = (word(3), word(6) as usize, word(8) as usize);
+        let heap = |n: usize| layout::TASK_HEAP_AT + word(n) as usize;
+        let (bytes, deps, refs) = if place == place::BULK {
+            self.bulk(key, Which::Arguments, depc, refc)
+        } else {
+            let bytes = match place {
+                place::HEAP => self.area[heap(4)..heap(4) + word(5) as usize].to_vec(),
+                _ => self.view(key, Which::Arguments),
+            };
+            (bytes, record::refs_at(&self.area, heap(7), depc), record::refs_at(&self.area, heap(9), refc))
+        };
+        TaskRecord { k, key, function: word(2), place, bytes, deps, refs }
+    }
+
+    fn bulk(&self, key: Key, which: Which, deps: usize, refs: usize) -> (Vec<u8>, Vec<Key>, Vec<Key>) {
+        let bulk = self.port.bulk(key, which);
+        let tables = (deps + refs) * layout::REF_BYTES;
+        let bytes = bulk[tables.next_multiple_of(64)..].to_vec();
+        (bytes, record::refs_at(&bulk, 0, deps), record::refs_at(&bulk, deps * layout::REF_BYTES, refs))
+    }
+
+    fn view(&self, key: Key, which: Which) -> Vec<u8> {
+        let view = self.port.view(key, which).unwrap().expect("stored bytes");
+        // SAFETY: the view is open until the end of this function, and only this thread uses its address.
+        unsafe { std::slice::from_raw_parts(view.as_ptr(), view.len()) }.to_vec()
+    }
+
+    /// Begins a record of the round, as JavaScript does: one exchange on the shared words.
+    pub fn begin(&self, k: usize) -> bool {
+        let round = self.header(header::ROUND);
+        let words = self.port.runtime().words();
+        words.claims(self.port.place().unwrap())[k]
+            .compare_exchange(round << 2 | OFFERED, round << 2 | CLAIMED, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+
+    /// Takes a task out of its queue, to run it inside of a wait for it.
+    pub fn take(&mut self, key: Key) -> Option<TaskRecord> {
+        let taken = self.port.take(&mut self.area, key);
+        self.crossed();
+        taken.then(|| self.task(0))
+    }
+
+    /// What has become of these. Refs in values become handles of this isolate.
+    pub fn fetch(&mut self, keys: &[Key]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        while outcomes.len() < keys.len() {
+            let asked = &keys[outcomes.len()..][..(keys.len() - outcomes.len()).min(layout::FETCH_MAX)];
+            for (k, key) in asked.iter().enumerate() {
+                let at = layout::FETCH_AT + k * layout::FETCH_BYTES;
+                record::set_word(&mut self.area, at, key.index);
+                record::set_word(&mut self.area, at + 4, key.generation);
+            }
+            record::set_header(&mut self.area, header::FETCH_ASKED, asked.len() as u32);
+            record::set_header(&mut self.area, header::FETCH_STATES, 0);
+            self.port.fetch(&mut self.area);
+            self.crossed();
+            let answered = self.header(header::FETCH_ANSWERED) as usize;
+            assert!(answered > 0, "a fetch makes progress");
+            let fresh: Vec<_> = (0..answered).map(|k| self.outcome(k, asked[k])).collect();
+            for outcome in &fresh {
+                if let Outcome::Value { refs, .. } | Outcome::Thrown { refs, .. } = outcome {
+                    refs.iter().for_each(|key| self.retain(*key));
+                }
+            }
+            outcomes.extend(fresh);
+        }
+        outcomes
+    }
+
+    fn outcome(&self, k: usize, key: Key) -> Outcome {
+        let at = layout::FETCH_AT + k * layout::FETCH_BYTES;
+        let word = |n: usize| record::word(&self.area, at + 4 * n);
+        let heap = |n: usize| layout::FETCH_HEAP_AT + word(n) as usize;
+        let text = || String::from_utf8(self.area[heap(2)..heap(2) + word(3) as usize].to_vec()).unwrap();
+        let value = || {
+            let refc = word(4) as usize;
+            if word(1) == place::BULK {
+                let (bytes, _, refs) = self.bulk(key, Which::Value, 0, refc);
+                return (bytes, refs);
+            }
+            let bytes = match word(1) {
+                place::HEAP => self.area[heap(2)..heap(2) + word(3) as usize].to_vec(),
+                _ => self.view(key, Which::Value),
+            };
+            (bytes, record::refs_at(&self.area, heap(5), refc))
+        };
+        match word(0) {
+            state::PENDING => Outcome::Pending,
+            state::VALUE => {
+                let (bytes, refs) = value();
+                Outcome::Value { bytes, refs }
+            }
+            state::THROWN => {
+                let (bytes, refs) = value();
+                Outcome::Thrown { bytes, refs }
+            }
+            state::CRASHED => Outcome::Crashed { exit_code: word(7).checked_sub(1), text: text() },
+            state::SETUP => Outcome::Setup { text: text() },
+            state::GONE => Outcome::Gone,
+            other => panic!("unknown state {other}"),
+        }
+    }
+
+    /// One look of a blocking wait; returns the reason in words of `layout`.
+    pub fn park(&mut self, ms: u32) -> u32 {
+        record::set_header(&mut self.area, header::PARK_MS, ms);
+        self.port.park(&mut self.area);
+        self.crossed();
+        self.header(header::PARK_REASON)
+    }
+
+    pub fn resume(&mut self) -> u32 {
+        self.port.resume(&mut self.area);
+        self.header(header::PARK_REASON)
+    }
+
+    /// The thread ends, as with `process.exit(code)`.
+    pub fn close(mut self, exit_code: Option<u32>, text: &str) {
+        record::set_header(&mut self.area, header::EXIT_CODE, exit_code.map_or(0, |code| code + 1));
+        record::set_header(&mut self.area, header::EXIT_TEXT, text.len() as u32);
+        self.area[layout::EXIT_TEXT_AT..layout::EXIT_TEXT_AT + text.len()].copy_from_slice(text.as_bytes());
+        self.port.close(Some(&mut self.area));
+    }
+}
