@@ -139,13 +139,13 @@ test('too little stack is an error of ours too, and leaves nothing behind', () =
     try {
       trip(value)
     } catch (error) {
-      if (error instanceof SerializationError) failures.add(error.message.replace(/^.* is nested/, 'is nested'))
+      if (error instanceof SerializationError) failures.add(error.message.slice(-120))
     }
     dive()
   }
-  const full = thrownBy(dive); console.error(full)
-  assert.instance(full, RangeError)
-  assert.ok([...failures].some((message) => /stack/.test(message)), [...failures].join())
+  assert.instance(thrownBy(dive), RangeError)
+  assert.ok(failures.size > 0)
+  for (const message of failures) assert.match(message, /stack/)
   for (let round = 0; round < 20; round++) assert.equal(trip({ a: round, b: [{ c: 'x' }] }), { a: round, b: [{ c: 'x' }] })
 })
 

@@ -2,6 +2,7 @@
 
 import { deepStrictEqual } from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import vm from 'node:vm'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -393,6 +394,14 @@ test('a value of plain data is one piece, and small', () => {
   const encoded = encode({ id: 12_345, name: 'Some Person', email: 'person@example.com', score: 98.25, active: true, city: 'Ljubljana' }, 'value')
   assert.is(encoded.pieces.length, 1)
   assert.ok(encoded.byteLength <= 160, `${encoded.byteLength} bytes`)
+})
+
+test('the example in docs/object-format.md is what the encoder writes', () => {
+  const text = readFileSync(new URL('../docs/object-format.md', import.meta.url), 'utf8')
+  const example = (text.split("`{ id: 7, name: 'Ada' }`:\n```\n")[1] ?? '').split('```')[0] ?? ''
+  const bytes = [...example.matchAll(/^((?:[0-9a-f]{2} )+) {2}((?:[0-9a-f]{2} )*)/gm)].flatMap((line) => `${line[1]}${line[2]}`.trim().split(/ +/))
+  const encoded = encode({ id: 7, name: 'Ada' }, 'value')
+  assert.is(Buffer.from(bytesOf(encoded)).toString('hex'), bytes.join(''))
 })
 
 test('works where code generation from strings is forbidden', () => {

@@ -32,11 +32,15 @@ export class Refusal {
 /** What was thrown while a value was read becomes a refusal: ours as it is, a full stack by its name, a getter's error as the cause. */
 export const refusalOf = (thrown: unknown): Refusal => {
   if (thrown instanceof Refusal) return thrown
-  if (thrown instanceof RangeError && thrown.message.startsWith('Maximum call stack')) {
+  if (isFullStack(thrown)) {
     return new Refusal('is nested too deeply for the stack that is left here; flatten it, or refer to children by index')
   }
   return new Refusal('threw while it was read; the error is the cause', { thrown })
 }
+
+/** A regular expression that finds no stack left says so with a `SyntaxError`. */
+const isFullStack = (thrown: unknown): boolean =>
+  (thrown instanceof RangeError && thrown.message.startsWith('Maximum call stack')) || (thrown instanceof SyntaxError && thrown.message.endsWith('Stack overflow'))
 
 /** For a catch clause around one child: passes the failure on, with the child's step added. */
 export const failUnder = (thrown: unknown, step: string): never => {

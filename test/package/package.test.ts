@@ -45,7 +45,7 @@ test.after(() => {
 const names = 'Object.keys(mobula).sort().join()'
 
 test('it holds what a user needs, and nothing that only the project needs', () => {
-  for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/worker/boot.mjs', 'native/index.js', 'LICENSE', 'README.md', 'package.json']) {
+  for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/worker/boot.mjs', 'native/index.cjs', 'LICENSE', 'README.md', 'package.json']) {
     assert.ok(files.includes(wanted), `${wanted} is missing`)
   }
   const strange = files.filter((file) => /^(crates|test|bench|scripts|examples|target|node_modules|\.)/.test(file))

@@ -11,7 +11,7 @@ use support::crew::{Crew, Ended};
 use support::record::Outcome;
 
 const PARTS: u64 = 64;
-const PART: u64 = 100_000;
+const PART: u64 = 10_000;
 
 fn number(outcome: &Outcome) -> u64 {
     match outcome {

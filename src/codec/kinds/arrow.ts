@@ -1,6 +1,7 @@
 /** Kind: Arrow tables, record batches and vectors, as an Arrow IPC stream whose buffers are gathered, not joined. The only file that knows apache-arrow. */
 
-import { createRequire } from 'node:module'
+import { readFileSync } from 'node:fs'
+import Module, { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Piece } from '../buffers.ts'
 import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
@@ -68,10 +69,13 @@ export const writeArrow = (writer: Writer, value: object): void => {
 }
 
 const formOf = (arrow: Arrow, value: object): Form | undefined => {
-  if (value instanceof arrow.Table) return FORM.table
-  if (value instanceof arrow.RecordBatch) return FORM.batch
-  return value instanceof arrow.Vector ? FORM.vector : undefined
+  if (isOf(arrow.Table, value)) return FORM.table
+  if (isOf(arrow.RecordBatch, value)) return FORM.batch
+  return isOf(arrow.Vector, value) ? FORM.vector : undefined
 }
+
+/** By prototype: apache-arrow's own `instanceof` also says yes to values of another copy, which its writer then writes without their data. */
+const isOf = (Class: object, value: object): boolean => Function.prototype[Symbol.hasInstance].call(Class, value)
 
 const contentOf = (arrow: Arrow, form: Form, value: object): object => {
   if (form === FORM.table) return value
@@ -94,13 +98,28 @@ const load = (flavour: number): Copy | undefined => {
   if (copies.has(flavour)) return copies.get(flavour)
   let copy: Copy | undefined
   try {
-    const arrow = require(flavour === COMMON_JS ? 'apache-arrow' : fileURLToPath(import.meta.resolve('apache-arrow'))) as Arrow
+    const arrow = (flavour === COMMON_JS ? require('apache-arrow') : imported('apache-arrow')) as Arrow
     copy = { arrow, write: gatherer(arrow) }
   } catch {
     copy = undefined
   }
   copies.set(flavour, copy)
   return copy
+}
+
+type Loading = Module & { filename: string; _compile?: (source: string, filename: string, format: 'module') => void }
+
+/**
+ * The module that `import` gives, without waiting. `require` would do on plain Node; under tsx it gives a copy compiled to CommonJS,
+ * whose classes are not the user's. Node's own step behind `require` of a module is the same on 20.19 to 26, and tsx leaves it alone.
+ */
+const imported = (specifier: string): unknown => {
+  const filename = fileURLToPath(import.meta.resolve(specifier))
+  const module = new Module(filename) as Loading
+  if (module._compile === undefined) return require(filename)
+  module.filename = filename
+  module._compile(readFileSync(filename, 'utf8'), filename, 'module')
+  return module.exports
 }
 
 /**

@@ -108,21 +108,32 @@ const isIndex = (key: string, length: number): boolean => {
 
 const writeElements = (writer: Writer, array: readonly unknown[]): void => {
   const { length } = array
-  if (length >= PACKED_MIN && typeof Object.getOwnPropertyDescriptor(array, 0)?.value === 'number') {
-    writePacked(writer, array)
+  const first = length === 0 ? undefined : elementAt(array, 0)
+  if (length >= PACKED_MIN && typeof first === 'number') {
+    writePacked(writer, array, first)
     return
   }
   writer.open(array, TAG.array)
   writer.word(length)
-  writeElementsFrom(writer, array, 0)
+  if (length !== 0) writeElementsFrom(writer, array, 0, first)
 }
 
-const writeElementsFrom = (writer: Writer, array: readonly unknown[], from: number): void => {
+/** An element may be a getter's: what it throws has a place. */
+const elementAt = (array: readonly unknown[], index: number): unknown => {
+  try {
+    return array[index]
+  } catch (error) {
+    return failUnder(error, stepTo(index))
+  }
+}
+
+/** Writes the elements from `from` on; that one, `first`, was read already. */
+const writeElementsFrom = (writer: Writer, array: readonly unknown[], from: number, first: unknown): void => {
   const { length } = array
   let at = from
+  let element = first
   try {
-    while (at < length) {
-      const element = array[at]
+    for (;;) {
       if (element === undefined && !Object.hasOwn(array, at)) {
         const next = nextIndex(array, at, length)
         writer.word(TAG.holes)
@@ -132,6 +143,8 @@ const writeElementsFrom = (writer: Writer, array: readonly unknown[], from: numb
         writer.value(element)
         at++
       }
+      if (at >= length) return
+      element = array[at]
     }
   } catch (error) {
     failUnder(error, stepTo(at))
@@ -151,29 +164,20 @@ const nextIndex = (array: readonly unknown[], hole: number, length: number): num
  * Writes an array of numbers without a tag each: as ints as long as they are, then as doubles.
  * An element that is no number ends that: what was written becomes the head of an ordinary array. Elements are read once.
  */
-const writePacked = (writer: Writer, array: readonly unknown[]): void => {
+const writePacked = (writer: Writer, array: readonly unknown[], first: number): void => {
   const { length } = array
   const at = writer.open(array, TAG.int32Array)
   writer.word(length)
   let index = 0
-  let element: unknown
-  while (index < length) {
-    element = elementAt(array, index)
+  let element: unknown = first
+  for (;;) {
     const int = typeof element === 'number' ? element | 0 : 0
     if (int !== element || (int === 0 && 1 / element < 0)) break
     writer.word(int)
-    index++
+    if (++index === length) return
+    element = elementAt(array, index)
   }
-  if (index < length) writeDoubles(writer, array, { at, index, element })
-}
-
-/** An element may be a getter's: what it throws has a place. */
-const elementAt = (array: readonly unknown[], index: number): unknown => {
-  try {
-    return array[index]
-  } catch (error) {
-    return failUnder(error, stepTo(index))
-  }
+  writeDoubles(writer, array, { at, index, element })
 }
 
 interface Unpacked {
@@ -206,20 +210,10 @@ const writeDoubles = (writer: Writer, array: readonly unknown[], stop: Unpacked)
 
 /** Starts an ordinary array over a packed one that met something else. */
 const rewrite = (writer: Writer, array: readonly unknown[], stop: Unpacked, numbers: Iterable<number>): void => {
-  const { at, index, element } = stop
-  writer.words[at] = TAG.array
-  writer.at = at + 2
+  writer.words[stop.at] = TAG.array
+  writer.at = stop.at + 2
   for (const number of numbers) writer.value(number)
-  if (element === undefined && !Object.hasOwn(array, index)) {
-    writeElementsFrom(writer, array, index)
-    return
-  }
-  try {
-    writer.value(element)
-  } catch (error) {
-    failUnder(error, stepTo(index))
-  }
-  writeElementsFrom(writer, array, index + 1)
+  writeElementsFrom(writer, array, stop.index, stop.element)
 }
 
 /** Reads an object of a known shape. */

@@ -6,19 +6,19 @@ use std::time::Duration;
 use mobula_sched::Bell;
 
 #[derive(Debug, Default)]
-pub struct TestBell {
+pub(crate) struct TestBell {
     rung: Mutex<bool>,
     ringing: Condvar,
 }
 
 impl TestBell {
     /// True if it rang since the last time.
-    pub fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         std::mem::take(&mut self.rung.lock().unwrap())
     }
 
     /// Sleeps until it rings, or for so long.
-    pub fn wait(&self, time: Option<Duration>) {
+    pub(crate) fn wait(&self, time: Option<Duration>) {
         let mut rung = self.rung.lock().unwrap();
         while !*rung {
             match time {

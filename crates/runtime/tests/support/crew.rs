@@ -1,5 +1,6 @@
 //! Tasks as closures, run by threads over ports: the worker's loop of `src/worker`, without Node.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -13,7 +14,7 @@ use super::record::{Outcome, TaskRecord};
 
 /// How a task's code ended.
 #[derive(Debug)]
-pub enum Ended {
+pub(crate) enum Ended {
     Value(Vec<u8>),
     Thrown(Vec<u8>),
     /// The whole thread ends, as by `process.exit`.
@@ -22,15 +23,15 @@ pub enum Ended {
 
 /// The thread is to end with this code: nothing else may run on it.
 #[derive(Debug)]
-pub struct Exit(pub u32);
+pub(crate) struct Exit(pub(crate) u32);
 
-pub type Body = dyn Fn(&mut Context<'_>, &TaskRecord) -> Result<Ended, Exit> + Send + Sync;
+pub(crate) type Body = dyn Fn(&mut Context<'_>, &TaskRecord) -> Result<Ended, Exit> + Send + Sync;
 
 #[derive(Default)]
 struct Bodies(Vec<Box<Body>>);
 
 /// What a task's code sees of the thread it runs on.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     isolate: &'a mut Isolate,
     bodies: &'a Bodies,
     depth: usize,
@@ -40,21 +41,21 @@ pub struct Context<'a> {
 const HELP_DEPTH_MAX: usize = 16;
 
 impl Context<'_> {
-    pub fn submit(&mut self, function: u32, bytes: &[u8], deps: &[Key]) -> Key {
+    pub(crate) fn submit(&mut self, function: u32, bytes: &[u8], deps: &[Key]) -> Key {
         self.isolate.submit(function, bytes, deps, &[])
     }
 
-    pub fn release(&mut self, key: Key) {
+    pub(crate) fn release(&mut self, key: Key) {
         self.isolate.release(key);
     }
 
     /// Values of settled objects, such as a task's dependencies.
-    pub fn fetch(&mut self, keys: &[Key]) -> Vec<Outcome> {
+    pub(crate) fn fetch(&mut self, keys: &[Key]) -> Vec<Outcome> {
         self.isolate.fetch(keys)
     }
 
     /// Blocks until all are settled or one has failed. Runs here what nobody has begun, if `helps`.
-    pub fn get(&mut self, keys: &[Key], helps: bool) -> Result<Vec<Outcome>, Exit> {
+    pub(crate) fn get(&mut self, keys: &[Key], helps: bool) -> Result<Vec<Outcome>, Exit> {
         if helps && self.depth < HELP_DEPTH_MAX {
             for key in keys {
                 if let Some(record) = self.isolate.take(*key) {
@@ -81,7 +82,9 @@ impl Context<'_> {
     fn run(&mut self, record: &TaskRecord, depth: usize) -> Result<(), Exit> {
         let body = &self.bodies.0[record.function as usize];
         let mut context = Context { isolate: self.isolate, bodies: self.bodies, depth };
-        match body(&mut context, record)? {
+        // A panic is the task's own failure: the thread goes on.
+        let ended = catch_unwind(AssertUnwindSafe(|| body(&mut context, record)));
+        match ended.unwrap_or_else(|_| Ok(Ended::Thrown(b"panic".to_vec())))? {
             Ended::Value(bytes) => self.isolate.result(record.key, false, &bytes, &[]),
             Ended::Thrown(bytes) => self.isolate.result(record.key, true, &bytes, &[]),
             Ended::Exit(code) => return Err(Exit(code)),
@@ -91,22 +94,22 @@ impl Context<'_> {
 }
 
 /// A driver and the threads that it starts when the runtime asks for them.
-pub struct Crew {
-    pub runtime: Arc<Runtime>,
-    pub driver: Isolate,
+pub(crate) struct Crew {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) driver: Isolate,
     bodies: Arc<Bodies>,
     threads: Vec<JoinHandle<()>>,
     exits: Arc<AtomicUsize>,
 }
 
 impl Crew {
-    pub fn new(runtime: Arc<Runtime>) -> Self {
+    pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
         let driver = Isolate::driver(&runtime);
         Self { runtime, driver, bodies: Arc::default(), threads: Vec::new(), exits: Arc::default() }
     }
 
     /// Makes a closure known; before the first thread starts.
-    pub fn define(
+    pub(crate) fn define(
         &mut self,
         name: &str,
         body: impl Fn(&mut Context<'_>, &TaskRecord) -> Result<Ended, Exit> + Send + Sync + 'static,
@@ -117,13 +120,13 @@ impl Crew {
     }
 
     /// Waits on the driver's thread; meanwhile it starts the threads that are wanted.
-    pub fn get(&mut self, keys: &[Key]) -> Vec<Outcome> {
+    pub(crate) fn get(&mut self, keys: &[Key]) -> Vec<Outcome> {
         let token = self.driver.get(keys);
         self.run_until(token);
         self.driver.fetch(keys)
     }
 
-    pub fn run_until(&mut self, token: u32) {
+    pub(crate) fn run_until(&mut self, token: u32) {
         loop {
             let done = self.driver.drain();
             self.start_wanted();
@@ -134,7 +137,7 @@ impl Crew {
         }
     }
 
-    pub fn start_wanted(&mut self) {
+    pub(crate) fn start_wanted(&mut self) {
         for _ in 0..std::mem::take(&mut self.driver.wanted) {
             let (runtime, bodies) = (self.runtime.clone(), self.bodies.clone());
             let exits = self.exits.clone();
@@ -143,12 +146,12 @@ impl Crew {
     }
 
     /// Threads that ended by a task's doing.
-    pub fn exits(&self) -> usize {
+    pub(crate) fn exits(&self) -> usize {
         self.exits.load(Ordering::Relaxed)
     }
 
     /// Stops the runtime and waits for its threads. Returns how many there were.
-    pub fn stop(self) -> usize {
+    pub(crate) fn stop(self) -> usize {
         self.runtime.stop();
         let count = self.threads.len();
         self.threads.into_iter().for_each(|thread| thread.join().unwrap());

@@ -17,31 +17,31 @@ const CLAIMED: u32 = 2;
 const TABLE_MAX: usize = 64;
 
 #[derive(Debug)]
-pub struct Isolate {
-    pub port: Port,
-    pub bell: Arc<TestBell>,
-    pub area: Vec<u8>,
+pub(crate) struct Isolate {
+    pub(crate) port: Port,
+    pub(crate) bell: Arc<TestBell>,
+    pub(crate) area: Vec<u8>,
     ops: usize,
     heap: usize,
     /// Threads wanted and not yet started (driver).
-    pub wanted: u32,
+    pub(crate) wanted: u32,
     waits: Vec<bool>,
     free_tokens: Vec<u32>,
 }
 
 /// A finished wait: its token, and how it ended.
-pub type Completion = (u32, u32);
+pub(crate) type Completion = (u32, u32);
 
 impl Isolate {
-    pub fn driver(runtime: &Arc<Runtime>) -> Self {
+    pub(crate) fn driver(runtime: &Arc<Runtime>) -> Self {
         Self::new(runtime, Role::Driver).unwrap()
     }
 
-    pub fn worker(runtime: &Arc<Runtime>) -> Self {
+    pub(crate) fn worker(runtime: &Arc<Runtime>) -> Self {
         Self::new(runtime, Role::Worker).expect("a place for one more worker")
     }
 
-    pub fn new(runtime: &Arc<Runtime>, role: Role) -> Option<Self> {
+    pub(crate) fn new(runtime: &Arc<Runtime>, role: Role) -> Option<Self> {
         let bell = Arc::new(TestBell::default());
         let port = Port::new(runtime.clone(), role, bell.clone())?;
         let mut isolate = Self {
@@ -58,7 +58,7 @@ impl Isolate {
         Some(isolate)
     }
 
-    pub fn header(&self, index: usize) -> u32 {
+    pub(crate) fn header(&self, index: usize) -> u32 {
         record::header(&self.area, index)
     }
 
@@ -68,7 +68,7 @@ impl Isolate {
         record::set_header(&mut self.area, header::WANTED, 0);
     }
 
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.port.flush(&mut self.area);
         self.crossed();
     }
@@ -134,7 +134,7 @@ impl Isolate {
         }
     }
 
-    pub fn submit(&mut self, function: u32, bytes: &[u8], deps: &[Key], refs: &[Key]) -> Key {
+    pub(crate) fn submit(&mut self, function: u32, bytes: &[u8], deps: &[Key], refs: &[Key]) -> Key {
         self.write_refs(deps);
         self.write_refs(refs);
         self.need_room(bytes);
@@ -147,7 +147,7 @@ impl Isolate {
         key
     }
 
-    pub fn put(&mut self, bytes: &[u8], refs: &[Key]) -> Key {
+    pub(crate) fn put(&mut self, bytes: &[u8], refs: &[Key]) -> Key {
         self.write_refs(refs);
         self.need_room(bytes);
         let [offset, len, object, generation] = self.place(bytes);
@@ -159,7 +159,7 @@ impl Isolate {
         key
     }
 
-    pub fn result(&mut self, key: Key, failed: bool, bytes: &[u8], refs: &[Key]) {
+    pub(crate) fn result(&mut self, key: Key, failed: bool, bytes: &[u8], refs: &[Key]) {
         self.write_refs(refs);
         self.need_room(bytes);
         let [offset, len, object, generation] = self.place(bytes);
@@ -174,21 +174,21 @@ impl Isolate {
         self.record(&[kind, key.index, key.generation]);
     }
 
-    pub fn release(&mut self, key: Key) {
+    pub(crate) fn release(&mut self, key: Key) {
         self.key_record(op::RELEASE, key);
     }
 
-    pub fn retain(&mut self, key: Key) {
+    pub(crate) fn retain(&mut self, key: Key) {
         self.key_record(op::RETAIN, key);
     }
 
-    pub fn hand_back(&mut self, key: Key) {
+    pub(crate) fn hand_back(&mut self, key: Key) {
         self.key_record(op::HAND_BACK, key);
         self.flush();
     }
 
     /// Waits for all of them, or the first failure (`None`), or for so many.
-    pub fn wait_for(&mut self, keys: &[Key], count: Option<u32>) -> u32 {
+    pub(crate) fn wait_for(&mut self, keys: &[Key], count: Option<u32>) -> u32 {
         let token = self.free_tokens.pop().unwrap_or(self.waits.len() as u32);
         if token as usize == self.waits.len() {
             self.waits.push(false);
@@ -213,18 +213,18 @@ impl Isolate {
         token
     }
 
-    pub fn get(&mut self, keys: &[Key]) -> u32 {
+    pub(crate) fn get(&mut self, keys: &[Key]) -> u32 {
         self.wait_for(keys, None)
     }
 
-    pub fn end_wait(&mut self, token: u32) {
+    pub(crate) fn end_wait(&mut self, token: u32) {
         self.reserve(1, 0);
         self.record(&[op::END_WAIT, token]);
         self.flush();
     }
 
     /// All completions there are.
-    pub fn drain(&mut self) -> Vec<Completion> {
+    pub(crate) fn drain(&mut self) -> Vec<Completion> {
         let mut all = Vec::new();
         loop {
             self.port.drain(&mut self.area);
@@ -245,7 +245,7 @@ impl Isolate {
     }
 
     /// Ends the round and reads the records of the next.
-    pub fn next(&mut self) -> Vec<TaskRecord> {
+    pub(crate) fn next(&mut self) -> Vec<TaskRecord> {
         self.port.next(&mut self.area);
         self.crossed();
         (0..self.header(header::TASKS) as usize).map(|k| self.task(k)).collect()
@@ -283,7 +283,7 @@ impl Isolate {
     }
 
     /// Begins a record of the round, as JavaScript does: one exchange on the shared words.
-    pub fn begin(&self, k: usize) -> bool {
+    pub(crate) fn begin(&self, k: usize) -> bool {
         let round = self.header(header::ROUND);
         let words = self.port.runtime().words();
         words.claims(self.port.place().unwrap())[k]
@@ -292,14 +292,14 @@ impl Isolate {
     }
 
     /// Takes a task out of its queue, to run it inside of a wait for it.
-    pub fn take(&mut self, key: Key) -> Option<TaskRecord> {
+    pub(crate) fn take(&mut self, key: Key) -> Option<TaskRecord> {
         let taken = self.port.take(&mut self.area, key);
         self.crossed();
         taken.then(|| self.task(0))
     }
 
     /// What has become of these. Refs in values become handles of this isolate.
-    pub fn fetch(&mut self, keys: &[Key]) -> Vec<Outcome> {
+    pub(crate) fn fetch(&mut self, keys: &[Key]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         while outcomes.len() < keys.len() {
             let asked = &keys[outcomes.len()..][..(keys.len() - outcomes.len()).min(layout::FETCH_MAX)];
@@ -360,20 +360,20 @@ impl Isolate {
     }
 
     /// One look of a blocking wait; returns the reason in words of `layout`.
-    pub fn park(&mut self, ms: u32) -> u32 {
+    pub(crate) fn park(&mut self, ms: u32) -> u32 {
         record::set_header(&mut self.area, header::PARK_MS, ms);
         self.port.park(&mut self.area);
         self.crossed();
         self.header(header::PARK_REASON)
     }
 
-    pub fn resume(&mut self) -> u32 {
+    pub(crate) fn resume(&mut self) -> u32 {
         self.port.resume(&mut self.area);
         self.header(header::PARK_REASON)
     }
 
     /// The thread ends, as with `process.exit(code)`.
-    pub fn close(mut self, exit_code: Option<u32>, text: &str) {
+    pub(crate) fn close(mut self, exit_code: Option<u32>, text: &str) {
         record::set_header(&mut self.area, header::EXIT_CODE, exit_code.map_or(0, |code| code + 1));
         record::set_header(&mut self.area, header::EXIT_TEXT, text.len() as u32);
         self.area[layout::EXIT_TEXT_AT..layout::EXIT_TEXT_AT + text.len()].copy_from_slice(text.as_bytes());

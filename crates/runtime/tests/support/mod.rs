@@ -1,11 +1,11 @@
 //! What a thread of JavaScript does at its port, in Rust: writes records into an area, reads the answers.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part")]
 
-pub mod bell;
-pub mod crew;
-pub mod isolate;
-pub mod record;
-pub mod rng;
+pub(crate) mod bell;
+pub(crate) mod crew;
+pub(crate) mod isolate;
+pub(crate) mod record;
+pub(crate) mod rng;
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use mobula_runtime::{Config, Runtime};
 use mobula_store::{Backing, Store, StoreConfig};
 
 /// A runtime over a small store on the heap.
-pub fn runtime(slots: u32, workers_max: u32) -> Arc<Runtime> {
+pub(crate) fn runtime(slots: u32, workers_max: u32) -> Arc<Runtime> {
     let store = Store::new(StoreConfig {
         segment_bytes: 2 << 20,
         backing: Backing::Heap { bytes_max: u64::MAX },
@@ -23,7 +23,7 @@ pub fn runtime(slots: u32, workers_max: u32) -> Arc<Runtime> {
 }
 
 /// Nothing is left: no slot, no edge, no stored byte.
-pub fn assert_empty(runtime: &Runtime) {
+pub(crate) fn assert_empty(runtime: &Runtime) {
     let (stats, store) = (runtime.stats(), runtime.store().stats());
     assert_eq!((stats.slots, stats.edges), (0, 0), "slots and edges in use at the end");
     assert_eq!((store.objects, store.bytes), (0, 0), "objects and bytes in the store at the end");

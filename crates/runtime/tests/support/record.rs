@@ -5,20 +5,20 @@ use mobula_sched::Key;
 
 /// What a task record says.
 #[derive(Debug, Clone)]
-pub struct TaskRecord {
+pub(crate) struct TaskRecord {
     /// Its place in the round, for the claim.
-    pub k: usize,
-    pub key: Key,
-    pub function: u32,
-    pub place: u32,
-    pub bytes: Vec<u8>,
-    pub deps: Vec<Key>,
-    pub refs: Vec<Key>,
+    pub(crate) k: usize,
+    pub(crate) key: Key,
+    pub(crate) function: u32,
+    pub(crate) place: u32,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) deps: Vec<Key>,
+    pub(crate) refs: Vec<Key>,
 }
 
 /// What became of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Pending,
     Value { bytes: Vec<u8>, refs: Vec<Key> },
     Thrown { bytes: Vec<u8>, refs: Vec<Key> },
@@ -27,39 +27,39 @@ pub enum Outcome {
     Gone,
 }
 
-pub fn word(area: &[u8], at: usize) -> u32 {
+pub(crate) fn word(area: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(area[at..at + 4].try_into().unwrap())
 }
 
-pub fn set_word(area: &mut [u8], at: usize, value: u32) {
+pub(crate) fn set_word(area: &mut [u8], at: usize, value: u32) {
     area[at..at + 4].copy_from_slice(&value.to_le_bytes());
 }
 
-pub fn header(area: &[u8], index: usize) -> u32 {
+pub(crate) fn header(area: &[u8], index: usize) -> u32 {
     word(area, 4 * index)
 }
 
-pub fn set_header(area: &mut [u8], index: usize, value: u32) {
+pub(crate) fn set_header(area: &mut [u8], index: usize, value: u32) {
     set_word(area, 4 * index, value);
 }
 
-pub fn key_at(area: &[u8], at: usize) -> Key {
+pub(crate) fn key_at(area: &[u8], at: usize) -> Key {
     Key { index: word(area, at), generation: word(area, at + 4) }
 }
 
-pub fn refs_at(bytes: &[u8], at: usize, count: usize) -> Vec<Key> {
+pub(crate) fn refs_at(bytes: &[u8], at: usize, count: usize) -> Vec<Key> {
     (0..count).map(|k| key_at(bytes, at + k * layout::REF_BYTES)).collect()
 }
 
 /// A ref entry: the slot, then six words for the readers.
-pub fn write_ref(area: &mut [u8], at: usize, key: Key) {
+pub(crate) fn write_ref(area: &mut [u8], at: usize, key: Key) {
     for (k, word) in [key.index, key.generation, 0, 1, 0, 0, 0, 0].into_iter().enumerate() {
         set_word(area, at + 4 * k, word);
     }
 }
 
 /// The area of a new isolate, on a boundary that any element type likes.
-pub fn area() -> Vec<u8> {
+pub(crate) fn area() -> Vec<u8> {
     let mut area = vec![0; layout::AREA_BYTES];
     set_header(&mut area, header::PARK_MS, layout::NO_TIMEOUT);
     area

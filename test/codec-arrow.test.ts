@@ -1,0 +1,159 @@
+/** Arrow tables, record batches and vectors: the same values, the same classes, over the encoded bytes, every buffer once and aligned. */
+
+import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import * as arrow from 'apache-arrow'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { decode, encode } from '../src/codec/codec.ts'
+import { bytesOf, trip } from './support/codec.ts'
+
+const numbers = Float64Array.from({ length: 10_000 }, (_, index) => index / 3)
+
+const makeTable = (): arrow.Table =>
+  new arrow.Table({
+    number: arrow.vectorFromArray(numbers),
+    int: arrow.vectorFromArray(Int32Array.from({ length: 10_000 }, (_, index) => index)),
+    text: arrow.vectorFromArray(
+      Array.from({ length: 10_000 }, (_, index) => (index % 7 === 0 ? null : `text ${index} é€`)),
+      new arrow.Utf8(),
+    ),
+    word: arrow.vectorFromArray(Array.from({ length: 10_000 }, (_, index) => ['red', 'green', 'blue'][index % 3])),
+    flag: arrow.vectorFromArray(Array.from({ length: 10_000 }, (_, index) => index % 2 === 0)),
+    list: arrow.vectorFromArray(Array.from({ length: 10_000 }, (_, index) => [index, index + 1])),
+    big: arrow.vectorFromArray(BigInt64Array.from({ length: 10_000 }, (_, index) => BigInt(index))),
+  })
+
+const rows = (table: arrow.Table): unknown => JSON.stringify(table.toArray(), (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
+
+test('a table of many types comes back equal, with its schema and metadata', () => {
+  const table = makeTable()
+  table.schema.metadata.set('made by', 'a test')
+  for (const alias of [false, true]) {
+    const back = trip({ table }, { alias }) as { table: arrow.Table }
+    assert.instance(back.table, arrow.Table)
+    assert.is(back.table.numRows, 10_000)
+    assert.is(String(back.table.schema), String(table.schema))
+    assert.is(back.table.schema.metadata.get('made by'), 'a test')
+    assert.is(rows(back.table), rows(table))
+  }
+})
+
+test('it is the very stream that tableFromIPC reads', () => {
+  const table = makeTable()
+  const encoded = encode(table, 'value')
+  const piece = encoded.pieces.find(({ at }) => at > 0)
+  assert.is(rows(arrow.tableFromIPC(bytesOf(encoded).subarray(piece?.at))), rows(table))
+})
+
+test('with alias every buffer lies in the encoded bytes, at a multiple of 64', () => {
+  const bytes = bytesOf(encode(makeTable(), 'value'))
+  const back = decode(bytes, [], { alias: true }) as arrow.Table
+  let checked = 0
+  for (const batch of back.batches) {
+    for (const column of batch.data.children) {
+      for (const buffer of [column.values, column.valueOffsets, column.nullBitmap] as (ArrayBufferView | undefined)[]) {
+        if (buffer === undefined || buffer.byteLength === 0) continue
+        assert.is(buffer.buffer, bytes.buffer)
+        assert.is((buffer.byteOffset - bytes.byteOffset) % 64, 0)
+        checked++
+      }
+    }
+  }
+  assert.ok(checked >= 7, `${checked} buffers`)
+})
+
+test('buffers are handed on as they are, not joined or copied', () => {
+  const table = new arrow.Table({ number: arrow.vectorFromArray(numbers) })
+  const source = table.batches[0]?.data.children[0]?.values as Float64Array
+  const encoded = encode(table, 'value')
+  assert.ok(encoded.pieces.some(({ bytes }) => bytes.buffer === source.buffer && bytes.byteLength >= 80_000))
+  assert.ok(encoded.byteLength < 82_000, `${encoded.byteLength} bytes`)
+})
+
+test('several batches, and slices of tables, keep their rows', () => {
+  const table = makeTable()
+  const joined = new arrow.Table([...table.batches, ...table.slice(10, 20).batches])
+  const back = trip(joined) as arrow.Table
+  assert.is(back.batches.length, joined.batches.length)
+  assert.is(rows(back), rows(joined))
+  assert.is(rows(trip(table.slice(100, 200)) as arrow.Table), rows(table.slice(100, 200)))
+})
+
+test('record batches and vectors come back as such', () => {
+  const table = makeTable()
+  const batch = trip(table.batches[0]) as arrow.RecordBatch
+  assert.instance(batch, arrow.RecordBatch)
+  assert.is(batch.numRows, 10_000)
+  for (const name of ['number', 'text', 'word', 'list']) {
+    const vector = table.getChild(name) as arrow.Vector
+    const back = trip(vector) as arrow.Vector
+    assert.instance(back, arrow.Vector)
+    assert.is(String(back.type), String(vector.type))
+    assert.equal(JSON.stringify([...back]), JSON.stringify([...vector]))
+  }
+})
+
+test('empty ones: no rows, no columns', () => {
+  const none = trip(arrow.vectorFromArray(new Float64Array(0))) as arrow.Vector
+  assert.is(none.length, 0)
+  const table = trip(new arrow.Table({ a: arrow.vectorFromArray(new Float64Array(0)) })) as arrow.Table
+  assert.is(table.numRows, 0)
+  assert.is(table.numCols, 1)
+  assert.is((trip(new arrow.Table()) as arrow.Table).numCols, 0)
+  const batch = makeTable().slice(0, 0).batches[0]
+  if (batch !== undefined) assert.is((trip(batch) as arrow.RecordBatch).numRows, 0)
+})
+
+test('the same table twice is one table', () => {
+  const table = new arrow.Table({ a: arrow.vectorFromArray([1, 2]) })
+  const [first, second] = trip([table, table]) as arrow.Table[]
+  assert.is(first, second)
+})
+
+test('values of the CommonJS copy of apache-arrow come back in its classes', () => {
+  const common = createRequire(import.meta.url)('apache-arrow') as typeof arrow
+  const back = trip(new common.Table({ a: common.vectorFromArray(numbers) })) as arrow.Table
+  assert.instance(back, common.Table)
+  assert.is(back.getChildAt(0)?.get(30), 10)
+})
+
+const child = (program: string): string =>
+  execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], { encoding: 'utf8', cwd: new URL('..', import.meta.url), stdio: ['ignore', 'pipe', 'pipe'] })
+
+test('apache-arrow is loaded for Arrow values only, and quietly', () => {
+  const codec = JSON.stringify(new URL('../src/codec/codec.ts', import.meta.url).href)
+  const before = `
+     
+    process.on('warning', (warning) => console.log('warning', warning.message))
+    const { encode, decode } = await import(${codec})
+    encode({ a: new Uint8Array(10), map: new Map(), error: new Error('x'), schema: 1 }, 'v')
+  `
+  // The debugger lists every script that was compiled, whoever loaded it.
+  const scripts = `
+    const { Session } = await import('node:inspector')
+    const scripts = () => {
+      const session = new Session()
+      const urls = []
+      session.connect()
+      session.on('Debugger.scriptParsed', ({ params }) => urls.push(params.url))
+      session.post('Debugger.enable')
+      session.disconnect()
+      return urls.some((url) => url.includes('apache-arrow'))
+    }
+  `
+  const arrowValue = `
+    console.log(scripts())
+    const arrow = await import('apache-arrow')
+    console.log(scripts())
+    const encoded = encode(new arrow.Table({ a: arrow.vectorFromArray([1, 2, 3]) }), 'v')
+    const bytes = new Uint8Array(encoded.byteLength)
+    encoded.writeTo(bytes)
+    const back = decode(bytes, [], { alias: true })
+    console.log(back instanceof arrow.Table, back.numRows)
+    await new Promise(setImmediate)
+  `
+  assert.is(child(`${before}; ${scripts}; ${arrowValue}`), 'false\ntrue\ntrue 3\n')
+})
+
+test.run()
