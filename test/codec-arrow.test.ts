@@ -119,7 +119,11 @@ test('values of the CommonJS copy of apache-arrow come back in its classes', () 
 })
 
 const child = (program: string): string =>
-  execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], { encoding: 'utf8', cwd: new URL('..', import.meta.url), stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+    cwd: new URL('..', import.meta.url),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
 test('apache-arrow is loaded for Arrow values only, and quietly', () => {
   const codec = JSON.stringify(new URL('../src/codec/codec.ts', import.meta.url).href)

@@ -15,16 +15,28 @@ self['self'] = self
 const sample = {
   primitives: [undefined, null, true, false, 5, 2 ** 30, -0, 1.5, 10n ** 40n, 'text', 'é', 'x'.repeat(3_000)],
   rows: [{ a: 1, b: 'x' }, { a: 2, b: 'y' }, { c: [] }],
-  packed: [[1, 2, 3, 4, 5], [1.5, 2, 3, 4]],
+  packed: [
+    [1, 2, 3, 4, 5],
+    [1.5, 2, 3, 4],
+  ],
+  // biome-ignore lint/suspicious/noSparseArray: holes are the point.
   holes: Object.assign([1, , 3], { extra: 1 }),
   dictionary: Object.assign(Object.create(null), { k: 1 }),
-  map: new Map<unknown, unknown>([[1, { a: 1 }], ['k', new Set([1, 'two'])]]),
+  map: new Map<unknown, unknown>([
+    [1, { a: 1 }],
+    ['k', new Set([1, 'two'])],
+  ]),
   date: new Date(5),
   regexp: /a+b/giu,
   boxed: [Object(1), Object('s')],
   views: [new Uint8Array([1, 2, 3]), new Float64Array(50), new Uint8Array(shared, 8, 200), new DataView(shared, 16, 20), Buffer.from('buffer')],
   buffer: new ArrayBuffer(30),
-  errors: [new RangeError('x', { cause: new Error('y') }), new AggregateError([1], 'z'), new DOMException('d', 'AbortError'), taskError(new TypeError('t'), { taskName: 'f' })],
+  errors: [
+    new RangeError('x', { cause: new Error('y') }),
+    new AggregateError([1], 'z'),
+    new DOMException('d', 'AbortError'),
+    taskError(new TypeError('t'), { taskName: 'f' }),
+  ],
   urls: [new URL('http://a.b/c?d'), new URLSearchParams('a=1')],
   refs: [refNumber(1), refNumber(2)],
   self,
@@ -104,7 +116,10 @@ test('arguments are checked likewise', () => {
       if (!(error instanceof SerializationError)) throw error
     }
   }
-  assert.throws(() => decode(bytes, call.refs, options), (error: Error) => error instanceof SerializationError)
+  assert.throws(
+    () => decode(bytes, call.refs, options),
+    (error: Error) => error instanceof SerializationError,
+  )
   assert.throws(() => decodeArgs(good, encoded.refs, [], options), /no arguments/)
 })
 
@@ -127,6 +142,22 @@ test('messages say what is wrong', () => {
   assert.ok(survives(longer, false), 'bytes behind the value are not its business')
 })
 
+test('two buffers in one place, and words behind the value, are refused', () => {
+  const bytes = bytesOf(encode([new Uint8Array(500), new Uint8Array(500)], 'value')).slice()
+  const view = new DataView(bytes.buffer)
+  const table = view.getUint32(24, true)
+  view.setUint32(table + 24, view.getUint32(table, true), true)
+  assert.match(thrownBy(() => decode(bytes, [], options)).message, /a buffer outside the bytes/)
+  const plain = bytesOf(encode(5, 'value'))
+  const longer = new Uint8Array(plain.length + 4)
+  longer.set(plain)
+  longer.set(plain.subarray(40), 44)
+  const header = new DataView(longer.buffer)
+  header.setUint32(8, longer.length, true)
+  header.setUint32(16, 8, true)
+  assert.match(thrownBy(() => decode(longer, [], options)).message, /something behind the value/)
+})
+
 test('levels without end are an error, not a crash', () => {
   const bytes = new Uint8Array(40 + 8 * 1_000_000)
   bytes.set(good.subarray(0, 40))
@@ -140,7 +171,10 @@ test('levels without end are an error, not a crash', () => {
     view.setUint32(at, 15, true)
     view.setUint32(at + 4, 1, true)
   }
-  assert.throws(() => decode(bytes, [], options), (error: Error) => error instanceof SerializationError && /stack/.test(error.message))
+  assert.throws(
+    () => decode(bytes, [], options),
+    (error: Error) => error instanceof SerializationError && /stack/.test(error.message),
+  )
 })
 
 test.run()

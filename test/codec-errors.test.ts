@@ -1,7 +1,7 @@
 /** Errors as values, and what a task throws: class, fields and causes are kept where they can be, and nothing breaks the encoder. */
 
-import { inspect, types } from 'node:util'
 import { readFileSync } from 'node:fs'
+import { inspect, types } from 'node:util'
 import vm from 'node:vm'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -104,7 +104,7 @@ test('a registered class is revived without calling its constructor', () => {
       super(message)
       made++
     }
-    get name(): string {
+    override get name(): string {
       return 'Counted'
     }
     get code(): string {
@@ -160,7 +160,7 @@ test('the error of a task, thrown on by another, is still both classes and names
   assert.is(back[0]?.taskName, 'inner')
   assert.is(back[0]?.code, 'E_QUOTA')
   assert.is(back[0]?.stack, error.stack)
-  assert.is((back[0]?.cause as QuotaError).limit, 5)
+  assert.is((back[0]?.cause as QuotaError | undefined)?.limit, 5)
   const odd = trip(taskError(undefined, { taskName: 'odd' })) as TaskError
   assert.is(odd.cause, undefined)
   assert.match(odd.message, /task 'odd' threw undefined/)
@@ -173,8 +173,17 @@ test('the error of a task, thrown on by another, is still both classes and names
 
 test('an error whose getters throw travels with what can be read', () => {
   const error = new Error('hidden')
-  Object.defineProperty(error, 'message', { get: () => { throw new Error('no message') } })
-  Object.defineProperty(error, 'code', { enumerable: true, get: () => { throw new Error('no code') } })
+  Object.defineProperty(error, 'message', {
+    get: () => {
+      throw new Error('no message')
+    },
+  })
+  Object.defineProperty(error, 'code', {
+    enumerable: true,
+    get: () => {
+      throw new Error('no code')
+    },
+  })
   const back = trip({ error }) as { error: Error }
   assert.instance(back.error, Error)
   assert.is(back.error.message, '')
@@ -200,10 +209,32 @@ test('encodeThrown never throws: what cannot be kept is described', () => {
     [Symbol('sym'), /Symbol\(sym\)/],
     [() => 1, /the task threw \[Function/],
     [new Proxy({ a: 1 }, { get: () => assert.unreachable() }), /the task threw/],
-    [new (class Odd { x = 1 })(), /Odd/],
+    [
+      new (class Odd {
+        x = 1
+      })(),
+      /Odd/,
+    ],
     [Promise.resolve(3), /Promise/],
-    [{ get a() { throw new Error('inside') } }, /the task threw/],
-    [Object.create(null, { a: { enumerable: true, get: () => { throw 1 } } }), /the task threw/],
+    [
+      {
+        get a() {
+          throw new Error('inside')
+        },
+      },
+      /the task threw/,
+    ],
+    [
+      Object.create(null, {
+        a: {
+          enumerable: true,
+          get: () => {
+            throw 1
+          },
+        },
+      }),
+      /the task threw/,
+    ],
   ]
   for (const [value, message] of cases) {
     const back = thrown(value) as Error
@@ -246,7 +277,13 @@ test('errors made to break encoders do not', () => {
   assert.is((thrown(circular) as Error).message, 'circular')
   const bare = Object.setPrototypeOf(new Error('bare'), null) as Error
   assert.is((thrown(bare) as Error).message, 'bare')
-  const strange = Object.create(Error.prototype, { constructor: { get: () => { throw new Error('no class') } } }) as Error
+  const strange = Object.create(Error.prototype, {
+    constructor: {
+      get: () => {
+        throw new Error('no class')
+      },
+    },
+  }) as Error
   assert.instance(thrown(strange), Error)
   const proxied = Object.assign(new Error('with proxy'), { cause: new Proxy(new Error('x'), {}) })
   assert.is((thrown(proxied) as Error).message, 'with proxy')

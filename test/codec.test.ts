@@ -91,6 +91,7 @@ test('plain objects: order of keys, empty keys, keys that look dangerous', () =>
   assert.equal(Object.keys(trip({ b: 1, 2: 0, a: 2 }) as object), ['2', 'b', 'a'])
   same({ '': 1 })
   same({ 'a\0b': 1, a: 2 })
+  // biome-ignore lint/suspicious/noThenProperty: a value with `then` is one more value.
   same({ constructor: 1, toString: 'x', hasOwnProperty: null, then: 5, valueOf: [] })
   same({ clé: 1, 鍵: 2 })
   const proto = JSON.parse('{"__proto__":{"x":1},"a":2}') as object

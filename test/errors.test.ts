@@ -43,8 +43,16 @@ test('instanceof goes by brand, so that another copy of the package agrees', asy
 })
 
 test('instanceof is true for errors alone', () => {
-  for (const value of [undefined, null, 1, 'x', {}, () => 1, new Error('x'), { code: 'ERR_TASK' }, Object.create(null)]) assert.not((value as unknown) instanceof MobulaError)
-  const hostile = new Proxy({}, { get: () => { throw new Error('trap') } })
+  for (const value of [undefined, null, 1, 'x', {}, () => 1, new Error('x'), { code: 'ERR_TASK' }, Object.create(null)])
+    assert.not((value as unknown) instanceof MobulaError)
+  const hostile = new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error('trap')
+      },
+    },
+  )
   assert.not(hostile instanceof MobulaError)
 })
 
@@ -118,7 +126,13 @@ test('whatever is thrown becomes an error that says so', () => {
 
 test('errors that fight back', () => {
   const hostile = new Error('hidden')
-  for (const key of ['message', 'name', 'code', 'extra']) Object.defineProperty(hostile, key, { enumerable: true, get: () => { throw new Error('no') } })
+  for (const key of ['message', 'name', 'code', 'extra'])
+    Object.defineProperty(hostile, key, {
+      enumerable: true,
+      get: () => {
+        throw new Error('no')
+      },
+    })
   const error = taskError(hostile, { taskName: 'f' })
   assert.instance(error, TaskError)
   assert.is(error.cause, hostile)
@@ -146,11 +160,26 @@ test('bad input names the argument, what was expected and what was got', () => {
   assert.is(shown(new Map()), 'an instance of Map')
   assert.is(shown([1, 2]), 'an array of length 2')
   assert.is(shown({}), 'an object')
-  assert.is(shown(function f() {}), "the function 'f'")
+  assert.is(
+    shown(function f() {}),
+    "the function 'f'",
+  )
   assert.is(shown(Object.create(null)), 'an object')
   assert.is(shown(null), 'null')
   assert.ok(shown('x'.repeat(1_000)).length < 120)
-  assert.is(shown(new Proxy({}, { get: () => { throw new Error('trap') } })), 'an object')
+  assert.is(
+    shown(
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error('trap')
+          },
+        },
+      ),
+    ),
+    'an object',
+  )
 })
 
 test('unknown options come with the nearest known one', () => {

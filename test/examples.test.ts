@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { get, init, put, shutdown } from 'mobula'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { airportCode, airportFinder, greatCircleKm, readAirports } from '../examples/flights/airports.ts'
@@ -17,6 +18,7 @@ import { FEATURE_COUNT } from '../examples/flights/features.ts'
 import type { Job } from '../examples/flights/job.ts'
 import { runOnOneThread } from '../examples/flights/one-thread.ts'
 import { partitionsOf } from '../examples/flights/parquet.ts'
+import { decode } from '../examples/flights/tasks.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dataFile = (name: string): string => fileURLToPath(new URL(`../data/${name}`, import.meta.resolve('vega-datasets')))
@@ -69,7 +71,7 @@ test('the demo on a small slice: figures, checksums, bytes, and nothing on stder
   assert.is(code, 0, stderr + stdout)
   assert.is(stderr, '')
   const rows = await rowsOf(20_000)
-  assert.match(stdout, '20,000 flights in 1 partitions')
+  assert.match(stdout, '20,000 flights in 1 partition,')
   // Monday, worked out from the row objects and by JavaScript's own calendar.
   const mondays = rows.filter(({ date }) => (date as Date).getUTCDay() === 1).map(({ delay }) => Number(delay))
   const mean = mondays.reduce((sum, delay) => sum + delay, 0) / mondays.length
@@ -114,30 +116,41 @@ test('arguments: what is taken and what is not', () => {
   }
 })
 
-test('columns are what hyparquet reads, at both ends of a row group and in the last', () => {
-  const job = jobOf(3_000_000)
-  const last = job.partitions.length - 1
-  assert.is(job.partitions.length, 11)
-  return Promise.all(
-    [
-      { group: 0, start: 0 },
-      { group: last, start: 272_730 - 500 },
-    ].map(async ({ group, start }) => {
-      const { decode } = await import('../examples/flights/tasks.ts')
-      const partition = job.partitions[group]
-      assert.ok(partition)
-      const columns = columnsOf(decode(parquet, partition, airports))
-      const rows = await rowsOf(500, group * 272_727 + start)
-      const read = rows.map((_, k) => ({
-        date: new Date((columns.minute[start + k] as number) * 60_000),
-        delay: BigInt(columns.delay[start + k] as number),
-        distance: BigInt(columns.distance[start + k] as number),
-        origin: airportCode(airports, columns.origin[start + k] as number),
-        destination: airportCode(airports, columns.destination[start + k] as number),
-      }))
-      assert.equal(read, rows)
-    }),
-  )
+test('columns are what hyparquet reads, at both ends of a row group and in the last', async () => {
+  const { partitions } = jobOf(3_000_000)
+  assert.is(partitions.length, 11)
+  for (const { group, start } of [
+    { group: 0, start: 0 },
+    { group: 5, start: 272_727 - 500 },
+    { group: 10, start: 272_730 - 500 },
+  ]) {
+    const partition = partitions[group]
+    assert.ok(partition)
+    const columns = columnsOf(decode(parquet, partition, airports))
+    const rows = await rowsOf(500, group * 272_727 + start)
+    const read = rows.map((_, k) => ({
+      date: new Date((columns.minute[start + k] as number) * 60_000),
+      delay: BigInt(columns.delay[start + k] as number),
+      distance: BigInt(columns.distance[start + k] as number),
+      origin: airportCode(airports, columns.origin[start + k] as number),
+      destination: airportCode(airports, columns.destination[start + k] as number),
+    }))
+    assert.equal(read, rows)
+  }
+})
+
+test('a table in the store is read where it lies: its columns are views of the bytes that get gives', async () => {
+  const [partition] = partitionsOf(parquet, 10_000)
+  assert.ok(partition)
+  await init({ numCpus: 1 })
+  try {
+    const bytes = await get(put(decode(parquet, partition, airports)))
+    const columns = columnsOf(bytes)
+    for (const column of Object.values(columns)) assert.ok(column.buffer === bytes.buffer)
+    assert.is(columns.origin.length, 10_000)
+  } finally {
+    await shutdown()
+  }
 })
 
 test('features are scaled to mean 0 and standard deviation 1, and are what their definitions say', async () => {

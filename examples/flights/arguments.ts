@@ -37,7 +37,7 @@ export const parseArguments = (args: readonly string[]): Arguments => {
     }
   } catch (error) {
     // Node's own messages go on with advice after the first sentence.
-    if (error instanceof TypeError) throw new ArgumentError(`${error.message.split('. ')[0]}.`)
+    if (error instanceof TypeError) throw new ArgumentError(`${error.message.split(/\.\s|\.$/)[0]}.`)
     throw error
   }
 }

@@ -34,7 +34,8 @@ const main = async (): Promise<void> => {
   const checks = compare(one, many)
   await shutdown()
 
-  console.log(`${whole(many.sums.rows)} flights in ${job.partitions.length} partitions, node ${info.node}\n`)
+  const parts = job.partitions.length
+  console.log(`${whole(many.sums.rows)} flights in ${parts} ${parts === 1 ? 'partition' : 'partitions'}, node ${info.node}\n`)
   console.log(resultTables(many, job.airports))
   console.log(`\n${timeTable(one, many, info.workers)}`)
   console.log(`\n${trafficTable(many.traffic)}`)

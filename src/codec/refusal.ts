@@ -40,7 +40,8 @@ export const refusalOf = (thrown: unknown): Refusal => {
 
 /** A regular expression that finds no stack left says so with a `SyntaxError`. */
 const isFullStack = (thrown: unknown): boolean =>
-  (thrown instanceof RangeError && thrown.message.startsWith('Maximum call stack')) || (thrown instanceof SyntaxError && thrown.message.endsWith('Stack overflow'))
+  (thrown instanceof RangeError && thrown.message.startsWith('Maximum call stack')) ||
+  (thrown instanceof SyntaxError && thrown.message.endsWith('Stack overflow'))
 
 /** For a catch clause around one child: passes the failure on, with the child's step added. */
 export const failUnder = (thrown: unknown, step: string): never => {

@@ -20,7 +20,9 @@ unsafe impl Send for Handle {}
 
 impl UvBell {
     pub(crate) fn new() -> Self {
-        Self { handle: Mutex::new(Handle(None)) }
+        Self {
+            handle: Mutex::new(Handle(None)),
+        }
     }
 
     /// From now on the bell rings this async handle.

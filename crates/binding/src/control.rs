@@ -48,7 +48,11 @@ fn store(options: &StartOptions) -> Result<Arc<Store>> {
         store.set_capacity(capacity);
         return Ok(store.clone());
     }
-    let store = Store::new(StoreConfig { views: mode, ..StoreConfig::new(capacity) }).map_err(|error| Error::new(Status::GenericFailure, error.to_string()))?;
+    let store = Store::new(StoreConfig {
+        views: mode,
+        ..StoreConfig::new(capacity)
+    })
+    .map_err(|error| Error::new(Status::GenericFailure, error.to_string()))?;
     *kept = Some((mode, store.clone()));
     Ok(store)
 }
@@ -59,10 +63,17 @@ pub fn start(options: StartOptions) -> Result<u32> {
     let store = store(&options)?;
     let mut current = CURRENT.lock();
     if current.is_some() {
-        return Err(Error::new(Status::InvalidArg, "a runtime is running".to_owned()));
+        return Err(Error::new(
+            Status::InvalidArg,
+            "a runtime is running".to_owned(),
+        ));
     }
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    let config = Config { id, slots: options.slots, workers_max: options.workers_max };
+    let config = Config {
+        id,
+        slots: options.slots,
+        workers_max: options.workers_max,
+    };
     *current = Some(Runtime::new(config, store));
     Ok(id)
 }
@@ -166,17 +177,108 @@ pub fn layout_constants() -> HashMap<String, u32> {
             $(all.insert(concat!($prefix, stringify!($name)).to_owned(), from::$name as u32);)+
         }};
     }
-    name!("", layout, VERSION, AREA_BYTES, HEADER_BYTES, STOCK_MAX, STOCK_ENTRY, STOCK_AT, OPS_MAX, OP_BYTES, OPS_AT);
-    name!("", layout, OP_HEAP_AT, HEAP_BYTES, TASK_BYTES, TASKS_AT, TASK_HEAP_AT, COMPLETIONS_MAX, COMPLETION_BYTES);
-    name!("", layout, COMPLETIONS_AT, FETCH_MAX, FETCH_BYTES, FETCH_AT, FETCH_HEAP_AT, REF_BYTES, EXIT_TEXT_AT);
+    name!(
+        "",
+        layout,
+        VERSION,
+        AREA_BYTES,
+        HEADER_BYTES,
+        STOCK_MAX,
+        STOCK_ENTRY,
+        STOCK_AT,
+        OPS_MAX,
+        OP_BYTES,
+        OPS_AT
+    );
+    name!(
+        "",
+        layout,
+        OP_HEAP_AT,
+        HEAP_BYTES,
+        TASK_BYTES,
+        TASKS_AT,
+        TASK_HEAP_AT,
+        COMPLETIONS_MAX,
+        COMPLETION_BYTES
+    );
+    name!(
+        "",
+        layout,
+        COMPLETIONS_AT,
+        FETCH_MAX,
+        FETCH_BYTES,
+        FETCH_AT,
+        FETCH_HEAP_AT,
+        REF_BYTES,
+        EXIT_TEXT_AT
+    );
     name!("", layout, EXIT_TEXT_MAX, INLINE_MAX, COPY_MAX, NO_TIMEOUT);
-    name!("H_", layout::header, OPS, OP_HEAP, STOCK, TASKS, ROUND, COMPLETIONS, FETCH_ASKED, FETCH_ANSWERED, WANTED);
-    name!("H_", layout::header, PARK_MS, PARK_REASON, EXIT_CODE, EXIT_TEXT, IN_FLIGHT, STOPPED, OUTSTANDING);
-    name!("H_", layout::header, WRITTEN_SLOT, WRITTEN_GENERATION, FETCH_STATES);
-    name!("OP_", layout::op, SUBMIT, PUT, RESULT, RELEASE, RETAIN, REFS, KEYS, GET, WAIT, END_WAIT, HAND_BACK, STORED);
+    name!(
+        "H_",
+        layout::header,
+        OPS,
+        OP_HEAP,
+        STOCK,
+        TASKS,
+        ROUND,
+        COMPLETIONS,
+        FETCH_ASKED,
+        FETCH_ANSWERED,
+        WANTED
+    );
+    name!(
+        "H_",
+        layout::header,
+        PARK_MS,
+        PARK_REASON,
+        EXIT_CODE,
+        EXIT_TEXT,
+        IN_FLIGHT,
+        STOPPED,
+        OUTSTANDING
+    );
+    name!(
+        "H_",
+        layout::header,
+        WRITTEN_SLOT,
+        WRITTEN_GENERATION,
+        FETCH_STATES
+    );
+    name!(
+        "OP_",
+        layout::op,
+        SUBMIT,
+        PUT,
+        RESULT,
+        RELEASE,
+        RETAIN,
+        REFS,
+        KEYS,
+        GET,
+        WAIT,
+        END_WAIT,
+        HAND_BACK,
+        STORED
+    );
     name!("PLACE_", layout::place, HEAP, VIEW, BULK);
-    name!("STATE_", layout::state, PENDING, VALUE, THROWN, CRASHED, SETUP, GONE);
+    name!(
+        "STATE_",
+        layout::state,
+        PENDING,
+        VALUE,
+        THROWN,
+        CRASHED,
+        SETUP,
+        GONE
+    );
     name!("STATUS_", layout::status, READY, FAILED, ENDED);
-    name!("", mobula_sched, BATCH_MAX, HEADER_WORDS, CLAIM_WORDS, IDLE_WORD);
+    name!(
+        "",
+        mobula_sched,
+        BATCH_MAX,
+        HEADER_WORDS,
+        CLAIM_WORDS,
+        IDLE_WORD
+    );
     all
 }

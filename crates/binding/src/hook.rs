@@ -58,13 +58,19 @@ impl Hook {
         callbacks: [Value; 2],
     ) -> Result<Hook, Fault> {
         let mut uv_loop: *mut sys::uv_loop_s = null_mut();
-        // SAFETY: an out pointer of this frame.
-        check(unsafe { sys::napi_get_uv_event_loop(env, &mut uv_loop) }, "napi_get_uv_event_loop")?;
+        check(
+            // SAFETY: an out pointer of this frame.
+            unsafe { sys::napi_get_uv_event_loop(env, &mut uv_loop) },
+            "napi_get_uv_event_loop",
+        )?;
         let uv_loop: Opaque = uv_loop.cast();
         let mut refs = [null_mut(); 2];
         for (callback, out) in callbacks.into_iter().zip(&mut refs) {
-            // SAFETY: values of the current call.
-            check(unsafe { sys::napi_create_reference(env, callback, 1, out) }, "napi_create_reference")?;
+            check(
+                // SAFETY: values of the current call.
+                unsafe { sys::napi_create_reference(env, callback, 1, out) },
+                "napi_create_reference",
+            )?;
         }
         let [prepare, check, bell, timer] =
             [uv::PREPARE, uv::CHECK, uv::ASYNC, uv::TIMER].map(|kind| uv::new_handle(uv, kind));
@@ -104,7 +110,11 @@ impl Hook {
     pub(crate) fn keep_alive(&mut self, alive: bool) {
         if alive != self.is_kept_alive {
             self.is_kept_alive = alive;
-            let change = if alive { self.uv.reference } else { self.uv.unreference };
+            let change = if alive {
+                self.uv.reference
+            } else {
+                self.uv.unreference
+            };
             // SAFETY: the handle is open, and this is its thread.
             unsafe { change(self.bell) };
         }
@@ -170,7 +180,9 @@ unsafe extern "C" fn on_check(handle: Opaque) {
 unsafe extern "C" fn on_prepare(handle: Opaque) {
     let isolate = isolate_of(handle);
     // A panic must not unwind into libuv. It has been reported by the panic hook; the loop goes on.
-    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turn(isolate))));
+    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
+        || turn(isolate),
+    )));
 }
 
 fn isolate_of<'a>(handle: Opaque) -> &'a Isolate {
@@ -189,7 +201,9 @@ fn turn(isolate: &Isolate) {
     let mut again = None;
     loop {
         // SAFETY: on the loop's thread, outside of JavaScript; `call` is made after the borrow has ended.
-        let Some(inner) = (unsafe { isolate.inner() }) else { return };
+        let Some(inner) = (unsafe { isolate.inner() }) else {
+            return;
+        };
         if inner.hook.is_dying {
             return;
         }
@@ -210,7 +224,9 @@ fn turn(isolate: &Isolate) {
             let (env, function) = (inner.hook.env, inner.hook.callbacks[callback as usize]);
             let succeeded = call(env, function);
             // SAFETY: as above; JavaScript has returned.
-            let Some(inner) = (unsafe { isolate.inner() }) else { return };
+            let Some(inner) = (unsafe { isolate.inner() }) else {
+                return;
+            };
             if !succeeded {
                 inner.hook.is_dying = true;
                 return;
@@ -289,7 +305,15 @@ unsafe fn call_in_scope(env: sys::napi_env, function: sys::napi_ref) -> sys::nap
     unsafe {
         sys::napi_get_reference_value(env, function, &mut callee);
         sys::napi_get_global(env, &mut receiver);
-        sys::napi_make_callback(env, null_mut(), receiver, callee, 0, std::ptr::null(), &mut result)
+        sys::napi_make_callback(
+            env,
+            null_mut(),
+            receiver,
+            callee,
+            0,
+            std::ptr::null(),
+            &mut result,
+        )
     }
 }
 
@@ -306,4 +330,3 @@ unsafe fn report(env: sys::napi_env) -> bool {
             && sys::napi_fatal_exception(env, error) == sys::Status::napi_ok
     }
 }
-

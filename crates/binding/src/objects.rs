@@ -27,8 +27,12 @@ type CreateShared = unsafe extern "C" fn(
 
 static CREATE_SHARED: LazyLock<Option<CreateShared>> = LazyLock::new(|| {
     // SAFETY: a C string; RTLD_DEFAULT asks for what the process has loaded.
-    let found =
-        unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"node_api_create_external_sharedarraybuffer".as_ptr()) };
+    let found = unsafe {
+        libc::dlsym(
+            libc::RTLD_DEFAULT,
+            c"node_api_create_external_sharedarraybuffer".as_ptr(),
+        )
+    };
     // SAFETY: Node documents this signature for the symbol; a null pointer is `None`.
     unsafe { std::mem::transmute::<*mut c_void, Option<CreateShared>>(found) }
 });
@@ -52,7 +56,13 @@ unsafe extern "C" fn drop_array(_env: sys::napi_env, _data: *mut c_void, hint: *
 }
 
 /// An external buffer over `len` bytes at `data`, which `lease` keeps in place.
-fn lend(call: &Call, data: *mut u8, len: usize, lease: Lease, shared: bool) -> Result<Value, Fault> {
+fn lend(
+    call: &Call,
+    data: *mut u8,
+    len: usize,
+    lease: Lease,
+    shared: bool,
+) -> Result<Value, Fault> {
     let hint = Box::into_raw(Box::new(lease)).cast::<c_void>();
     let mut out = null_mut();
     let status = match *CREATE_SHARED {
@@ -62,7 +72,14 @@ fn lend(call: &Call, data: *mut u8, len: usize, lease: Lease, shared: bool) -> R
         },
         // SAFETY: the lease keeps the bytes mapped and in place until `drop_array`.
         _ => unsafe {
-            sys::napi_create_external_arraybuffer(call.env, data.cast(), len, Some(drop_array), hint, &mut out)
+            sys::napi_create_external_arraybuffer(
+                call.env,
+                data.cast(),
+                len,
+                Some(drop_array),
+                hint,
+                &mut out,
+            )
         },
     };
     if status != sys::Status::napi_ok {
@@ -100,8 +117,11 @@ pub(crate) fn probe_shared(call: &Call) -> Result<Value, Fault> {
 /// An ordinary buffer with a copy of these bytes.
 pub(crate) fn copy(call: &Call, bytes: &[u8]) -> Result<Value, Fault> {
     let (mut data, mut out) = (null_mut(), null_mut());
-    // SAFETY: out pointers of this frame.
-    check(unsafe { sys::napi_create_arraybuffer(call.env, bytes.len(), &mut data, &mut out) }, "out of memory")?;
+    check(
+        // SAFETY: out pointers of this frame.
+        unsafe { sys::napi_create_arraybuffer(call.env, bytes.len(), &mut data, &mut out) },
+        "out of memory",
+    )?;
     if !bytes.is_empty() {
         // SAFETY: the new buffer has exactly this length and nobody else knows it yet.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast::<u8>(), bytes.len()) };

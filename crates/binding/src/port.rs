@@ -54,7 +54,10 @@ impl Isolate {
     ///
     /// # Safety
     /// On the isolate's thread, with no other borrow alive: callers let go of it before JavaScript runs.
-    #[expect(clippy::mut_from_ref, reason = "the exclusivity is by thread and by call, as the contract says")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the exclusivity is by thread and by call, as the contract says"
+    )]
     pub(crate) unsafe fn inner(&self) -> Option<&mut Inner> {
         // SAFETY: as the caller vouches.
         unsafe { (*self.inner.get()).as_mut() }
@@ -66,7 +69,9 @@ impl Isolate {
     /// As `inner`.
     unsafe fn close(&self, env: sys::napi_env) {
         // SAFETY: as the caller vouches.
-        let Some(mut inner) = (unsafe { (*self.inner.get()).take() }) else { return };
+        let Some(mut inner) = (unsafe { (*self.inner.get()).take() }) else {
+            return;
+        };
         inner.bell.silence();
         let (port, area) = inner.split();
         port.close(Some(area));
@@ -90,7 +95,9 @@ unsafe extern "C" fn clean_up(data: *mut c_void) {
     // SAFETY: the isolate was leaked by `attach` too, and is freed only here.
     let isolate = unsafe { Box::from_raw(cleanup.isolate) };
     // SAFETY: no JavaScript runs any more, so nothing else borrows the inside.
-    let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| unsafe { isolate.close(cleanup.env) }));
+    let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| unsafe {
+        isolate.close(cleanup.env)
+    }));
     // A panic here has been reported by the panic hook; the thread still has to end in order.
     drop(closed);
 }
@@ -105,7 +112,10 @@ unsafe fn with_inner(env: sys::napi_env, info: sys::napi_callback_info, body: Bo
             let isolate = call.data.cast::<Isolate>();
             // The data pointer is the isolate, which lives as long as its environment; one call at a time.
             let inner = (*isolate).inner();
-            let inner = inner.ok_or(Fault { code: "ERR_SHUTDOWN", message: "the runtime was shut down".to_owned() })?;
+            let inner = inner.ok_or(Fault {
+                code: "ERR_SHUTDOWN",
+                message: "the runtime was shut down".to_owned(),
+            })?;
             let result = body(call, inner);
             inner.after_call();
             result
@@ -131,16 +141,30 @@ fn nothing() -> Result<Value, Fault> {
 }
 
 fn key(call: &Call) -> Result<Key, Fault> {
-    Ok(Key { index: call.u32(0)?, generation: call.u32(1)? })
+    Ok(Key {
+        index: call.u32(0)?,
+        generation: call.u32(1)?,
+    })
 }
 
 fn which(call: &Call) -> Result<Which, Fault> {
-    Ok(if call.u32(2)? == 0 { Which::Value } else { Which::Arguments })
+    Ok(if call.u32(2)? == 0 {
+        Which::Value
+    } else {
+        Which::Arguments
+    })
 }
 
 fn store_fault(error: &mobula_store::Error) -> Fault {
-    let code = if error.is_full() || error.is_out_of_memory() { "ERR_OBJECT_STORE_FULL" } else { "ERR_OBJECT_LOST" };
-    Fault { code, message: error.to_string() }
+    let code = if error.is_full() || error.is_out_of_memory() {
+        "ERR_OBJECT_STORE_FULL"
+    } else {
+        "ERR_OBJECT_LOST"
+    };
+    Fault {
+        code,
+        message: error.to_string(),
+    }
 }
 
 raw_functions! {
@@ -217,21 +241,39 @@ unsafe extern "C" fn detach(env: sys::napi_env, info: sys::napi_callback_info) -
 /// `write(total, offsets, pieces)`: a new sealed object of `total` bytes, each piece copied once to its place.
 fn write_pieces(call: &Call, port: &Port) -> Result<mobula_store::Object, Fault> {
     let total = call.f64(0)? as u64;
-    let mut draft = port.runtime().store().create(total).map_err(|error| store_fault(&error))?;
+    let mut draft = port
+        .runtime()
+        .store()
+        .create(total)
+        .map_err(|error| store_fault(&error))?;
     let mut count = 0;
-    // SAFETY: an argument of this call.
-    check(unsafe { sys::napi_get_array_length(call.env, call.args[2], &mut count) }, "an array was expected")?;
+    check(
+        // SAFETY: an argument of this call.
+        unsafe { sys::napi_get_array_length(call.env, call.args[2], &mut count) },
+        "an array was expected",
+    )?;
     for k in 0..count {
         let (mut offset, mut piece, mut at) = (null_mut(), null_mut(), 0.0);
         // SAFETY: arrays and out pointers of this call.
         unsafe {
-            check(sys::napi_get_element(call.env, call.args[1], k, &mut offset), "an offset was expected")?;
-            check(sys::napi_get_value_double(call.env, offset, &mut at), "an offset was expected")?;
-            check(sys::napi_get_element(call.env, call.args[2], k, &mut piece), "a piece was expected")?;
+            check(
+                sys::napi_get_element(call.env, call.args[1], k, &mut offset),
+                "an offset was expected",
+            )?;
+            check(
+                sys::napi_get_value_double(call.env, offset, &mut at),
+                "an offset was expected",
+            )?;
+            check(
+                sys::napi_get_element(call.env, call.args[2], k, &mut piece),
+                "a piece was expected",
+            )?;
         }
         // SAFETY: used before this call returns to JavaScript.
         let bytes = unsafe { call.bytes(piece)? };
-        draft.write(at as u64, bytes).map_err(|error| store_fault(&error))?;
+        draft
+            .write(at as u64, bytes)
+            .map_err(|error| store_fault(&error))?;
     }
     Ok(draft.seal())
 }
@@ -243,44 +285,87 @@ unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -
 }
 
 fn attach_call(call: &Call) -> Result<Value, Fault> {
-    let runtime = control::current()
-        .ok_or(Fault { code: "ERR_SHUTDOWN", message: "no runtime is running in this process".to_owned() })?;
+    let runtime = control::current().ok_or(Fault {
+        code: "ERR_SHUTDOWN",
+        message: "no runtime is running in this process".to_owned(),
+    })?;
     let (flags, env) = (call.u32(0)?, call.env);
-    let role = if flags & 1 == 0 { Role::Driver } else { Role::Worker };
+    let role = if flags & 1 == 0 {
+        Role::Driver
+    } else {
+        Role::Worker
+    };
     let shared = flags & 2 != 0;
     let (mut area, mut len) = (null_mut(), 0);
-    // SAFETY: an argument of this call.
-    check(unsafe { sys::napi_get_arraybuffer_info(env, call.args[1], &mut area, &mut len) }, "an ArrayBuffer was expected")?;
+    check(
+        // SAFETY: an argument of this call.
+        unsafe { sys::napi_get_arraybuffer_info(env, call.args[1], &mut area, &mut len) },
+        "an ArrayBuffer was expected",
+    )?;
     if len < layout::AREA_BYTES {
-        return Err(Fault::internal(format!("the area has {len} bytes, {} are needed", layout::AREA_BYTES)));
+        return Err(Fault::internal(format!(
+            "the area has {len} bytes, {} are needed",
+            layout::AREA_BYTES
+        )));
     }
-    let uv = uv::uv().ok_or(Fault { code: "ERR_UNSUPPORTED_PLATFORM", message: "this host has no libuv".to_owned() })?;
+    let uv = uv::uv().ok_or(Fault {
+        code: "ERR_UNSUPPORTED_PLATFORM",
+        message: "this host has no libuv".to_owned(),
+    })?;
     let bell = Arc::new(UvBell::new());
     let port = Port::new(runtime.clone(), role, bell.clone())
         .ok_or_else(|| Fault::internal("more workers than maxWorkers allows"))?;
     let place = port.place();
-    let isolate = Box::into_raw(Box::new(Isolate { inner: UnsafeCell::new(None) }));
+    let isolate = Box::into_raw(Box::new(Isolate {
+        inner: UnsafeCell::new(None),
+    }));
     let mut area_ref = null_mut();
     // SAFETY: values of this call; the isolate lives until the cleanup hook, which is added below.
     unsafe {
-        check(sys::napi_create_reference(env, call.args[1], 1, &mut area_ref), "napi_create_reference")?;
+        check(
+            sys::napi_create_reference(env, call.args[1], 1, &mut area_ref),
+            "napi_create_reference",
+        )?;
         let hook = Hook::install(uv, env, isolate, [call.args[2], call.args[3]])?;
         bell.hang(hook.async_handle());
-        *(*isolate).inner.get() = Some(Inner { port, hook, bell, area: area.cast(), area_ref, shared });
+        *(*isolate).inner.get() = Some(Inner {
+            port,
+            hook,
+            bell,
+            area: area.cast(),
+            area_ref,
+            shared,
+        });
         let cleanup = Box::into_raw(Box::new(Cleanup { env, isolate }));
-        check(sys::napi_add_env_cleanup_hook(env, Some(clean_up), cleanup.cast()), "napi_add_env_cleanup_hook")?;
+        check(
+            sys::napi_add_env_cleanup_hook(env, Some(clean_up), cleanup.cast()),
+            "napi_add_env_cleanup_hook",
+        )?;
     }
     let mut object = null_mut();
-    // SAFETY: an out pointer of this frame.
-    check(unsafe { sys::napi_create_object(env, &mut object) }, "napi_create_object")?;
+    check(
+        // SAFETY: an out pointer of this frame.
+        unsafe { sys::napi_create_object(env, &mut object) },
+        "napi_create_object",
+    )?;
     // SAFETY: the object belongs to this call; the isolate outlives the functions, which end with the environment.
     unsafe {
         for (name, function) in FUNCTIONS {
             set_function(env, object, name, *function, isolate.cast())?;
         }
         set_function(env, object, "detach", Some(detach), isolate.cast())?;
-        set_property(env, object, "words", objects::lend_words(call, runtime.words(), shared)?)?;
-        set_property(env, object, "place", call.number(place.map_or(-1.0, |place| place as f64))?)?;
+        set_property(
+            env,
+            object,
+            "words",
+            objects::lend_words(call, runtime.words(), shared)?,
+        )?;
+        set_property(
+            env,
+            object,
+            "place",
+            call.number(place.map_or(-1.0, |place| place as f64))?,
+        )?;
     }
     Ok(object)
 }
@@ -297,8 +382,9 @@ unsafe extern "C" fn probe_shared(env: sys::napi_env, info: sys::napi_callback_i
 pub(crate) unsafe fn export(env: sys::napi_env, exports: Value) -> napi::Result<()> {
     // SAFETY: as the caller vouches; these functions have no data.
     let set = unsafe {
-        set_function(env, exports, "attach", Some(attach), null_mut())
-            .and_then(|()| set_function(env, exports, "probeShared", Some(probe_shared), null_mut()))
+        set_function(env, exports, "attach", Some(attach), null_mut()).and_then(|()| {
+            set_function(env, exports, "probeShared", Some(probe_shared), null_mut())
+        })
     };
     set.map_err(|fault| napi::Error::new(napi::Status::GenericFailure, fault.message))
 }

@@ -25,7 +25,10 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self { code: "ERR_INTERNAL", message: message.into() }
+        Self {
+            code: "ERR_INTERNAL",
+            message: message.into(),
+        }
     }
 }
 
@@ -45,11 +48,22 @@ pub(crate) unsafe fn run(
     info: sys::napi_callback_info,
     body: impl FnOnce(&Call) -> Result<Value, Fault>,
 ) -> Value {
-    let mut call = Call { env, data: null_mut(), args: [null_mut(); 4] };
+    let mut call = Call {
+        env,
+        data: null_mut(),
+        args: [null_mut(); 4],
+    };
     let mut count = call.args.len();
     // SAFETY: the out pointers are valid for the call; N-API fills absent arguments with `undefined`.
     unsafe {
-        sys::napi_get_cb_info(env, info, &mut count, call.args.as_mut_ptr(), null_mut(), &mut call.data);
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            call.args.as_mut_ptr(),
+            null_mut(),
+            &mut call.data,
+        );
     }
     let result = catch_unwind(AssertUnwindSafe(|| body(&call)))
         .unwrap_or_else(|_| Err(Fault::internal("panic in the addon: please report it")));
@@ -83,7 +97,14 @@ pub(crate) unsafe fn set_function(
     let mut value = null_mut();
     // SAFETY: the name is valid UTF-8 of the given length; the caller vouches for `data`.
     let status = unsafe {
-        sys::napi_create_function(env, name.as_ptr().cast(), name.len() as isize, function, data, &mut value)
+        sys::napi_create_function(
+            env,
+            name.as_ptr().cast(),
+            name.len() as isize,
+            function,
+            data,
+            &mut value,
+        )
     };
     check(status, "napi_create_function")?;
     // SAFETY: both values belong to the current scope.
@@ -92,24 +113,38 @@ pub(crate) unsafe fn set_function(
 
 /// # Safety
 /// Both values belong to the current scope of `env`.
-pub(crate) unsafe fn set_property(env: sys::napi_env, object: Value, name: &str, value: Value) -> Result<(), Fault> {
+pub(crate) unsafe fn set_property(
+    env: sys::napi_env,
+    object: Value,
+    name: &str,
+    value: Value,
+) -> Result<(), Fault> {
     let name = CString::new(name).map_err(|_| Fault::internal("property name with a zero byte"))?;
-    // SAFETY: a C string, and values that the caller vouches for.
-    check(unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), value) }, "napi_set_named_property")
+    check(
+        // SAFETY: a C string, and values that the caller vouches for.
+        unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), value) },
+        "napi_set_named_property",
+    )
 }
 
 impl Call {
     pub(crate) fn u32(&self, k: usize) -> Result<u32, Fault> {
         let mut out = 0;
-        // SAFETY: the argument belongs to this call.
-        check(unsafe { sys::napi_get_value_uint32(self.env, self.args[k], &mut out) }, "a number was expected")?;
+        check(
+            // SAFETY: the argument belongs to this call.
+            unsafe { sys::napi_get_value_uint32(self.env, self.args[k], &mut out) },
+            "a number was expected",
+        )?;
         Ok(out)
     }
 
     pub(crate) fn f64(&self, k: usize) -> Result<f64, Fault> {
         let mut out = 0.0;
-        // SAFETY: the argument belongs to this call.
-        check(unsafe { sys::napi_get_value_double(self.env, self.args[k], &mut out) }, "a number was expected")?;
+        check(
+            // SAFETY: the argument belongs to this call.
+            unsafe { sys::napi_get_value_double(self.env, self.args[k], &mut out) },
+            "a number was expected",
+        )?;
         Ok(out)
     }
 
@@ -121,7 +156,15 @@ impl Call {
         let (mut len, mut data) = (0, null_mut());
         // SAFETY: the value belongs to this call; null out pointers are allowed.
         let status = unsafe {
-            sys::napi_get_typedarray_info(self.env, value, null_mut(), &mut len, &mut data, null_mut(), null_mut())
+            sys::napi_get_typedarray_info(
+                self.env,
+                value,
+                null_mut(),
+                &mut len,
+                &mut data,
+                null_mut(),
+                null_mut(),
+            )
         };
         check(status, "a Uint8Array was expected")?;
         if len == 0 {
@@ -134,22 +177,31 @@ impl Call {
 
     pub(crate) fn undefined(&self) -> Result<Value, Fault> {
         let mut out = null_mut();
-        // SAFETY: an out pointer of this frame.
-        check(unsafe { sys::napi_get_undefined(self.env, &mut out) }, "napi_get_undefined")?;
+        check(
+            // SAFETY: an out pointer of this frame.
+            unsafe { sys::napi_get_undefined(self.env, &mut out) },
+            "napi_get_undefined",
+        )?;
         Ok(out)
     }
 
     pub(crate) fn boolean(&self, value: bool) -> Result<Value, Fault> {
         let mut out = null_mut();
-        // SAFETY: an out pointer of this frame.
-        check(unsafe { sys::napi_get_boolean(self.env, value, &mut out) }, "napi_get_boolean")?;
+        check(
+            // SAFETY: an out pointer of this frame.
+            unsafe { sys::napi_get_boolean(self.env, value, &mut out) },
+            "napi_get_boolean",
+        )?;
         Ok(out)
     }
 
     pub(crate) fn number(&self, value: f64) -> Result<Value, Fault> {
         let mut out = null_mut();
-        // SAFETY: an out pointer of this frame.
-        check(unsafe { sys::napi_create_double(self.env, value, &mut out) }, "napi_create_double")?;
+        check(
+            // SAFETY: an out pointer of this frame.
+            unsafe { sys::napi_create_double(self.env, value, &mut out) },
+            "napi_create_double",
+        )?;
         Ok(out)
     }
 }

@@ -15,7 +15,10 @@ const PART: u64 = 10_000;
 
 fn number(outcome: &Outcome) -> u64 {
     match outcome {
-        Outcome::Value { bytes, .. } => bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        Outcome::Value { bytes, .. } => bytes
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
         other => panic!("a value was expected, not {other:?}"),
     }
 }
@@ -33,11 +36,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         let sum: u64 = context.fetch(&record.deps).iter().map(number).sum();
         Ok(Ended::Value(sum.to_le_bytes().to_vec()))
     });
-    let mut layer: Vec<_> =
-        (0..PARTS).map(|k| crew.driver.submit(part, &[k as u8], &[], &[])).collect();
+    let mut layer: Vec<_> = (0..PARTS)
+        .map(|k| crew.driver.submit(part, &[k as u8], &[], &[]))
+        .collect();
     while layer.len() > 1 {
         // The values between the layers are nobody's but the tasks': they are freed on the way.
-        let above = layer.chunks(2).map(|pair| crew.driver.submit(add, &[], pair, &[])).collect();
+        let above = layer
+            .chunks(2)
+            .map(|pair| crew.driver.submit(add, &[], pair, &[]))
+            .collect();
         layer.into_iter().for_each(|key| crew.driver.release(key));
         layer = above;
     }

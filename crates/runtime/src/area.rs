@@ -48,7 +48,9 @@ impl<'a> Area<'a> {
     /// Bytes of a region; empty if they do not lie in it.
     pub(crate) fn bytes(&self, start: usize, offset: usize, len: usize) -> &[u8] {
         let from = start.saturating_add(offset);
-        self.bytes.get(from..from.saturating_add(len)).unwrap_or(&[])
+        self.bytes
+            .get(from..from.saturating_add(len))
+            .unwrap_or(&[])
     }
 
     pub(crate) fn exit_text(&self) -> String {
@@ -77,7 +79,10 @@ impl Heap {
     /// Copies bytes in at a 64-byte boundary, so that they can be read as any element type; returns their offset.
     pub(crate) fn put(&mut self, area: &mut Area<'_>, bytes: &[u8]) -> u32 {
         let at = self.used.next_multiple_of(64);
-        if let Some(target) = area.bytes.get_mut(self.start + at..self.start + at + bytes.len()) {
+        if let Some(target) = area
+            .bytes
+            .get_mut(self.start + at..self.start + at + bytes.len())
+        {
             target.copy_from_slice(bytes);
         }
         self.used = at + bytes.len();

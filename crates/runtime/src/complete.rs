@@ -18,7 +18,9 @@ impl Runtime {
         let before = {
             let mut body = self.cell(key).body.lock();
             // Only an unsettled task of this generation may be replaced; the lock keeps two results apart.
-            if !matches!(*body, Body::Task(_)) || self.table.phase(key).is_none_or(Phase::is_settled) {
+            if !matches!(*body, Body::Task(_))
+                || self.table.phase(key).is_none_or(Phase::is_settled)
+            {
                 drop(body);
                 self.release(crate::refs::keys_of(&value).collect::<Vec<_>>());
                 return;
@@ -54,7 +56,9 @@ impl Runtime {
         while let Some(key) = open.pop() {
             let before = {
                 let mut body = self.cell(key).body.lock();
-                if !matches!(*body, Body::Task(_)) || self.table.phase(key).is_none_or(Phase::is_settled) {
+                if !matches!(*body, Body::Task(_))
+                    || self.table.phase(key).is_none_or(Phase::is_settled)
+                {
                     continue;
                 }
                 let before = std::mem::replace(&mut *body, Body::Failed(failure.clone()));

@@ -16,7 +16,10 @@ pub(crate) enum Kind {
     /// The task threw; the value is what it threw, encoded.
     Thrown(Value),
     /// The worker died while it ran the task.
-    Crashed { exit_code: Option<u32>, text: String },
+    Crashed {
+        exit_code: Option<u32>,
+        text: String,
+    },
     /// No worker could be started.
     Setup { text: String },
 }

@@ -25,11 +25,23 @@ impl Port {
             if states_only {
                 let phase = self.runtime.table.phase(Key { index, generation });
                 let settled = phase.is_none_or(|phase| phase.is_settled() || phase == Phase::Free);
-                area.set_word(at, if settled { state::VALUE } else { state::PENDING });
+                area.set_word(
+                    at,
+                    if settled {
+                        state::VALUE
+                    } else {
+                        state::PENDING
+                    },
+                );
                 answered += 1;
                 continue;
             }
-            match self.answer(&mut area, &mut heap, Key { index, generation }, answered == 0) {
+            match self.answer(
+                &mut area,
+                &mut heap,
+                Key { index, generation },
+                answered == 0,
+            ) {
                 Some(entry) => area.set_words(at, &entry),
                 None => break,
             }
@@ -38,7 +50,13 @@ impl Port {
         area.set_header(header::FETCH_ANSWERED, answered as u32);
     }
 
-    fn answer(&self, area: &mut Area<'_>, heap: &mut Heap, key: Key, is_first: bool) -> Option<[u32; 8]> {
+    fn answer(
+        &self,
+        area: &mut Area<'_>,
+        heap: &mut Heap,
+        key: Key,
+        is_first: bool,
+    ) -> Option<[u32; 8]> {
         let mut entry = [0; 8];
         match self.runtime.table.phase(key) {
             Some(Phase::Done | Phase::Failed) => {}
@@ -79,7 +97,12 @@ impl Port {
     }
 
     /// The stored bytes behind a slot, if that is where they are.
-    pub(crate) fn with_stored<T>(&self, key: Key, which: Which, read: impl FnOnce(&Stored) -> T) -> Option<T> {
+    pub(crate) fn with_stored<T>(
+        &self,
+        key: Key,
+        which: Which,
+        read: impl FnOnce(&Stored) -> T,
+    ) -> Option<T> {
         self.runtime.table.phase(key)?;
         let body = self.runtime.cell(key).body.lock();
         let value = match (&*body, which) {
@@ -99,7 +122,13 @@ impl Port {
 }
 
 /// `None` if the heap is too full and a later call would have more room.
-fn write_value(area: &mut Area<'_>, heap: &mut Heap, value: &Value, is_first: bool, entry: &mut [u32; 8]) -> Option<()> {
+fn write_value(
+    area: &mut Area<'_>,
+    heap: &mut Heap,
+    value: &Value,
+    is_first: bool,
+    entry: &mut [u32; 8],
+) -> Option<()> {
     let pin = match &value.bytes {
         Bytes::Stored(stored) => stored.pin().ok(),
         Bytes::Inline(_) => None,
@@ -125,7 +154,12 @@ fn write_value(area: &mut Area<'_>, heap: &mut Heap, value: &Value, is_first: bo
     Some(())
 }
 
-fn write_text(area: &mut Area<'_>, heap: &mut Heap, text: &str, entry: &mut [u32; 8]) -> Option<()> {
+fn write_text(
+    area: &mut Area<'_>,
+    heap: &mut Heap,
+    text: &str,
+    entry: &mut [u32; 8],
+) -> Option<()> {
     heap.fits(text.len(), 1).then(|| {
         entry[2] = heap.put(area, text.as_bytes());
         entry[3] = text.len() as u32;

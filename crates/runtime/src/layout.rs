@@ -186,8 +186,22 @@ pub mod status {
     pub const ENDED: u32 = 2;
 }
 
-const _: () = assert!(OPS_AT % 64 == 0 && OP_HEAP_AT % 64 == 0 && TASKS_AT % 64 == 0);
-const _: () = assert!(TASK_HEAP_AT % 64 == 0 && FETCH_HEAP_AT % 64 == 0 && EXIT_TEXT_AT % 64 == 0);
+// Every region starts at a cache line, and so at a boundary of any element type.
+const _: () = {
+    let starts = [
+        OPS_AT,
+        OP_HEAP_AT,
+        TASKS_AT,
+        TASK_HEAP_AT,
+        FETCH_HEAP_AT,
+        EXIT_TEXT_AT,
+    ];
+    let mut k = 0;
+    while k < starts.len() {
+        assert!(starts[k].is_multiple_of(64));
+        k += 1;
+    }
+};
 const _: () = assert!(HEAP_BYTES >= 2 * COPY_MAX && HEAP_BYTES >= BATCH_BYTES);
 /// A batch of inline arguments always fits the task heap.
 const BATCH_BYTES: usize = mobula_sched::BATCH_MAX * INLINE_MAX;

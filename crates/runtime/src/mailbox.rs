@@ -35,7 +35,11 @@ impl Mail {
 
 impl Mailbox {
     pub(crate) fn new(bell: Arc<dyn Bell>) -> Arc<Self> {
-        Arc::new(Self { mail: Mutex::default(), arrival: Condvar::new(), bell })
+        Arc::new(Self {
+            mail: Mutex::default(),
+            arrival: Condvar::new(),
+            bell,
+        })
     }
 
     pub(crate) fn bell(&self) -> Arc<dyn Bell> {
@@ -89,7 +93,9 @@ impl Mailbox {
     pub(crate) fn take(&self, max: usize, mut each: impl FnMut(u32, u32)) -> usize {
         let mut mail = self.mail.lock();
         let count = mail.completions.len().min(max);
-        mail.completions.drain(..count).for_each(|(token, status)| each(token, status));
+        mail.completions
+            .drain(..count)
+            .for_each(|(token, status)| each(token, status));
         count
     }
 

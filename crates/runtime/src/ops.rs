@@ -30,7 +30,10 @@ impl Port {
     }
 
     fn perform(&mut self, area: &Area<'_>, words: &[u32; 16]) {
-        let key = Key { index: words[1], generation: words[2] };
+        let key = Key {
+            index: words[1],
+            generation: words[2],
+        };
         match words[0] {
             op::SUBMIT => self.submit(area, key, words),
             op::PUT => {
@@ -59,7 +62,8 @@ impl Port {
             }
             op::KEYS => {
                 let keys = (0..words[2] as usize).map(|k| {
-                    let [index, generation] = area.words(layout::OP_HEAP_AT + words[1] as usize + 8 * k);
+                    let [index, generation] =
+                        area.words(layout::OP_HEAP_AT + words[1] as usize + 8 * k);
                     Key { index, generation }
                 });
                 self.keys.extend(keys);
@@ -75,7 +79,11 @@ impl Port {
                 if let Some(seat) = &mut self.seat {
                     seat.in_flight.remove(&key);
                 }
-                if self.runtime.table.advance(key, Phase::Running, Phase::Ready) {
+                if self
+                    .runtime
+                    .table
+                    .advance(key, Phase::Running, Phase::Ready)
+                {
                     self.runtime.enqueue(key, None);
                     self.queued = true;
                 }
@@ -88,8 +96,13 @@ impl Port {
         let deps = self.take_refs(words[10]);
         let arguments = self.value(area, words);
         self.ledger.add(key);
-        let task = Task { function: words[7], arguments, deps };
-        self.runtime.submit(key, task, self.seat.as_mut().map(|seat| &mut seat.local));
+        let task = Task {
+            function: words[7],
+            arguments,
+            deps,
+        };
+        self.runtime
+            .submit(key, task, self.seat.as_mut().map(|seat| &mut seat.local));
         self.queued = true;
     }
 
@@ -99,7 +112,8 @@ impl Port {
             seat.in_flight.remove(&key);
         }
         if words[7] == 0 {
-            self.runtime.complete(key, value, self.seat.as_mut().map(|seat| &mut seat.local));
+            self.runtime
+                .complete(key, value, self.seat.as_mut().map(|seat| &mut seat.local));
             self.queued = true;
         } else {
             self.runtime.fail_with(key, Kind::Thrown(value));
@@ -109,10 +123,16 @@ impl Port {
     fn value(&mut self, area: &Area<'_>, words: &[u32; 16]) -> Value {
         let refs = self.take_refs(words[11]);
         let bytes = if words[9] == op::STORED {
-            let object = Object { index: words[12], generation: words[13] };
+            let object = Object {
+                index: words[12],
+                generation: words[13],
+            };
             Bytes::Stored(Stored::new(self.runtime.store().clone(), object))
         } else {
-            Bytes::Inline(area.bytes(layout::OP_HEAP_AT, words[8] as usize, words[9] as usize).into())
+            Bytes::Inline(
+                area.bytes(layout::OP_HEAP_AT, words[8] as usize, words[9] as usize)
+                    .into(),
+            )
         };
         Value { bytes, refs }
     }
@@ -124,9 +144,14 @@ impl Port {
 
     fn start_wait(&mut self, token: u32, arrivals: Option<u32>) {
         let keys = std::mem::take(&mut self.keys);
-        let waiter =
-            Waiter { mailbox: self.mailbox.clone(), token, ends_on_failure: arrivals.is_none() };
-        let wait = self.runtime.start_wait(waiter, &keys, arrivals.unwrap_or(keys.len() as u32));
+        let waiter = Waiter {
+            mailbox: self.mailbox.clone(),
+            token,
+            ends_on_failure: arrivals.is_none(),
+        };
+        let wait = self
+            .runtime
+            .start_wait(waiter, &keys, arrivals.unwrap_or(keys.len() as u32));
         let place = token as usize;
         if self.waits.len() <= place {
             self.waits.resize(place + 1, None);
@@ -141,7 +166,9 @@ impl Port {
             return;
         }
         self.stock.truncate(left);
-        self.runtime.table.reserve_many(layout::STOCK_MAX - left, &mut self.stock);
+        self.runtime
+            .table
+            .reserve_many(layout::STOCK_MAX - left, &mut self.stock);
         for (k, key) in self.stock.iter().enumerate() {
             let at = layout::STOCK_AT + k * layout::STOCK_ENTRY;
             area.set_words(at, &[key.index, key.generation]);

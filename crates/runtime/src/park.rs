@@ -32,7 +32,11 @@ impl Port {
             };
             self.mailbox.block(limit);
         }
-        let reason = if self.mailbox.has_mail() { Reason::Mail } else { Reason::Slice };
+        let reason = if self.mailbox.has_mail() {
+            Reason::Mail
+        } else {
+            Reason::Slice
+        };
         area.set_header(header::PARK_REASON, reason as u32);
     }
 
@@ -51,14 +55,14 @@ impl Port {
     pub fn resume(&mut self, bytes: &mut [u8]) {
         let mut area = Area::new(bytes);
         let mut reason = Reason::Resumed;
-        if let Some(seat) = &mut self.seat {
-            if seat.is_blocked {
-                if self.runtime.pool.resume(Self::SLICE) {
-                    seat.is_blocked = false;
-                    seat.has_slot = true;
-                } else {
-                    reason = Reason::Slice;
-                }
+        if let Some(seat) = &mut self.seat
+            && seat.is_blocked
+        {
+            if self.runtime.pool.resume(Self::SLICE) {
+                seat.is_blocked = false;
+                seat.has_slot = true;
+            } else {
+                reason = Reason::Slice;
             }
         }
         area.set_header(header::PARK_REASON, reason as u32);

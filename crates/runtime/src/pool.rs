@@ -36,7 +36,12 @@ const FAILED_STARTS_MAX: u32 = 3;
 
 impl Pool {
     pub(crate) fn new(slots: u32, workers_max: u32) -> Self {
-        Self { state: Mutex::default(), freed: Condvar::new(), slots, workers_max }
+        Self {
+            state: Mutex::default(),
+            freed: Condvar::new(),
+            slots,
+            workers_max,
+        }
     }
 
     /// Takes a slot for new tasks.

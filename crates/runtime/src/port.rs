@@ -157,7 +157,9 @@ impl Port {
     /// Bytes of the store under an isolate's own protection.
     pub fn view(&self, key: Key, which: Which) -> Result<Option<View>, mobula_store::Error> {
         let pin = self.with_stored(key, which, Stored::pin);
-        pin.transpose()?.map(|pin| self.reader.open(pin)).transpose()
+        pin.transpose()?
+            .map(|pin| self.reader.open(pin))
+            .transpose()
     }
 
     /// A task begun here was given up by its isolate's end, or the isolate ends: everything it held goes back. `area` is
@@ -167,7 +169,10 @@ impl Port {
         if let Some(area) = area {
             self.flush(area);
             let area = Area::new(area);
-            exit = (area.header(header::EXIT_CODE).checked_sub(1), area.exit_text());
+            exit = (
+                area.header(header::EXIT_CODE).checked_sub(1),
+                area.exit_text(),
+            );
         }
         for wait in std::mem::take(&mut self.waits).into_iter().flatten() {
             self.runtime.end_wait(wait);
@@ -178,7 +183,9 @@ impl Port {
         let runtime = self.runtime.clone();
         runtime.release(self.ledger.drain());
         let unused = std::mem::take(&mut self.stock).into_iter();
-        let unused: Vec<Key> = unused.filter(|key| runtime.table.phase(*key) == Some(Phase::New)).collect();
+        let unused: Vec<Key> = unused
+            .filter(|key| runtime.table.phase(*key) == Some(Phase::New))
+            .collect();
         runtime.table.free_many(&unused);
         self.reader.retire();
         runtime.ask_for_workers();
@@ -205,7 +212,13 @@ impl Port {
         }
         runtime.leave(seat.place);
         for key in seat.in_flight {
-            runtime.fail_with(key, Kind::Crashed { exit_code, text: text.clone() });
+            runtime.fail_with(
+                key,
+                Kind::Crashed {
+                    exit_code,
+                    text: text.clone(),
+                },
+            );
         }
     }
 

@@ -112,7 +112,11 @@ impl Runtime {
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         let members = self.members.lock();
-        members.mailboxes.iter().filter_map(Weak::upgrade).for_each(|mailbox| mailbox.stop());
+        members
+            .mailboxes
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|mailbox| mailbox.stop());
     }
 
     /// True after `stop`.
@@ -123,7 +127,12 @@ impl Runtime {
     /// Figures, each read by itself.
     pub fn stats(&self) -> Stats {
         let (slots, edges) = self.table.sizes();
-        Stats { slots, edges, workers: self.pool.live(), queued: self.queues.len() }
+        Stats {
+            slots,
+            edges,
+            workers: self.pool.live(),
+            queued: self.queues.len(),
+        }
     }
 
     /// A thread that was asked for did not come up. After the third in a row all queued work fails, and all that follows.
@@ -146,9 +155,15 @@ impl Runtime {
     }
 
     /// Adds an isolate. A worker also gets a place among the claims.
-    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>, is_worker: bool) -> Option<(usize, Arc<Claims>)> {
+    pub(crate) fn join(
+        &self,
+        mailbox: &Arc<Mailbox>,
+        is_worker: bool,
+    ) -> Option<(usize, Arc<Claims>)> {
         let mut members = self.members.lock();
-        members.mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
+        members
+            .mailboxes
+            .retain(|mailbox| mailbox.strong_count() > 0);
         members.mailboxes.push(Arc::downgrade(mailbox));
         if self.is_stopped() {
             mailbox.stop();
@@ -181,7 +196,11 @@ impl Runtime {
     /// The claims of all workers but one.
     pub(crate) fn others(&self, place: usize) -> Vec<Arc<Claims>> {
         let members = self.members.lock();
-        let others = members.claims.iter().enumerate().filter(|(other, _)| *other != place);
+        let others = members
+            .claims
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != place);
         others.filter_map(|(_, claims)| claims.clone()).collect()
     }
 

@@ -26,7 +26,9 @@ impl Runtime {
             self.table.advance(key, Phase::New, Phase::Waiting);
             let ready = self.table.wait_for(key, &on, on.len() as u32);
             // Those that had failed before the edges were drawn told nobody.
-            let failed = on.iter().find(|dep| self.table.phase(**dep) == Some(Phase::Failed));
+            let failed = on
+                .iter()
+                .find(|dep| self.table.phase(**dep) == Some(Phase::Failed));
             match failed.and_then(|dep| self.failure_of(*dep)) {
                 Some(failure) => self.fail(key, failure),
                 None if ready => self.make_ready(key, local),

@@ -1,8 +1,8 @@
 //! Encoded bytes and where they lie, with the refs that they carry outside of them.
 
+use mobula_sched::Key;
 use mobula_store::{Object, Pin, Store};
 use std::sync::Arc;
-use mobula_sched::Key;
 
 use crate::area::Area;
 use crate::layout::REF_BYTES;
@@ -26,11 +26,17 @@ pub(crate) struct RefEntry {
 impl RefEntry {
     pub(crate) fn read(area: &Area<'_>, at: usize) -> Self {
         let [index, generation, words @ ..] = area.words::<8>(at);
-        Self { key: Key { index, generation }, words }
+        Self {
+            key: Key { index, generation },
+            words,
+        }
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        for word in [self.key.index, self.key.generation].iter().chain(&self.words) {
+        for word in [self.key.index, self.key.generation]
+            .iter()
+            .chain(&self.words)
+        {
             out.extend_from_slice(&word.to_le_bytes());
         }
     }

@@ -13,7 +13,10 @@ impl Runtime {
         let ends_on_failure = waiter.ends_on_failure;
         *self.cell(key).body.lock() = Body::Waiter(waiter);
         let over = self.table.wait_for(key, on, arrivals.min(on.len() as u32));
-        let failed = ends_on_failure && on.iter().any(|key| self.table.phase(*key) == Some(Phase::Failed));
+        let failed = ends_on_failure
+            && on
+                .iter()
+                .any(|key| self.table.phase(*key) == Some(Phase::Failed));
         if failed && (over || self.table.end_wait(key)) {
             self.end(key, status::FAILED);
         } else if over {
@@ -44,7 +47,8 @@ impl Runtime {
         if self.table.phase(key).is_none() {
             return;
         }
-        let ends = matches!(&*self.cell(key).body.lock(), Body::Waiter(waiter) if waiter.ends_on_failure);
+        let ends =
+            matches!(&*self.cell(key).body.lock(), Body::Waiter(waiter) if waiter.ends_on_failure);
         if ends && self.table.end_wait(key) {
             self.end(key, status::FAILED);
         } else if !ends && self.table.arrive(key) {

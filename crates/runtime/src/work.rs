@@ -34,7 +34,11 @@ impl Port {
         self.flush(bytes);
         let mut area = Area::new(bytes);
         self.end_round();
-        let keys = if self.runtime.is_stopped() { Vec::new() } else { self.gather(&mut area) };
+        let keys = if self.runtime.is_stopped() {
+            Vec::new()
+        } else {
+            self.gather(&mut area)
+        };
         let round = match &mut self.seat {
             Some(seat) if !keys.is_empty() => {
                 seat.round_len = keys.len() as u32;
@@ -74,7 +78,9 @@ impl Port {
     /// Takes tasks from the queues and writes their records.
     fn gather(&mut self, area: &mut Area<'_>) -> Vec<Key> {
         let mut keys = Vec::new();
-        let Some(seat) = &mut self.seat else { return keys };
+        let Some(seat) = &mut self.seat else {
+            return keys;
+        };
         let pool = &self.runtime.pool;
         if seat.has_slot && pool.is_owed() {
             pool.release();
@@ -99,16 +105,23 @@ impl Port {
         let mut heap = Heap::new(layout::TASK_HEAP_AT);
         while keys.len() < count {
             let Some(seat) = &mut self.seat else { break };
-            let Some(key) = seat.local.next(&self.runtime.queues) else { break };
+            let Some(key) = seat.local.next(&self.runtime.queues) else {
+                break;
+            };
             if self.runtime.table.phase(key) != Some(Phase::Ready) {
                 // Taken by a thread that waited for it, or failed in the queue.
                 continue;
             }
             if !self.write_task(area, &mut heap, keys.len(), key) {
-                self.runtime.enqueue(key, self.seat.as_mut().map(|seat| &mut seat.local));
+                self.runtime
+                    .enqueue(key, self.seat.as_mut().map(|seat| &mut seat.local));
                 break;
             }
-            if self.runtime.table.advance(key, Phase::Ready, Phase::Offered) {
+            if self
+                .runtime
+                .table
+                .advance(key, Phase::Ready, Phase::Offered)
+            {
                 keys.push(key);
             }
         }
@@ -119,7 +132,9 @@ impl Port {
     fn write_task(&self, area: &mut Area<'_>, heap: &mut Heap, k: usize, key: Key) -> bool {
         let body = self.runtime.cell(key).body.lock();
         // A task that was settled meanwhile leaves an empty record, which its failed `advance` discards.
-        let Body::Task(task) = &*body else { return true };
+        let Body::Task(task) = &*body else {
+            return true;
+        };
         let (refs, deps) = (&task.arguments.refs, &task.deps);
         let tables = (refs.len() + deps.len()) * layout::REF_BYTES;
         let copied;
@@ -134,7 +149,18 @@ impl Port {
             },
         };
         let size = tables + inline.map_or(0, <[u8]>::len);
-        let mut record = [key.index, key.generation, task.function, place::VIEW, 0, 0, deps.len() as u32, 0, refs.len() as u32, 0];
+        let mut record = [
+            key.index,
+            key.generation,
+            task.function,
+            place::VIEW,
+            0,
+            0,
+            deps.len() as u32,
+            0,
+            refs.len() as u32,
+            0,
+        ];
         if !heap.fits(size, 3) {
             if k > 0 {
                 return false;
@@ -156,7 +182,9 @@ impl Port {
     /// Looks for work that `next` would hand out; takes what others were handed and left lying.
     pub fn forage(&mut self) -> Forage {
         let runtime = self.runtime.clone();
-        let Some(seat) = &mut self.seat else { return Forage::Nothing };
+        let Some(seat) = &mut self.seat else {
+            return Forage::Nothing;
+        };
         if runtime.is_stopped() || seat.is_blocked || !(seat.has_slot || runtime.pool.has_slot()) {
             return Forage::Nothing;
         }
@@ -183,19 +211,19 @@ impl Port {
 
     /// Looks around before going to sleep: while someone does, producers wake nobody.
     pub fn start_search(&mut self) {
-        if let Some(seat) = &mut self.seat {
-            if !std::mem::replace(&mut seat.is_searching, true) {
-                self.runtime.idle.start_search();
-            }
+        if let Some(seat) = &mut self.seat
+            && !std::mem::replace(&mut seat.is_searching, true)
+        {
+            self.runtime.idle.start_search();
         }
     }
 
     /// Stops looking around; `announce` and one more look must follow.
     pub fn end_search(&mut self) {
-        if let Some(seat) = &mut self.seat {
-            if std::mem::take(&mut seat.is_searching) {
-                self.runtime.idle.end_search();
-            }
+        if let Some(seat) = &mut self.seat
+            && std::mem::take(&mut seat.is_searching)
+        {
+            self.runtime.idle.end_search();
         }
     }
 
@@ -205,10 +233,15 @@ impl Port {
         self.flush(bytes);
         self.hand_back_all();
         let runtime = self.runtime.clone();
-        let Some(seat) = &mut self.seat else { return false };
+        let Some(seat) = &mut self.seat else {
+            return false;
+        };
         let taken = runtime.table.advance(key, Phase::Ready, Phase::Running)
             || (runtime.table.phase(key) == Some(Phase::Offered)
-                && runtime.others(seat.place).iter().any(|claims| claims.take_one(key))
+                && runtime
+                    .others(seat.place)
+                    .iter()
+                    .any(|claims| claims.take_one(key))
                 && runtime.table.advance(key, Phase::Offered, Phase::Running));
         if taken {
             seat.in_flight.insert(key);

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mobula_sync::atomic::{AtomicU32, Ordering};
 use mobula_sync::Mutex;
+use mobula_sync::atomic::{AtomicU32, Ordering};
 
 use crate::key::Key;
 use crate::words::Words;
@@ -49,7 +49,11 @@ impl Claims {
         Self {
             words,
             worker,
-            batch: Mutex::new(Batch { round: 0, keys: Vec::with_capacity(BATCH_MAX), handed: None }),
+            batch: Mutex::new(Batch {
+                round: 0,
+                keys: Vec::with_capacity(BATCH_MAX),
+                handed: None,
+            }),
         }
     }
 
@@ -90,13 +94,23 @@ impl Claims {
     /// Begins record `k` of a round, as the worker's JavaScript does. False: it was taken back.
     pub fn begin(&self, k: usize, round: u32) -> bool {
         self.words()[k]
-            .compare_exchange(word(round, OFFERED), word(round, CLAIMED), Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(
+                word(round, OFFERED),
+                word(round, CLAIMED),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
             .is_ok()
     }
 
     fn take(&self, k: usize, round: u32) -> bool {
         self.words()[k]
-            .compare_exchange(word(round, OFFERED), word(round, TAKEN), Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(
+                word(round, OFFERED),
+                word(round, TAKEN),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
             .is_ok()
     }
 
@@ -105,7 +119,8 @@ impl Claims {
     pub fn take_back(&self, after: Duration, all: bool, out: &mut Vec<Key>) -> Option<Duration> {
         let batch = self.batch.lock();
         let handed = batch.handed?;
-        let offered = |k: &usize| self.words()[*k].load(Ordering::Acquire) == word(batch.round, OFFERED);
+        let offered =
+            |k: &usize| self.words()[*k].load(Ordering::Acquire) == word(batch.round, OFFERED);
         let open: Vec<usize> = (0..batch.keys.len()).filter(offered).collect();
         if open.is_empty() {
             return None;
@@ -114,7 +129,11 @@ impl Claims {
         if age < after {
             return Some(after - age);
         }
-        let count = if all { open.len() } else { open.len().div_ceil(2) };
+        let count = if all {
+            open.len()
+        } else {
+            open.len().div_ceil(2)
+        };
         for &k in open.iter().rev().take(count) {
             if self.take(k, batch.round) {
                 out.push(batch.keys[k]);
@@ -126,6 +145,10 @@ impl Claims {
     /// Takes back one record, if it is here and was not begun.
     pub fn take_one(&self, key: Key) -> bool {
         let batch = self.batch.lock();
-        batch.keys.iter().position(|k| *k == key).is_some_and(|k| self.take(k, batch.round))
+        batch
+            .keys
+            .iter()
+            .position(|k| *k == key)
+            .is_some_and(|k| self.take(k, batch.round))
     }
 }

@@ -16,7 +16,10 @@ pub struct Local {
 
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Local").field("worker", &self.worker).field("len", &self.deque.len()).finish()
+        f.debug_struct("Local")
+            .field("worker", &self.worker)
+            .field("len", &self.deque.len())
+            .finish()
     }
 }
 
@@ -35,18 +38,27 @@ impl Queues {
     }
 
     fn stealers(&self) -> std::sync::RwLockReadGuard<'_, Vec<Option<Stealer<Key>>>> {
-        self.stealers.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.stealers
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// The deque of a new worker.
     pub fn join(&self, worker: usize) -> Local {
         let deque = Worker::new_lifo();
-        let mut stealers = self.stealers.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut stealers = self
+            .stealers
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         if stealers.len() <= worker {
             stealers.resize_with(worker + 1, || None);
         }
         stealers[worker] = Some(deque.stealer());
-        Local { worker, deque, victim: 0 }
+        Local {
+            worker,
+            deque,
+            victim: 0,
+        }
     }
 
     /// A worker is gone: what its deque still held goes to the injector.
@@ -54,7 +66,10 @@ impl Queues {
         while let Some(key) = local.deque.pop() {
             self.injector.push(key);
         }
-        let mut stealers = self.stealers.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut stealers = self
+            .stealers
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         stealers[local.worker] = None;
     }
 
@@ -65,12 +80,23 @@ impl Queues {
 
     /// True if some queue may hold work.
     pub fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.stealers().iter().flatten().any(|stealer| !stealer.is_empty())
+        !self.injector.is_empty()
+            || self
+                .stealers()
+                .iter()
+                .flatten()
+                .any(|stealer| !stealer.is_empty())
     }
 
     /// How much is queued, roughly.
     pub fn len(&self) -> usize {
-        self.injector.len() + self.stealers().iter().flatten().map(Stealer::len).sum::<usize>()
+        self.injector.len()
+            + self
+                .stealers()
+                .iter()
+                .flatten()
+                .map(Stealer::len)
+                .sum::<usize>()
     }
 
     /// True if nothing is queued, roughly.
@@ -87,10 +113,13 @@ impl Local {
 
     /// The next piece of work: own deque, injector, then the others' deques.
     pub fn next(&mut self, queues: &Queues) -> Option<Key> {
-        self.deque.pop().or_else(|| self.from_injector(queues)).or_else(|| self.steal(queues))
+        self.deque
+            .pop()
+            .or_else(|| self.take_injected(queues))
+            .or_else(|| self.steal(queues))
     }
 
-    fn from_injector(&mut self, queues: &Queues) -> Option<Key> {
+    fn take_injected(&mut self, queues: &Queues) -> Option<Key> {
         retry(|| queues.injector.steal_batch_and_pop(&self.deque))
     }
 
@@ -102,7 +131,9 @@ impl Local {
             if victim == self.worker {
                 continue;
             }
-            let Some(stealer) = &stealers[victim] else { continue };
+            let Some(stealer) = &stealers[victim] else {
+                continue;
+            };
             if let Some(key) = retry(|| stealer.steal_batch_and_pop(&self.deque)) {
                 self.victim = victim;
                 return Some(key);

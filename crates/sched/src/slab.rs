@@ -14,20 +14,28 @@ pub struct Slab<T> {
 
 impl<T> std::fmt::Debug for Slab<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slab").field("capacity", &self.capacity()).finish()
+        f.debug_struct("Slab")
+            .field("capacity", &self.capacity())
+            .finish()
     }
 }
 
 impl<T: Default> Default for Slab<T> {
     fn default() -> Self {
-        Self { chunks: (0..CHUNKS_MAX).map(|_| OnceLock::new()).collect() }
+        Self {
+            chunks: (0..CHUNKS_MAX).map(|_| OnceLock::new()).collect(),
+        }
     }
 }
 
 impl<T> Slab<T> {
     /// Entries that exist now.
     pub fn capacity(&self) -> usize {
-        self.chunks.iter().take_while(|chunk| chunk.get().is_some()).count() * CHUNK
+        self.chunks
+            .iter()
+            .take_while(|chunk| chunk.get().is_some())
+            .count()
+            * CHUNK
     }
 
     /// The entry, if its chunk exists.

@@ -70,7 +70,11 @@ pub(crate) struct Slot {
 
 impl Default for Slot {
     fn default() -> Self {
-        Self { state: AtomicU64::new(0), countdown: AtomicU64::new(0), dependents: AtomicU32::new(EMPTY) }
+        Self {
+            state: AtomicU64::new(0),
+            countdown: AtomicU64::new(0),
+            dependents: AtomicU32::new(EMPTY),
+        }
     }
 }
 
@@ -78,10 +82,13 @@ impl Slot {
     /// Free → New, in a new generation. Only the owner of a freed index calls it, so no exchange is needed.
     pub(crate) fn reserve(&self) -> u32 {
         // Generation 0 is never valid, so that a zeroed handle is stale.
-        let generation = generation_of(self.state.load(Ordering::Relaxed)).wrapping_add(1).max(1);
+        let generation = generation_of(self.state.load(Ordering::Relaxed))
+            .wrapping_add(1)
+            .max(1);
         self.dependents.store(EMPTY, Ordering::Relaxed);
         self.countdown.store(pack(generation, 0), Ordering::Relaxed);
-        self.state.store(pack(generation, Phase::New as u32), Ordering::Release);
+        self.state
+            .store(pack(generation, Phase::New as u32), Ordering::Release);
         generation
     }
 
@@ -92,7 +99,12 @@ impl Slot {
             && Phase::of(state & 0xffff_ffff) != Phase::Free
             && self
                 .state
-                .compare_exchange(state, pack(generation, Phase::Free as u32), Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange(
+                    state,
+                    pack(generation, Phase::Free as u32),
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                )
                 .is_ok()
     }
 
@@ -137,7 +149,8 @@ impl Slot {
 
     /// Sets the countdown. Before any edge points here, so nobody counts yet.
     pub(crate) fn expect(&self, generation: u32, arrivals: u32) {
-        self.countdown.store(pack(generation, arrivals), Ordering::Release);
+        self.countdown
+            .store(pack(generation, arrivals), Ordering::Release);
     }
 
     /// `n` of the awaited things arrived. True for the one call that brings the count to zero; late ones count nothing.
@@ -176,7 +189,12 @@ impl Slot {
             }
             link(head);
             // Release publishes the edge's fields; Acquire on failure, since `CLOSED` means that the value is there.
-            match self.dependents.compare_exchange_weak(head, edge + 1, Ordering::Release, Ordering::Acquire) {
+            match self.dependents.compare_exchange_weak(
+                head,
+                edge + 1,
+                Ordering::Release,
+                Ordering::Acquire,
+            ) {
                 Ok(_) => return true,
                 Err(now) => head = now,
             }

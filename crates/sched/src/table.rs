@@ -36,10 +36,16 @@ impl Table {
         {
             let mut free = self.free.lock();
             let kept = free.len().saturating_sub(count);
-            out.extend(free.drain(kept..).map(|index| Key { index, generation: 0 }));
+            out.extend(free.drain(kept..).map(|index| Key {
+                index,
+                generation: 0,
+            }));
         }
         while out.len() < start + count {
-            out.push(Key { index: self.fresh.fetch_add(1, Ordering::Relaxed), generation: 0 });
+            out.push(Key {
+                index: self.fresh.fetch_add(1, Ordering::Relaxed),
+                generation: 0,
+            });
         }
         for key in &mut out[start..] {
             key.generation = self.slots.at(key.index).reserve();
@@ -48,7 +54,9 @@ impl Table {
 
     /// Gives slots back. The caller holds their last references; a stale or double one is ignored.
     pub fn free_many(&self, keys: &[Key]) {
-        let vacated = keys.iter().filter(|key| self.slots.at(key.index).vacate(key.generation));
+        let vacated = keys
+            .iter()
+            .filter(|key| self.slots.at(key.index).vacate(key.generation));
         let indices: Vec<u32> = vacated.map(|key| key.index).collect();
         self.free.lock().extend(indices);
     }
@@ -60,7 +68,9 @@ impl Table {
 
     /// `from` → `to`; true for the one caller that did it.
     pub fn advance(&self, key: Key, from: Phase, to: Phase) -> bool {
-        self.slots.get(key.index).is_some_and(|slot| slot.advance(key.generation, from, to))
+        self.slots
+            .get(key.index)
+            .is_some_and(|slot| slot.advance(key.generation, from, to))
     }
 
     /// Lets `waiter` wait until `arrivals` of `on` are settled. True if that is so already: the caller then acts as if
@@ -88,13 +98,17 @@ impl Table {
 
     /// Ends a wait before its time (a failure, a timeout). True for the one caller that ended it.
     pub fn end_wait(&self, waiter: Key) -> bool {
-        self.slots.get(waiter.index).is_some_and(|slot| slot.arrive_all(waiter.generation))
+        self.slots
+            .get(waiter.index)
+            .is_some_and(|slot| slot.arrive_all(waiter.generation))
     }
 
     /// Settles a slot and counts down those who wait for it; who reached zero is appended to `ready`, in the order of
     /// registration. False if it was settled before.
     pub fn resolve(&self, key: Key, to: Phase, ready: &mut Vec<Key>) -> bool {
-        let Some(slot) = self.slots.get(key.index) else { return false };
+        let Some(slot) = self.slots.get(key.index) else {
+            return false;
+        };
         if !slot.settle(key.generation, to) {
             return false;
         }
@@ -109,7 +123,9 @@ impl Table {
     /// Settles a slot as failed; all who wait for it are appended to `dependents`, whatever else they wait for: a failure
     /// is news at once. Each of them is named by one caller only.
     pub fn resolve_failed(&self, key: Key, dependents: &mut Vec<Key>) -> bool {
-        let Some(slot) = self.slots.get(key.index) else { return false };
+        let Some(slot) = self.slots.get(key.index) else {
+            return false;
+        };
         if !slot.settle(key.generation, Phase::Failed) {
             return false;
         }
@@ -119,7 +135,9 @@ impl Table {
 
     /// One of the things a waiter waits for is there. True for the one call that ends its wait.
     pub fn arrive(&self, waiter: Key) -> bool {
-        self.slots.get(waiter.index).is_some_and(|slot| slot.arrive(waiter.generation, 1))
+        self.slots
+            .get(waiter.index)
+            .is_some_and(|slot| slot.arrive(waiter.generation, 1))
     }
 
     fn visit_dependents(&self, slot: &Slot, mut visit: impl FnMut(Key)) {

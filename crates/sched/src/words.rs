@@ -24,7 +24,9 @@ impl Words {
     /// An area for so many workers, all zero.
     pub fn new(workers: usize) -> Self {
         let len = HEADER_WORDS + workers * CLAIM_WORDS;
-        Self { words: (0..len).map(|_| AtomicU32::new(0)).collect() }
+        Self {
+            words: (0..len).map(|_| AtomicU32::new(0)).collect(),
+        }
     }
 
     /// How many workers are parked or searching.

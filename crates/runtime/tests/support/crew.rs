@@ -81,7 +81,11 @@ impl Context<'_> {
 
     fn run(&mut self, record: &TaskRecord, depth: usize) -> Result<(), Exit> {
         let body = &self.bodies.0[record.function as usize];
-        let mut context = Context { isolate: self.isolate, bodies: self.bodies, depth };
+        let mut context = Context {
+            isolate: self.isolate,
+            bodies: self.bodies,
+            depth,
+        };
         // A panic is the task's own failure: the thread goes on.
         let ended = catch_unwind(AssertUnwindSafe(|| body(&mut context, record)));
         match ended.unwrap_or_else(|_| Ok(Ended::Thrown(b"panic".to_vec())))? {
@@ -105,7 +109,13 @@ pub(crate) struct Crew {
 impl Crew {
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
         let driver = Isolate::driver(&runtime);
-        Self { runtime, driver, bodies: Arc::default(), threads: Vec::new(), exits: Arc::default() }
+        Self {
+            runtime,
+            driver,
+            bodies: Arc::default(),
+            threads: Vec::new(),
+            exits: Arc::default(),
+        }
     }
 
     /// Makes a closure known; before the first thread starts.
@@ -114,9 +124,14 @@ impl Crew {
         name: &str,
         body: impl Fn(&mut Context<'_>, &TaskRecord) -> Result<Ended, Exit> + Send + Sync + 'static,
     ) -> u32 {
-        let bodies = &mut Arc::get_mut(&mut self.bodies).expect("no thread runs yet").0;
+        let bodies = &mut Arc::get_mut(&mut self.bodies)
+            .expect("no thread runs yet")
+            .0;
         bodies.push(Box::new(body));
-        self.runtime.define(Function { name: name.to_owned(), source: bodies.len().to_string() })
+        self.runtime.define(Function {
+            name: name.to_owned(),
+            source: bodies.len().to_string(),
+        })
     }
 
     /// Waits on the driver's thread; meanwhile it starts the threads that are wanted.
@@ -141,7 +156,8 @@ impl Crew {
         for _ in 0..std::mem::take(&mut self.driver.wanted) {
             let (runtime, bodies) = (self.runtime.clone(), self.bodies.clone());
             let exits = self.exits.clone();
-            self.threads.push(std::thread::spawn(move || work(&runtime, &bodies, &exits)));
+            self.threads
+                .push(std::thread::spawn(move || work(&runtime, &bodies, &exits)));
         }
     }
 
@@ -154,7 +170,9 @@ impl Crew {
     pub(crate) fn stop(self) -> usize {
         self.runtime.stop();
         let count = self.threads.len();
-        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
+        self.threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         self.driver.close(None, "");
         count
     }
@@ -206,7 +224,12 @@ fn run_rounds(isolate: &mut Isolate, bodies: &Bodies) -> Result<(), Exit> {
         }
         for record in records {
             if isolate.begin(record.k) {
-                Context { isolate, bodies, depth: 0 }.run(&record, 0)?;
+                Context {
+                    isolate,
+                    bodies,
+                    depth: 0,
+                }
+                .run(&record, 0)?;
             }
         }
     }

@@ -82,7 +82,11 @@ impl Isolate {
     fn record(&mut self, words: &[u32]) {
         let at = layout::OPS_AT + self.ops * layout::OP_BYTES;
         for k in 0..layout::OP_BYTES / 4 {
-            record::set_word(&mut self.area, at + 4 * k, words.get(k).copied().unwrap_or(0));
+            record::set_word(
+                &mut self.area,
+                at + 4 * k,
+                words.get(k).copied().unwrap_or(0),
+            );
         }
         self.ops += 1;
         record::set_header(&mut self.area, header::OPS, self.ops as u32);
@@ -110,7 +114,12 @@ impl Isolate {
     /// Words 8 and 9, 12 and 13 of a record that carries these bytes; large ones go to the store.
     fn place(&mut self, bytes: &[u8]) -> [u32; 4] {
         if bytes.len() > layout::INLINE_MAX {
-            let mut draft = self.port.runtime().store().create(bytes.len() as u64).unwrap();
+            let mut draft = self
+                .port
+                .runtime()
+                .store()
+                .create(bytes.len() as u64)
+                .unwrap();
             draft.write(0, bytes).unwrap();
             let object = draft.seal();
             return [0, op::STORED, object.index, object.generation];
@@ -124,7 +133,10 @@ impl Isolate {
     fn mint(&mut self) -> Key {
         let left = self.header(header::STOCK) - 1;
         record::set_header(&mut self.area, header::STOCK, left);
-        record::key_at(&self.area, layout::STOCK_AT + left as usize * layout::STOCK_ENTRY)
+        record::key_at(
+            &self.area,
+            layout::STOCK_AT + left as usize * layout::STOCK_ENTRY,
+        )
     }
 
     fn need_room(&mut self, bytes: &[u8]) {
@@ -134,7 +146,13 @@ impl Isolate {
         }
     }
 
-    pub(crate) fn submit(&mut self, function: u32, bytes: &[u8], deps: &[Key], refs: &[Key]) -> Key {
+    pub(crate) fn submit(
+        &mut self,
+        function: u32,
+        bytes: &[u8],
+        deps: &[Key],
+        refs: &[Key],
+    ) -> Key {
         self.write_refs(deps);
         self.write_refs(refs);
         self.need_room(bytes);
@@ -142,7 +160,20 @@ impl Isolate {
         let key = self.mint();
         let (deps, refs) = (deps.len() as u32, refs.len() as u32);
         self.record(&[
-            op::SUBMIT, key.index, key.generation, 0, 0, 0, 0, function, offset, len, deps, refs, object, generation,
+            op::SUBMIT,
+            key.index,
+            key.generation,
+            0,
+            0,
+            0,
+            0,
+            function,
+            offset,
+            len,
+            deps,
+            refs,
+            object,
+            generation,
         ]);
         key
     }
@@ -154,7 +185,20 @@ impl Isolate {
         let key = self.mint();
         let refs = refs.len() as u32;
         self.record(&[
-            op::PUT, key.index, key.generation, 0, 0, 0, 0, 0, offset, len, 0, refs, object, generation,
+            op::PUT,
+            key.index,
+            key.generation,
+            0,
+            0,
+            0,
+            0,
+            0,
+            offset,
+            len,
+            0,
+            refs,
+            object,
+            generation,
         ]);
         key
     }
@@ -165,7 +209,20 @@ impl Isolate {
         let [offset, len, object, generation] = self.place(bytes);
         let (failed, refs) = (u32::from(failed), refs.len() as u32);
         self.record(&[
-            op::RESULT, key.index, key.generation, 0, 0, 0, 0, failed, offset, len, 0, refs, object, generation,
+            op::RESULT,
+            key.index,
+            key.generation,
+            0,
+            0,
+            0,
+            0,
+            failed,
+            offset,
+            len,
+            0,
+            refs,
+            object,
+            generation,
         ]);
     }
 
@@ -232,7 +289,10 @@ impl Isolate {
             for k in 0..count {
                 let at = layout::COMPLETIONS_AT + k * layout::COMPLETION_BYTES;
                 let token = record::word(&self.area, at);
-                assert!(std::mem::take(&mut self.waits[token as usize]), "token {token} completed twice");
+                assert!(
+                    std::mem::take(&mut self.waits[token as usize]),
+                    "token {token} completed twice"
+                );
                 self.free_tokens.push(token);
                 all.push((token, record::word(&self.area, at + 4)));
             }
@@ -248,7 +308,9 @@ impl Isolate {
     pub(crate) fn next(&mut self) -> Vec<TaskRecord> {
         self.port.next(&mut self.area);
         self.crossed();
-        (0..self.header(header::TASKS) as usize).map(|k| self.task(k)).collect()
+        (0..self.header(header::TASKS) as usize)
+            .map(|k| self.task(k))
+            .collect()
     }
 
     fn task(&self, k: usize) -> TaskRecord {
@@ -264,16 +326,38 @@ impl Isolate {
                 place::HEAP => self.area[heap(4)..heap(4) + word(5) as usize].to_vec(),
                 _ => self.view(key, Which::Arguments),
             };
-            (bytes, record::refs_at(&self.area, heap(7), depc), record::refs_at(&self.area, heap(9), refc))
+            (
+                bytes,
+                record::refs_at(&self.area, heap(7), depc),
+                record::refs_at(&self.area, heap(9), refc),
+            )
         };
-        TaskRecord { k, key, function: word(2), place, bytes, deps, refs }
+        TaskRecord {
+            k,
+            key,
+            function: word(2),
+            place,
+            bytes,
+            deps,
+            refs,
+        }
     }
 
-    fn bulk(&self, key: Key, which: Which, deps: usize, refs: usize) -> (Vec<u8>, Vec<Key>, Vec<Key>) {
+    fn bulk(
+        &self,
+        key: Key,
+        which: Which,
+        deps: usize,
+        refs: usize,
+    ) -> (Vec<u8>, Vec<Key>, Vec<Key>) {
         let bulk = self.port.bulk(key, which);
         let tables = (deps + refs) * layout::REF_BYTES;
         let bytes = bulk[tables.next_multiple_of(64)..].to_vec();
-        (bytes, record::refs_at(&bulk, 0, deps), record::refs_at(&bulk, deps * layout::REF_BYTES, refs))
+        (
+            bytes,
+            record::refs_at(&bulk, 0, deps),
+            record::refs_at(&bulk, deps * layout::REF_BYTES, refs),
+        )
     }
 
     fn view(&self, key: Key, which: Which) -> Vec<u8> {
@@ -287,7 +371,12 @@ impl Isolate {
         let round = self.header(header::ROUND);
         let words = self.port.runtime().words();
         words.claims(self.port.place().unwrap())[k]
-            .compare_exchange(round << 2 | OFFERED, round << 2 | CLAIMED, Ordering::SeqCst, Ordering::SeqCst)
+            .compare_exchange(
+                round << 2 | OFFERED,
+                round << 2 | CLAIMED,
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+            )
             .is_ok()
     }
 
@@ -302,7 +391,8 @@ impl Isolate {
     pub(crate) fn fetch(&mut self, keys: &[Key]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         while outcomes.len() < keys.len() {
-            let asked = &keys[outcomes.len()..][..(keys.len() - outcomes.len()).min(layout::FETCH_MAX)];
+            let asked =
+                &keys[outcomes.len()..][..(keys.len() - outcomes.len()).min(layout::FETCH_MAX)];
             for (k, key) in asked.iter().enumerate() {
                 let at = layout::FETCH_AT + k * layout::FETCH_BYTES;
                 record::set_word(&mut self.area, at, key.index);
@@ -329,7 +419,8 @@ impl Isolate {
         let at = layout::FETCH_AT + k * layout::FETCH_BYTES;
         let word = |n: usize| record::word(&self.area, at + 4 * n);
         let heap = |n: usize| layout::FETCH_HEAP_AT + word(n) as usize;
-        let text = || String::from_utf8(self.area[heap(2)..heap(2) + word(3) as usize].to_vec()).unwrap();
+        let text =
+            || String::from_utf8(self.area[heap(2)..heap(2) + word(3) as usize].to_vec()).unwrap();
         let value = || {
             let refc = word(4) as usize;
             if word(1) == place::BULK {
@@ -352,7 +443,10 @@ impl Isolate {
                 let (bytes, refs) = value();
                 Outcome::Thrown { bytes, refs }
             }
-            state::CRASHED => Outcome::Crashed { exit_code: word(7).checked_sub(1), text: text() },
+            state::CRASHED => Outcome::Crashed {
+                exit_code: word(7).checked_sub(1),
+                text: text(),
+            },
             state::SETUP => Outcome::Setup { text: text() },
             state::GONE => Outcome::Gone,
             other => panic!("unknown state {other}"),
@@ -374,9 +468,14 @@ impl Isolate {
 
     /// The thread ends, as with `process.exit(code)`.
     pub(crate) fn close(mut self, exit_code: Option<u32>, text: &str) {
-        record::set_header(&mut self.area, header::EXIT_CODE, exit_code.map_or(0, |code| code + 1));
+        record::set_header(
+            &mut self.area,
+            header::EXIT_CODE,
+            exit_code.map_or(0, |code| code + 1),
+        );
         record::set_header(&mut self.area, header::EXIT_TEXT, text.len() as u32);
-        self.area[layout::EXIT_TEXT_AT..layout::EXIT_TEXT_AT + text.len()].copy_from_slice(text.as_bytes());
+        self.area[layout::EXIT_TEXT_AT..layout::EXIT_TEXT_AT + text.len()]
+            .copy_from_slice(text.as_bytes());
         self.port.close(Some(&mut self.area));
     }
 }

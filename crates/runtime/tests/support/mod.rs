@@ -16,15 +16,32 @@ use mobula_store::{Backing, Store, StoreConfig};
 pub(crate) fn runtime(slots: u32, workers_max: u32) -> Arc<Runtime> {
     let store = Store::new(StoreConfig {
         segment_bytes: 2 << 20,
-        backing: Backing::Heap { bytes_max: u64::MAX },
+        backing: Backing::Heap {
+            bytes_max: u64::MAX,
+        },
         ..StoreConfig::new(64 << 20)
     });
-    Runtime::new(Config { id: 1, slots, workers_max }, store.unwrap())
+    Runtime::new(
+        Config {
+            id: 1,
+            slots,
+            workers_max,
+        },
+        store.unwrap(),
+    )
 }
 
 /// Nothing is left: no slot, no edge, no stored byte.
 pub(crate) fn assert_empty(runtime: &Runtime) {
     let (stats, store) = (runtime.stats(), runtime.store().stats());
-    assert_eq!((stats.slots, stats.edges), (0, 0), "slots and edges in use at the end");
-    assert_eq!((store.objects, store.bytes), (0, 0), "objects and bytes in the store at the end");
+    assert_eq!(
+        (stats.slots, stats.edges),
+        (0, 0),
+        "slots and edges in use at the end"
+    );
+    assert_eq!(
+        (store.objects, store.bytes),
+        (0, 0),
+        "objects and bytes in the store at the end"
+    );
 }

@@ -20,10 +20,21 @@ pub(crate) struct TaskRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Pending,
-    Value { bytes: Vec<u8>, refs: Vec<Key> },
-    Thrown { bytes: Vec<u8>, refs: Vec<Key> },
-    Crashed { exit_code: Option<u32>, text: String },
-    Setup { text: String },
+    Value {
+        bytes: Vec<u8>,
+        refs: Vec<Key>,
+    },
+    Thrown {
+        bytes: Vec<u8>,
+        refs: Vec<Key>,
+    },
+    Crashed {
+        exit_code: Option<u32>,
+        text: String,
+    },
+    Setup {
+        text: String,
+    },
     Gone,
 }
 
@@ -44,16 +55,24 @@ pub(crate) fn set_header(area: &mut [u8], index: usize, value: u32) {
 }
 
 pub(crate) fn key_at(area: &[u8], at: usize) -> Key {
-    Key { index: word(area, at), generation: word(area, at + 4) }
+    Key {
+        index: word(area, at),
+        generation: word(area, at + 4),
+    }
 }
 
 pub(crate) fn refs_at(bytes: &[u8], at: usize, count: usize) -> Vec<Key> {
-    (0..count).map(|k| key_at(bytes, at + k * layout::REF_BYTES)).collect()
+    (0..count)
+        .map(|k| key_at(bytes, at + k * layout::REF_BYTES))
+        .collect()
 }
 
 /// A ref entry: the slot, then six words for the readers.
 pub(crate) fn write_ref(area: &mut [u8], at: usize, key: Key) {
-    for (k, word) in [key.index, key.generation, 0, 1, 0, 0, 0, 0].into_iter().enumerate() {
+    for (k, word) in [key.index, key.generation, 0, 1, 0, 0, 0, 0]
+        .into_iter()
+        .enumerate()
+    {
         set_word(area, at + 4 * k, word);
     }
 }

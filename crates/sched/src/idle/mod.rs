@@ -1,9 +1,9 @@
-//! Who sleeps, who searches, whom to wake. The protocol and its proof are in `idle/README.md`.
+//! Who sleeps, who searches, whom to wake. The protocol and its proof are in the `README.md` beside this.
 
 use std::sync::Arc;
 
-use mobula_sync::atomic::{AtomicU32, Ordering, fence};
 use mobula_sync::Mutex;
+use mobula_sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::words::Words;
 
@@ -27,7 +27,10 @@ pub struct Idle {
 impl Idle {
     /// Nobody parked, nobody searching.
     pub fn new(words: Arc<Words>) -> Self {
-        Self { words, parked: Mutex::new(Vec::new()) }
+        Self {
+            words,
+            parked: Mutex::new(Vec::new()),
+        }
     }
 
     fn word(&self) -> &AtomicU32 {
@@ -39,10 +42,10 @@ impl Idle {
         self.word().fetch_add(SEARCHING, Ordering::SeqCst);
     }
 
-    /// A searcher stops. True if it was the last: if it found work, it must wake the next; if not, it must look once more
-    /// after `announce`.
-    pub fn end_search(&self) -> bool {
-        self.word().fetch_sub(SEARCHING, Ordering::SeqCst) >> 16 == 1
+    /// A searcher stops. If it found work it must wake the next when work is left; if not, it must look once more after
+    /// `announce`: whoever published meanwhile relied on it.
+    pub fn end_search(&self) {
+        self.word().fetch_sub(SEARCHING, Ordering::SeqCst);
     }
 
     /// The worker says that it is about to sleep. After this, and not before, it must look for work once more; if it finds
@@ -66,14 +69,12 @@ impl Idle {
     }
 
     /// Work was published: wakes one sleeper, unless somebody searches and will find it. The woken one wakes the next.
-    pub fn notify(&self) {
+    /// False if nobody sleeps or searches: all are busy, and look by themselves when they have done.
+    pub fn notify(&self) -> bool {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
         let word = self.word().load(Ordering::Relaxed);
-        if word == 0 || word >> 16 != 0 {
-            return;
-        }
-        self.wake_one();
+        word >> 16 != 0 || (word != 0 && self.wake_one())
     }
 
     /// Wakes one sleeper, the one that went to sleep last: its caches are warm. False if nobody sleeps.

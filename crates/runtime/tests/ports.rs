@@ -1,0 +1,714 @@
+//! What a port promises, one promise per test: values, failures, waits, rounds, sleep, death.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::sync::Arc;
+
+use mobula_runtime::layout::{self, header, status};
+use mobula_runtime::{Forage, Reason, Runtime};
+use mobula_sched::Key;
+use support::isolate::Isolate;
+use support::record::{self, Outcome, TaskRecord};
+use support::{assert_empty, runtime};
+
+const F: u32 = 0;
+
+fn value(bytes: &[u8]) -> Outcome {
+    Outcome::Value {
+        bytes: bytes.to_vec(),
+        refs: Vec::new(),
+    }
+}
+
+fn thrown(bytes: &[u8]) -> Outcome {
+    Outcome::Thrown {
+        bytes: bytes.to_vec(),
+        refs: Vec::new(),
+    }
+}
+
+/// A driver and a worker that has been through its first rounds, so that it takes many records at once.
+fn pair(slots: u32, workers_max: u32) -> (Arc<Runtime>, Isolate, Isolate) {
+    let runtime = runtime(slots, workers_max);
+    let mut driver = Isolate::driver(&runtime);
+    let mut worker = Isolate::worker(&runtime);
+    for _ in 0..64 {
+        let key = driver.submit(F, b"warm", &[], &[]);
+        driver.flush();
+        run_all(&mut worker);
+        driver.release(key);
+    }
+    driver.flush();
+    driver.wanted = 0;
+    (runtime, driver, worker)
+}
+
+/// Runs what there is: a task returns its arguments, or throws them if they begin with `!`.
+fn run_all(worker: &mut Isolate) -> Vec<TaskRecord> {
+    let mut done = Vec::new();
+    loop {
+        let records = worker.next();
+        if records.is_empty() {
+            return done;
+        }
+        for record in records {
+            if worker.begin(record.k) {
+                worker.result(
+                    record.key,
+                    record.bytes.starts_with(b"!"),
+                    &record.bytes,
+                    &[],
+                );
+                done.push(record);
+            }
+        }
+    }
+}
+
+fn end(runtime: &Runtime, isolates: impl IntoIterator<Item = Isolate>) {
+    isolates
+        .into_iter()
+        .for_each(|isolate| isolate.close(Some(0), ""));
+    assert_empty(runtime);
+}
+
+#[test]
+fn bytes_of_every_size_come_back_as_they_went() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    for len in [
+        0,
+        1,
+        layout::INLINE_MAX,
+        layout::INLINE_MAX + 1,
+        layout::COPY_MAX,
+        100_000,
+    ] {
+        let bytes: Vec<u8> = (0..len).map(|k| k as u8 | 1).collect();
+        let object = driver.put(&bytes, &[]);
+        let task = driver.submit(F, &bytes, &[object], &[]);
+        driver.flush();
+        let done = run_all(&mut worker);
+        assert_eq!((&done[0].bytes, &done[0].deps[..]), (&bytes, &[object][..]));
+        assert_eq!(worker.fetch(&[object]), [value(&bytes)]);
+        assert_eq!(
+            driver.fetch(&[object, task]),
+            [value(&bytes), value(&bytes)]
+        );
+        driver.release(object);
+        driver.release(task);
+    }
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn more_refs_than_the_heap_holds_arrive_in_one_piece() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let object = driver.put(b"x", &[]);
+    let refs = vec![object; 5000];
+    let task = driver.submit(F, b"many", &[object], &refs);
+    driver.flush();
+    let done = run_all(&mut worker);
+    assert_eq!(
+        (done[0].bytes.as_slice(), &done[0].deps[..]),
+        (&b"many"[..], &[object][..])
+    );
+    assert_eq!(done[0].refs, refs);
+    let holder = driver.put(b"holder", &refs);
+    assert_eq!(
+        driver.fetch(&[holder]),
+        [Outcome::Value {
+            bytes: b"holder".to_vec(),
+            refs
+        }]
+    );
+    assert_eq!(driver.fetch(&[task]), [value(b"many")]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn values_that_do_not_fit_one_answer_come_in_the_next() {
+    let (runtime, mut driver, worker) = pair(1, 1);
+    let keys: Vec<Key> = (0..40)
+        .map(|k| driver.put(&vec![k; layout::COPY_MAX], &[]))
+        .collect();
+    let expected: Vec<_> = (0..40).map(|k| value(&vec![k; layout::COPY_MAX])).collect();
+    assert_eq!(driver.fetch(&keys), expected);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_nested_ref_outlives_the_handle_it_was_made_from() {
+    let (runtime, mut driver, worker) = pair(1, 1);
+    let inner = driver.put(b"inner", &[]);
+    let outer = driver.put(b"outer", &[inner]);
+    driver.release(inner);
+    let outcome = driver.fetch(&[outer]);
+    assert_eq!(
+        outcome,
+        [Outcome::Value {
+            bytes: b"outer".to_vec(),
+            refs: vec![inner]
+        }]
+    );
+    driver.release(outer);
+    assert_eq!(
+        driver.fetch(&[inner, outer]),
+        [value(b"inner"), Outcome::Gone]
+    );
+    driver.release(inner);
+    assert_eq!(driver.fetch(&[inner]), [Outcome::Gone]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_handle_of_a_freed_object_brings_nothing_back() {
+    let (runtime, mut driver, worker) = pair(1, 1);
+    let object = driver.put(b"x", &[]);
+    driver.release(object);
+    driver.retain(object);
+    driver.flush();
+    assert_eq!(driver.port.handles(), 0);
+    let token = driver.get(&[object]);
+    assert_eq!(
+        driver.drain(),
+        [(token, status::READY)],
+        "nobody will ever settle it"
+    );
+    assert_eq!(driver.fetch(&[object]), [Outcome::Gone]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_failure_reaches_everything_downstream_and_nothing_of_it_runs() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let first = driver.submit(F, b"!no", &[], &[]);
+    let mut chain = vec![first];
+    for _ in 0..10_000 {
+        chain.push(driver.submit(F, b"never", &[*chain.last().unwrap()], &[]));
+    }
+    let token = driver.get(&[*chain.last().unwrap()]);
+    assert_eq!(run_all(&mut worker).len(), 1);
+    assert_eq!(driver.drain(), [(token, status::FAILED)]);
+    assert_eq!(driver.fetch(&chain), vec![thrown(b"!no"); chain.len()]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_task_failed_before_its_other_dependency_keeps_its_failure() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let first = driver.submit(F, b"!first", &[], &[]);
+    driver.flush();
+    run_all(&mut worker);
+    let second = driver.submit(F, b"!second", &[], &[]);
+    // Fails at once, by the first; the second has an edge to it all the same.
+    let both = driver.submit(F, b"both", &[first, second], &[]);
+    driver.flush();
+    run_all(&mut worker);
+    assert_eq!(driver.fetch(&[both]), [thrown(b"!first")]);
+    // Its slot is its own until its last handle goes.
+    let slots = runtime.stats().slots;
+    driver.release(both);
+    driver.flush();
+    assert_eq!(runtime.stats().slots, slots - 1);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_wait_ends_at_the_count_it_asked_for_and_a_get_at_the_first_failure() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let good = driver.submit(F, b"good", &[], &[]);
+    let bad = driver.submit(F, b"!bad", &[], &[]);
+    let object = driver.put(b"", &[]);
+    let late = driver.submit(F, b"late", &[], &[]);
+    let never = driver.wait_for(&[good, bad, late], Some(3));
+    let none = driver.wait_for(&[good], Some(0));
+    let one = driver.wait_for(&[good, bad, object], Some(1));
+    assert_eq!(
+        driver.drain(),
+        [(none, status::READY), (one, status::READY)]
+    );
+    let empty = driver.get(&[]);
+    assert_eq!(driver.drain(), [(empty, status::READY)]);
+    let all = driver.wait_for(&[good, bad, object], Some(3));
+    let get = driver.get(&[good, bad, late]);
+    assert!(driver.drain().is_empty());
+    // The newest first, as far as one round goes; here one by one.
+    let mut done = Vec::new();
+    for record in worker.next() {
+        if worker.begin(record.k) && record.key != late {
+            worker.result(
+                record.key,
+                record.bytes.starts_with(b"!"),
+                &record.bytes,
+                &[],
+            );
+            worker.flush();
+            done.extend(driver.drain());
+        }
+    }
+    done.sort_unstable();
+    let mut expected = [(all, status::READY), (get, status::FAILED)];
+    expected.sort_unstable();
+    assert_eq!(done, expected);
+    driver.end_wait(never);
+    assert_eq!(driver.drain(), [(never, status::ENDED)]);
+    // Ending it again, or late, changes nothing.
+    driver.end_wait(never);
+    assert!(driver.drain().is_empty());
+    worker.result(late, false, b"late", &[]);
+    worker.flush();
+    assert!(driver.drain().is_empty());
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn polling_an_unfinished_task_does_not_pile_up_edges() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let task = driver.submit(F, b"later", &[], &[]);
+    let standing = driver.get(&[task]);
+    for _ in 0..1000 {
+        let token = driver.wait_for(&[task], Some(1));
+        driver.end_wait(token);
+        assert_eq!(driver.drain(), [(token, status::ENDED)]);
+    }
+    assert!(
+        runtime.stats().edges <= 2,
+        "{} edges",
+        runtime.stats().edges
+    );
+    run_all(&mut worker);
+    assert_eq!(driver.drain(), [(standing, status::READY)]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_task_whose_handle_went_first_is_forgotten_when_it_ends() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let task = driver.submit(F, b"unheard", &[], &[]);
+    driver.release(task);
+    driver.flush();
+    run_all(&mut worker);
+    assert_eq!(worker.header(header::IN_FLIGHT), 0);
+    assert_eq!(driver.fetch(&[task]), [Outcome::Gone]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn an_async_task_is_in_flight_until_its_result() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let task = driver.submit(F, b"async", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    assert!(worker.next().is_empty());
+    assert_eq!(worker.header(header::IN_FLIGHT), 1);
+    worker.result(task, false, b"done", &[]);
+    worker.next();
+    assert_eq!(worker.header(header::IN_FLIGHT), 0);
+    assert_eq!(driver.fetch(&[task]), [value(b"done")]);
+    // A second result is nobody's.
+    worker.result(task, true, b"again", &[]);
+    worker.flush();
+    assert_eq!(driver.fetch(&[task]), [value(b"done")]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_task_for_a_sleeping_worker_starts_no_thread() {
+    let (runtime, mut driver, mut worker) = pair(4, 4);
+    assert_eq!(worker.port.forage(), Forage::Nothing);
+    assert!(worker.port.announce());
+    driver.submit(F, b"one", &[], &[]);
+    driver.flush();
+    assert!(worker.bell.take());
+    assert_eq!(driver.wanted, 0);
+    // With more than it takes at once, more threads are worth their start.
+    (0..8).for_each(|_| drop(driver.submit(F, b"more", &[], &[])));
+    driver.flush();
+    assert!(driver.wanted > 0);
+    worker.port.retract();
+    run_all(&mut worker);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn two_tasks_for_two_idle_workers_run_side_by_side() {
+    let (runtime, mut driver, mut first) = pair(2, 2);
+    let mut second = Isolate::worker(&runtime);
+    for worker in [&mut first, &mut second] {
+        assert_eq!(worker.port.forage(), Forage::Nothing);
+        assert!(worker.port.announce());
+    }
+    driver.submit(F, b"a", &[], &[]);
+    driver.submit(F, b"b", &[], &[]);
+    driver.flush();
+    let (mut woken, mut other) = if first.bell.take() {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    woken.port.retract();
+    // Whichever the first takes may be long: the other is called for the rest.
+    assert_eq!(woken.next().len(), 1);
+    assert!(other.bell.take());
+    other.port.retract();
+    assert_eq!(other.port.forage(), Forage::Work);
+    assert_eq!(other.next().len(), 1);
+    for worker in [&mut woken, &mut other] {
+        assert!(worker.begin(0));
+    }
+    end(&runtime, [driver, woken, other]);
+}
+
+#[test]
+fn records_left_lying_are_found_by_a_worker_that_was_about_to_sleep() {
+    let (runtime, mut driver, mut busy) = pair(2, 2);
+    let mut idle = Isolate::worker(&runtime);
+    assert_eq!(idle.port.forage(), Forage::Nothing);
+    // Between the look and the sleep of one, the other takes both tasks and gets stuck in the first.
+    let tasks = [(); 2].map(|()| driver.submit(F, b"x", &[], &[]));
+    driver.flush();
+    let records = busy.next();
+    assert_eq!(records.len(), 2);
+    assert!(busy.begin(0));
+    assert!(
+        !idle.port.announce(),
+        "it would sleep beside work that nobody else will do"
+    );
+    let found = loop {
+        match idle.port.forage() {
+            Forage::Later(_) => std::thread::yield_now(),
+            found => break found,
+        }
+    };
+    assert_eq!(found, Forage::Work);
+    assert_eq!(run_all(&mut idle).len(), 1);
+    assert!(!busy.begin(1));
+    busy.result(records[0].key, false, b"x", &[]);
+    busy.next();
+    let outcomes = driver.fetch(&tasks);
+    assert_eq!(outcomes, [value(b"x"), value(b"x")]);
+    end(&runtime, [driver, busy, idle]);
+}
+
+#[test]
+fn records_handed_back_for_a_nested_task_call_a_sleeper() {
+    let (runtime, mut driver, mut busy) = pair(2, 2);
+    let tasks = [(); 3].map(|()| driver.submit(F, b"x", &[], &[]));
+    driver.flush();
+    let records = busy.next();
+    assert_eq!(records.len(), 3);
+    let mut idle = Isolate::worker(&runtime);
+    while !idle.port.announce() {
+        assert!(matches!(idle.port.forage(), Forage::Later(_)));
+    }
+    assert!(busy.begin(0));
+    // The task waits for another that is in the same round: it runs it here, and gives the third back.
+    let wanted = records
+        .iter()
+        .map(|record| record.key)
+        .find(|key| *key == records[1].key)
+        .unwrap();
+    let nested = busy.take(wanted).unwrap();
+    assert_eq!(nested.key, wanted);
+    assert!(
+        idle.bell.take(),
+        "the third is free to be taken, and the nested task may be long"
+    );
+    idle.port.retract();
+    assert_eq!(run_all(&mut idle).len(), 1);
+    busy.result(nested.key, false, b"x", &[]);
+    busy.result(records[0].key, false, b"x", &[]);
+    busy.flush();
+    assert!((0..3).all(|k| k == 0 || !busy.begin(k)));
+    assert_eq!(
+        driver.fetch(&tasks),
+        [value(b"x"), value(b"x"), value(b"x")]
+    );
+    end(&runtime, [driver, busy, idle]);
+}
+
+#[test]
+fn a_task_given_back_unbegun_runs_elsewhere() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let task = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.take(task).unwrap().key, task);
+    assert!(worker.take(task).is_none());
+    worker.hand_back(task);
+    assert_eq!(run_all(&mut worker).len(), 1);
+    assert!(worker.take(task).is_none());
+    assert_eq!(driver.fetch(&[task]), [value(b"x")]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_sleeper_without_a_slot_is_left_asleep() {
+    let (runtime, mut driver, mut running) = pair(1, 2);
+    let mut spare = Isolate::worker(&runtime);
+    assert_eq!(spare.port.forage(), Forage::Nothing);
+    let first = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    assert_eq!(running.next().len(), 1);
+    while !spare.port.announce() {
+        assert_eq!(spare.port.forage(), Forage::Nothing);
+    }
+    let rest = [(); 8].map(|()| driver.submit(F, b"y", &[], &[]));
+    driver.flush();
+    assert!(!spare.bell.take(), "only one may run, and one runs");
+    assert!(running.begin(0));
+    running.result(first, false, b"x", &[]);
+    assert_eq!(
+        running.next().len(),
+        rest.len(),
+        "nobody else can take a share"
+    );
+    assert!(!spare.bell.take());
+    // The slot is given up with work left: now it is the spare's turn.
+    running.park(0);
+    assert!(spare.bell.take());
+    spare.port.retract();
+    assert_eq!(run_all(&mut spare).len(), rest.len());
+    end(&runtime, [driver, running, spare]);
+}
+
+#[test]
+fn a_blocked_task_gets_its_slot_back_before_new_tasks() {
+    let (runtime, mut driver, mut worker) = pair(1, 2);
+    let outer = driver.submit(F, b"outer", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    let inner = worker.submit(F, b"inner", &[], &[]);
+    let token = worker.get(&[inner]);
+    assert_eq!(worker.park(0), Reason::Slice as u32);
+    // The driver was asked for a spare.
+    driver.drain();
+    assert_eq!(driver.wanted, 1);
+    let mut spare = Isolate::worker(&runtime);
+    assert_eq!(spare.port.forage(), Forage::Work);
+    assert_eq!(spare.next().len(), 1);
+    assert!(spare.begin(0));
+    spare.result(inner, false, b"inner", &[]);
+    spare.flush();
+    assert_eq!(worker.park(0), Reason::Mail as u32);
+    assert_eq!(worker.drain(), [(token, status::READY)]);
+    assert_eq!(
+        worker.resume(),
+        Reason::Slice as u32,
+        "the spare still holds the slot"
+    );
+    let more = driver.submit(F, b"more", &[], &[]);
+    driver.flush();
+    std::thread::scope(|scope| {
+        let resumed = scope.spawn(|| while worker.resume() != Reason::Resumed as u32 {});
+        // The spare, between its rounds, gives the slot to the code that waits for one.
+        while !resumed.is_finished() {
+            run_all(&mut spare);
+            spare.port.announce();
+            spare.port.retract();
+        }
+    });
+    worker.result(outer, false, b"outer", &[]);
+    run_all(&mut worker);
+    run_all(&mut spare);
+    let outcomes = driver.fetch(&[outer, inner, more]);
+    assert_eq!(outcomes, [value(b"outer"), value(b"inner"), value(b"more")]);
+    end(&runtime, [driver, worker, spare]);
+}
+
+#[test]
+fn a_dead_worker_fails_what_it_had_begun_and_gives_the_rest_back() {
+    let (runtime, mut driver, mut worker) = pair(1, 2);
+    let tasks = [(); 4].map(|()| driver.submit(F, b"x", &[], &[]));
+    let after = driver.submit(F, b"after", &tasks[..1], &[]);
+    let token = driver.get(&tasks);
+    let records = worker.next();
+    assert_eq!(records.len(), 4);
+    assert!(worker.begin(0));
+    // It submits one more and dies before the flush: what it wrote counts.
+    let orphan = worker.submit(F, b"orphan", &[], &[]);
+    worker.close(Some(7), "bye");
+    let crashed = Outcome::Crashed {
+        exit_code: Some(7),
+        text: "bye".to_owned(),
+    };
+    assert_eq!(driver.drain(), [(token, status::FAILED)]);
+    assert_eq!(driver.wanted, 1);
+    assert_eq!(
+        driver.fetch(&[orphan]),
+        [Outcome::Pending],
+        "it runs, though nobody holds it"
+    );
+    let mut next = Isolate::worker(&runtime);
+    assert_eq!(run_all(&mut next).len(), 4);
+    for record in &records {
+        let expected = if record.k == 0 {
+            crashed.clone()
+        } else {
+            value(b"x")
+        };
+        assert_eq!(driver.fetch(&[record.key]), [expected]);
+    }
+    let begun = records[0].key == tasks[0];
+    let expected = if begun { crashed } else { value(b"after") };
+    assert_eq!(driver.fetch(&[after]), [expected]);
+    end(&runtime, [driver, next]);
+}
+
+#[test]
+fn a_dying_worker_passes_its_wake_on() {
+    let (runtime, mut driver, mut first) = pair(2, 2);
+    let mut second = Isolate::worker(&runtime);
+    for worker in [&mut first, &mut second] {
+        assert_eq!(worker.port.forage(), Forage::Nothing);
+        assert!(worker.port.announce());
+    }
+    let task = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    let (called, mut other) = if first.bell.take() {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    assert!(!other.bell.take());
+    called.close(Some(1), "");
+    assert!(other.bell.take());
+    other.port.retract();
+    assert_eq!(run_all(&mut other).len(), 1);
+    assert_eq!(driver.fetch(&[task]), [value(b"x")]);
+    end(&runtime, [driver, other]);
+}
+
+#[test]
+fn a_worker_that_dies_while_it_searches_or_blocks_leaves_no_trace() {
+    let (runtime, mut driver, mut worker) = pair(1, 3);
+    let idle = runtime.words();
+    worker.port.start_search();
+    worker.close(None, "");
+    assert_eq!(idle.idle().load(std::sync::atomic::Ordering::SeqCst), 0);
+    let mut worker = Isolate::worker(&runtime);
+    let outer = driver.submit(F, b"outer", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    let inner = worker.submit(F, b"inner", &[], &[]);
+    worker.get(&[inner]);
+    worker.park(0);
+    worker.close(Some(2), "");
+    let mut next = Isolate::worker(&runtime);
+    assert_eq!(run_all(&mut next).len(), 1);
+    let crashed = Outcome::Crashed {
+        exit_code: Some(2),
+        text: String::new(),
+    };
+    assert_eq!(driver.fetch(&[outer, inner]), [crashed, Outcome::Gone]);
+    assert_eq!(runtime.stats().workers, 1);
+    end(&runtime, [driver, next]);
+}
+
+#[test]
+fn a_stopped_runtime_lets_everyone_sleep_though_work_is_queued() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let task = driver.submit(F, b"never", &[], &[]);
+    driver.get(&[task]);
+    runtime.stop();
+    assert!(worker.port.has_mail());
+    worker.drain();
+    assert_eq!(worker.header(header::STOPPED), 1);
+    assert_eq!(worker.port.forage(), Forage::Nothing);
+    assert!(worker.next().is_empty());
+    assert!(worker.port.announce(), "its loop would turn for ever");
+    worker.port.retract();
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn threads_that_cannot_be_started_fail_the_work_only_if_nobody_else_can_do_it() {
+    let (runtime, mut driver, mut worker) = pair(2, 2);
+    let blocked = driver.submit(F, b"blocked", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    let tasks = [(); 2].map(|()| worker.submit(F, b"x", &[], &[]));
+    worker.flush();
+    (0..3).for_each(|_| runtime.start_failed("no memory".to_owned()));
+    worker.result(blocked, false, b"", &[]);
+    assert_eq!(worker.fetch(&tasks), [Outcome::Pending, Outcome::Pending]);
+    assert_eq!(
+        run_all(&mut worker).len(),
+        2,
+        "a worker lives: it does them"
+    );
+    // What it queues for itself can still be taken by others.
+    worker.submit(F, b"own", &[], &[]);
+    worker.flush();
+    assert_eq!(runtime.stats().queued, 1);
+    // It blocks on what only another thread could do: there will be none.
+    let outer = driver.submit(F, b"outer", &[], &[]);
+    driver.flush();
+    while !worker
+        .next()
+        .iter()
+        .any(|record| worker.begin(record.k) && record.key == outer)
+    {}
+    let inner = worker.submit(F, b"inner", &[], &[]);
+    let token = worker.get(&[inner]);
+    worker.park(0);
+    assert_eq!(worker.drain(), [(token, status::FAILED)]);
+    assert_eq!(
+        worker.fetch(&[inner]),
+        [Outcome::Setup {
+            text: "no memory".to_owned()
+        }]
+    );
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn after_three_failed_starts_all_work_fails_and_a_worker_that_comes_up_ends_that() {
+    let runtime = runtime(1, 1);
+    let mut driver = Isolate::driver(&runtime);
+    let early = driver.submit(F, b"early", &[], &[]);
+    driver.flush();
+    for left in (0..3).rev() {
+        assert_eq!(std::mem::take(&mut driver.wanted), 1);
+        runtime.start_failed("no memory".to_owned());
+        driver.drain();
+        assert_eq!(driver.wanted, u32::from(left > 0));
+    }
+    let late = driver.submit(F, b"late", &[early], &[]);
+    let alone = driver.submit(F, b"alone", &[], &[]);
+    driver.flush();
+    let setup = || Outcome::Setup {
+        text: "no memory".to_owned(),
+    };
+    assert_eq!(
+        driver.fetch(&[early, late, alone]),
+        [setup(), setup(), setup()]
+    );
+    let mut worker = Isolate::worker(&runtime);
+    let task = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    run_all(&mut worker);
+    assert_eq!(driver.fetch(&[task]), [value(b"x")]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_closed_isolate_gives_back_handles_stock_and_waits() {
+    let (runtime, mut driver, worker) = pair(1, 1);
+    let object = driver.put(&[1; 5000], &[]);
+    let task = driver.submit(F, b"x", &[object], &[object]);
+    driver.get(&[task]);
+    let before = record::header(&driver.area, header::OUTSTANDING);
+    assert_eq!((before, driver.port.outstanding()), (1, 1));
+    driver.close(None, "");
+    // The task runs on: it holds what it needs.
+    let mut worker = worker;
+    let done = run_all(&mut worker);
+    assert_eq!(done.len(), 1);
+    assert_eq!(runtime.store().stats().objects, 0);
+    end(&runtime, [worker]);
+}
