@@ -1,6 +1,7 @@
 /** The job on workers: a task for each partition and phase, with refs as arguments, so that bytes stay where they were written. */
 
 import { get, type ObjectRef, put, remote, wait } from 'mobula'
+import { tableBytes } from './arrow.ts'
 import { type Job, type Outcome, type Phase, type Progress, Stopwatch } from './job.ts'
 import { mergeSums, scalingOf } from './sums.ts'
 import type * as tasks from './tasks.ts'
@@ -40,7 +41,7 @@ export const runOnWorkers = async (job: Job, workers: number, progress: Progress
 
   const n = job.partitions.length
   const airportBytes = bytesIn(job.airports)
-  const tableBytes = bytesIn(await get(tables))
+  const bytesOfTables = (await get(tables)).reduce((bytes, table) => bytes + tableBytes(table), 0)
   const partBytes = bytesIn(sumsOfParts)
   const tensorBytes = bytesIn(tensors)
   const ranges = job.partitions.flatMap(({ chunks }) => chunks).reduce((bytes, { byteLength }) => bytes + byteLength, 0)
@@ -53,7 +54,7 @@ export const runOnWorkers = async (job: Job, workers: number, progress: Progress
       read: n * (job.airports.codes.byteLength + 2 * job.airports.positions.byteLength),
       readers: 'all tasks',
     },
-    { what: 'Arrow tables', objects: n, written: tableBytes, read: 2 * tableBytes, readers: 'fit, transform' },
+    { what: 'Arrow tables', objects: n, written: bytesOfTables, read: 2 * bytesOfTables, readers: 'fit, transform' },
     { what: 'partial sums', objects: n, written: partBytes, read: partBytes, readers: 'the driver' },
     { what: 'tensors', objects: n, written: tensorBytes, read: tensorBytes, readers: 'the driver, to compare' },
   ]

@@ -1,5 +1,6 @@
 /** The three tasks of the job. They are plain functions: workers are sent to them by name, and the run on one thread calls them. */
 
+import type { Table } from 'apache-arrow'
 import { type Airports, airportFinder } from './airports.ts'
 import { arrowOf, columnsOf } from './arrow.ts'
 import { FEATURE_COUNT, featuresOf, hourOf, weekdayOf } from './features.ts'
@@ -7,10 +8,10 @@ import { type Partition, readColumns } from './parquet.ts'
 import { emptyTally, LATE_MINUTES, type Scaling, type Sums, type Tally } from './sums.ts'
 
 /** Decodes one row group into an Arrow table. What is returned goes into the store, and whoever gets it reads it there. */
-export const decode = (file: Uint8Array, partition: Partition, airports: Airports): Uint8Array => arrowOf(readColumns(file, partition, airportFinder(airports)))
+export const decode = (file: Uint8Array, partition: Partition, airports: Airports): Table => arrowOf(readColumns(file, partition, airportFinder(airports)))
 
 /** The first pass: what the scaling needs, and the figures of the results. */
-export const fit = (table: Uint8Array, airports: Airports): Sums => {
+export const fit = (table: Table, airports: Airports): Sums => {
   const columns = columnsOf(table)
   const { features, compute } = featuresOf(columns, airports)
   const { minute, delay, distance, origin } = columns
@@ -46,7 +47,7 @@ export interface Tensor {
 }
 
 /** The second pass: scaled features, ready for a model. */
-export const transform = (table: Uint8Array, airports: Airports, { mean, factor }: Scaling): Tensor => {
+export const transform = (table: Table, airports: Airports, { mean, factor }: Scaling): Tensor => {
   const columns = columnsOf(table)
   const { features, compute } = featuresOf(columns, airports)
   const rows = columns.minute.length

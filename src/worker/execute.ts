@@ -55,20 +55,31 @@ export class Executor {
     const slot = words[at] as number
     const generation = words[at + 1] as number
     const begun: Begun = { slot, generation, loaded: this.#load(words[at + 2] as number) }
+    const { fn, loading } = begun.loaded
     let args: unknown[]
     try {
-      args = this.#readArguments(at, slot, generation)
+      const encoded = this.#place(at, slot, generation)
+      if (fn === undefined) {
+        this.#settle(begun, this.#callWhenLoaded(begun, loading as Promise<AnyFunction>, encoded))
+        return
+      }
+      args = this.#decode(encoded)
     } catch (error) {
       this.#fail(begun, error)
       return
     }
-    const { fn, loading } = begun.loaded
-    if (fn !== undefined) this.#call(begun, fn, args)
-    else
-      this.#settle(
-        begun,
-        (loading as Promise<AnyFunction>).then((loadedFn) => this.#enter(begun, loadedFn, args)),
-      )
+    this.#call(begun, fn, args)
+  }
+
+  /**
+   * Arguments are decoded when the function's module is there: what they are made of, classes and Arrow's among them, may come with
+   * it, and a module cannot be had synchronously while it is being imported.
+   */
+  async #callWhenLoaded(begun: Begun, loading: Promise<AnyFunction>, encoded: Encoded): Promise<unknown> {
+    // The area is written again before the module is there.
+    const kept: Encoded = encoded.alias ? encoded : { ...encoded, bytes: encoded.bytes.slice(), alias: true }
+    const fn = await loading
+    return this.#enter(begun, fn, this.#decode(kept))
   }
 
   /** Runs the task behind a ref inside of a wait for it, if nobody has begun it and it can end without this thread's loop. */
@@ -121,9 +132,10 @@ export class Executor {
     return loaded
   }
 
-  #readArguments(at: number, slot: number, generation: number): unknown[] {
+  /** Where the arguments of a record lie. */
+  #place(at: number, slot: number, generation: number): Encoded {
     const { words } = this.#port
-    const encoded = readPlaced(
+    return readPlaced(
       this.#port,
       {
         slot,
@@ -139,6 +151,9 @@ export class Executor {
       },
       'arguments',
     )
+  }
+
+  #decode(encoded: Encoded): unknown[] {
     return decodeArgs(encoded.bytes, encoded.refs, this.#readDeps(encoded), { alias: encoded.alias })
   }
 

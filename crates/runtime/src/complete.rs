@@ -81,12 +81,15 @@ impl Runtime {
 
     /// Fails all that is queued: no worker will ever take it.
     pub(crate) fn fail_queued(&self) {
-        let Some(failure) = self.broken() else { return };
-        let mut local = self.queues.join(0);
-        while let Some(key) = local.next(&self.queues) {
-            self.fail(key, failure.clone());
+        let Some(failure) = self.setup_failure() else {
+            return;
+        };
+        while let Some(key) = self.queues.take_any() {
+            // As if it began: an entry whose task was taken since is left alone.
+            if self.table.advance(key, Phase::Ready, Phase::Running) {
+                self.fail(key, failure.clone());
+            }
         }
-        self.queues.leave(local);
     }
 
     pub(crate) fn failure_of(&self, key: Key) -> Option<Arc<Failure>> {

@@ -48,7 +48,8 @@ impl Port {
                 }
             }
             op::RETAIN => {
-                let exists = self.runtime.table.phase(key).is_some();
+                let phase = self.runtime.table.phase(key);
+                let exists = phase.is_some_and(|phase| phase != Phase::Free);
                 if exists && self.ledger.add(key) {
                     self.runtime.retain(key);
                 }

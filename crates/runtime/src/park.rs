@@ -46,7 +46,7 @@ impl Port {
             return;
         }
         let had_slot = std::mem::take(&mut seat.has_slot);
-        self.hand_back_all();
+        self.hand_back_unbegun();
         self.runtime.pool.block(had_slot);
         self.runtime.ask_for_workers();
     }

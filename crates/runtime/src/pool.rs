@@ -31,6 +31,22 @@ struct State {
     failed_starts: u32,
 }
 
+impl State {
+    /// A slot that code waits for to go on is not free: it takes it as soon as it wakes.
+    fn free(&self, slots: u32) -> u32 {
+        slots.saturating_sub(self.running + self.resuming)
+    }
+}
+
+/// What queued work needs that no idle worker will take.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// So many more threads.
+    Threads(u32),
+    /// Threads cannot be started, and all that live wait for others.
+    Hopeless,
+}
+
 /// Starts that may fail in a row before no more are tried.
 const FAILED_STARTS_MAX: u32 = 3;
 
@@ -47,15 +63,14 @@ impl Pool {
     /// Takes a slot for new tasks.
     pub(crate) fn try_acquire(&self) -> bool {
         let mut state = self.state.lock();
-        let free = state.running < self.slots && state.resuming == 0;
+        let free = state.free(self.slots) > 0;
         state.running += u32::from(free);
         free
     }
 
-    /// True if `try_acquire` would succeed now.
-    pub(crate) fn has_slot(&self) -> bool {
-        let state = self.state.lock();
-        state.running < self.slots && state.resuming == 0
+    /// Slots that `try_acquire` would give out now.
+    pub(crate) fn free(&self) -> u32 {
+        self.state.lock().free(self.slots)
     }
 
     /// True if code that blocked waits for the caller's slot.
@@ -97,11 +112,12 @@ impl Pool {
         self.state.lock().blocked -= 1;
     }
 
-    /// How many workers should be started for so much queued work, none of which an idle worker will take.
-    pub(crate) fn want(&self, queued: usize) -> u32 {
+    /// Whether workers should be started for so much queued work, which no idle worker will take.
+    pub(crate) fn want(&self, queued: usize) -> Want {
         let mut state = self.state.lock();
         if state.failed_starts >= FAILED_STARTS_MAX {
-            return 0;
+            let is_hopeless = state.live == state.blocked && state.starting == 0;
+            return if is_hopeless { Want::Hopeless } else { Want::Threads(0) };
         }
         let there = state.live + state.starting;
         let useful = (self.slots + state.blocked).min(self.workers_max);
@@ -109,7 +125,7 @@ impl Pool {
         // Workers that are starting will take their share.
         let count = room.min((queued as u32).saturating_sub(state.starting));
         state.starting += count;
-        count
+        Want::Threads(count)
     }
 
     pub(crate) fn joined(&self) {
@@ -119,8 +135,11 @@ impl Pool {
         state.failed_starts = 0;
     }
 
+    /// A thread ended. Another may start in its place, whatever failed before.
     pub(crate) fn left(&self) {
-        self.state.lock().live -= 1;
+        let mut state = self.state.lock();
+        state.live -= 1;
+        state.failed_starts = 0;
     }
 
     /// A thread never reported. True if this was one too many.

@@ -55,12 +55,28 @@ pub(crate) struct Seat {
     pub(crate) has_slot: bool,
     pub(crate) is_blocked: bool,
     pub(crate) is_searching: bool,
+    /// The last look found records of others that may be taken later: it will look again by itself.
+    pub(crate) sees_open_records: bool,
     /// Begun and not settled: async tasks, and tasks run inside of a wait.
     pub(crate) in_flight: HashSet<Key, BuildHasherDefault<KeyHasher>>,
     pub(crate) round_len: u32,
     pub(crate) round_started: Option<Instant>,
     /// Nanoseconds that one record takes, as a moving average.
     pub(crate) pace: u64,
+}
+
+impl Seat {
+    /// True if this worker could begin a task now. `forage` and `announce` must agree on it, or a loop that calls them in
+    /// turn would neither run nor sleep.
+    pub(crate) fn may_run(&self, runtime: &Runtime) -> bool {
+        !runtime.is_stopped() && !self.is_blocked && (self.has_slot || runtime.pool.free() > 0)
+    }
+
+    /// True if others were handed records since this worker last looked, which they may leave lying.
+    fn overlooks_records(&self, runtime: &Runtime) -> bool {
+        !self.sees_open_records
+            && runtime.others(self.place).iter().any(|claims| claims.is_open())
+    }
 }
 
 impl Port {
@@ -78,6 +94,7 @@ impl Port {
                 has_slot: false,
                 is_blocked: false,
                 is_searching: false,
+                sees_open_records: false,
                 in_flight: HashSet::default(),
                 round_len: 0,
                 round_started: None,
@@ -233,7 +250,9 @@ impl Port {
                 self.runtime.pool.release();
             }
             self.runtime.idle.announce(seat.place, self.mailbox.bell());
-            if self.runtime.queues.has_work() && self.runtime.pool.has_slot() {
+            if seat.may_run(&self.runtime)
+                && (self.runtime.queues.has_work() || seat.overlooks_records(&self.runtime))
+            {
                 self.retract();
                 return false;
             }

@@ -11,7 +11,7 @@ use crate::cell::Cell;
 use crate::failure::{Failure, Kind};
 use crate::functions::{Function, Functions};
 use crate::mailbox::Mailbox;
-use crate::pool::Pool;
+use crate::pool::{Pool, Want};
 
 /// What a runtime is made with.
 #[derive(Debug, Clone)]
@@ -60,8 +60,8 @@ struct Members {
     mailboxes: Vec<Weak<Mailbox>>,
     /// By worker place; places are reused.
     claims: Vec<Option<Arc<Claims>>>,
-    /// Why no worker can be started.
-    broken: Option<Arc<Failure>>,
+    /// Why the last thread that should have started did not.
+    setup_failure: Option<Arc<Failure>>,
 }
 
 impl Runtime {
@@ -135,19 +135,19 @@ impl Runtime {
         }
     }
 
-    /// A thread that was asked for did not come up. After the third in a row all queued work fails, and all that follows.
+    /// A thread that was asked for did not come up. After the third in a row no more are tried, and work fails that none
+    /// of the living threads can do.
     pub fn start_failed(&self, text: String) {
         if self.pool.start_failed() {
             let failure = Failure::shared(u32::MAX, Kind::Setup { text });
-            self.members.lock().broken = Some(failure);
-            self.fail_queued();
-        } else {
-            self.ask_for_workers();
+            self.members.lock().setup_failure = Some(failure);
         }
+        self.ask_for_workers();
     }
 
-    pub(crate) fn broken(&self) -> Option<Arc<Failure>> {
-        self.members.lock().broken.clone()
+    /// Why no thread can be started.
+    pub(crate) fn setup_failure(&self) -> Option<Arc<Failure>> {
+        self.members.lock().setup_failure.clone()
     }
 
     pub(crate) fn cell(&self, key: Key) -> &Cell {
@@ -206,20 +206,23 @@ impl Runtime {
 
     /// Work was queued or a worker was lost: wakes a sleeper, or asks the driver for more threads.
     pub(crate) fn ask_for_workers(&self) {
-        self.idle.notify();
-        if self.idle.parked() > 0 || self.idle.searching() > 0 {
+        // Without a slot nobody could do more. Whoever gives the next one up looks for work after that, or calls this.
+        if self.pool.free() == 0 || self.idle.notify() {
             return;
         }
         let queued = self.queues.len();
         if queued == 0 {
             return;
         }
-        let count = self.pool.want(queued);
-        if count > 0 {
-            let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);
-            if let Some(driver) = driver {
-                (0..count).for_each(|_| driver.want_worker());
+        match self.pool.want(queued) {
+            Want::Threads(0) => {}
+            Want::Threads(count) => {
+                let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);
+                if let Some(driver) = driver {
+                    (0..count).for_each(|_| driver.want_worker());
+                }
             }
+            Want::Hopeless => self.fail_queued(),
         }
     }
 }

@@ -17,9 +17,7 @@ impl Runtime {
         self.retain_all(&task.deps);
         let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
         *self.cell(key).body.lock() = Body::Task(Box::new(task));
-        if let Some(failure) = self.broken() {
-            self.fail(key, failure);
-        } else if on.is_empty() {
+        if on.is_empty() {
             self.table.advance(key, Phase::New, Phase::Ready);
             self.enqueue(key, local);
         } else {

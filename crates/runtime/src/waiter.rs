@@ -34,19 +34,25 @@ impl Runtime {
 
     /// Somebody's countdown reached zero.
     pub(crate) fn arrived(&self, key: Key, how: u32, local: Option<&mut Local>) {
-        let is_waiter = matches!(*self.cell(key).body.lock(), Body::Waiter(_));
-        if is_waiter {
+        if self.is_waiter(key) {
             self.end(key, how);
         } else {
             self.make_ready(key, local);
         }
     }
 
-    /// Something that a waiter waits for failed.
+    /// A waiter's slot is never submitted, so it stays `New`, and a task's is past that before anybody can name it. Its
+    /// body alone would not tell: the slot of a task that failed meanwhile may be a waiter's by now.
+    fn is_waiter(&self, key: Key) -> bool {
+        self.table.phase(key) == Some(Phase::New)
+    }
+
+    /// Something that a waiter, or a task that had failed before, waits for failed.
     pub(crate) fn heard_failure(&self, key: Key) {
-        if self.table.phase(key).is_none() {
+        if !self.is_waiter(key) {
             return;
         }
+        // If the waiter ended in between this may be another's body, but then the countdown refuses the stale key.
         let ends =
             matches!(&*self.cell(key).body.lock(), Body::Waiter(waiter) if waiter.ends_on_failure);
         if ends && self.table.end_wait(key) {

@@ -51,8 +51,8 @@ impl Port {
         area.set_header(header::ROUND, round);
         let in_flight = self.seat.as_ref().map_or(0, |seat| seat.in_flight.len());
         area.set_header(header::IN_FLIGHT, in_flight as u32);
-        // The woken one wakes the next, if work is left.
-        if !keys.is_empty() && self.runtime.queues.has_work() {
+        // The woken one wakes the next, if work is left: in a queue, or behind the first of these records, which may be long.
+        if keys.len() > 1 || (!keys.is_empty() && self.runtime.queues.has_work()) {
             self.runtime.ask_for_workers();
         }
     }
@@ -67,7 +67,8 @@ impl Port {
         let mut unbegun = Vec::new();
         let in_flight = &mut seat.in_flight;
         let begun = |key| {
-            if table.phase(key).is_some_and(|phase| !phase.is_settled()) {
+            // Not if its result is in: then it is settled, or even freed.
+            if table.phase(key) == Some(Phase::Offered) {
                 in_flight.insert(key);
             }
         };
@@ -81,6 +82,9 @@ impl Port {
         let Some(seat) = &mut self.seat else {
             return keys;
         };
+        if std::mem::take(&mut seat.is_searching) {
+            self.runtime.idle.end_search();
+        }
         let pool = &self.runtime.pool;
         if seat.has_slot && pool.is_owed() {
             pool.release();
@@ -92,15 +96,12 @@ impl Port {
         if !seat.has_slot {
             return keys;
         }
-        if seat.is_searching {
-            seat.is_searching = false;
-            self.runtime.idle.end_search();
-        }
         let mut count = (CROSSING_NS / seat.pace.max(1)).clamp(1, BATCH_MAX as u64) as usize;
         let idle = self.runtime.idle.parked();
         if idle > 0 {
-            // Leave the idle their share.
-            count = count.min(self.runtime.queues.len() / (idle + 1) + 1);
+            // Leave their share to the idle that could run too.
+            let sharers = idle.min(pool.free() as usize) + 1;
+            count = count.min(self.runtime.queues.len().div_ceil(sharers).max(1));
         }
         let mut heap = Heap::new(layout::TASK_HEAP_AT);
         while keys.len() < count {
@@ -185,7 +186,8 @@ impl Port {
         let Some(seat) = &mut self.seat else {
             return Forage::Nothing;
         };
-        if runtime.is_stopped() || seat.is_blocked || !(seat.has_slot || runtime.pool.has_slot()) {
+        seat.sees_open_records = false;
+        if !seat.may_run(&runtime) {
             return Forage::Nothing;
         }
         if runtime.queues.has_work() {
@@ -201,6 +203,7 @@ impl Port {
                 return Forage::Work;
             }
         }
+        seat.sees_open_records = soonest.is_some();
         soonest.map_or(Forage::Nothing, Forage::Later)
     }
 
@@ -231,7 +234,7 @@ impl Port {
     /// in the area. Other records of this round go back first: they would be overwritten, and wait behind this.
     pub fn take(&mut self, bytes: &mut [u8], key: Key) -> bool {
         self.flush(bytes);
-        self.hand_back_all();
+        let handed_back = self.hand_back_unbegun();
         let runtime = self.runtime.clone();
         let Some(seat) = &mut self.seat else {
             return false;
@@ -248,16 +251,20 @@ impl Port {
             let mut area = Area::new(bytes);
             self.write_task(&mut area, &mut Heap::new(layout::TASK_HEAP_AT), 0, key);
         }
+        if handed_back && runtime.queues.has_work() {
+            runtime.ask_for_workers();
+        }
         taken
     }
 
-    /// Everything of this round that was not begun is for others to take.
-    pub(crate) fn hand_back_all(&mut self) {
+    /// Everything of this round that was not begun is for others to take. False if there was nothing.
+    pub(crate) fn hand_back_unbegun(&mut self) -> bool {
+        let mut taken = Vec::new();
         if let Some(seat) = &mut self.seat {
-            let mut taken = Vec::new();
             seat.claims.take_back(Duration::ZERO, true, &mut taken);
             self.runtime.hand_back(&taken, Some(&mut seat.local));
         }
+        !taken.is_empty()
     }
 
     /// Bytes and refs of a task or a value in one piece: table of deps, table of refs, bytes.

@@ -142,6 +142,13 @@ impl Claims {
         None
     }
 
+    /// True if some record was not begun and may be taken back, now or later.
+    pub fn is_open(&self) -> bool {
+        let batch = self.batch.lock();
+        let open = word(batch.round, OFFERED);
+        (0..batch.keys.len()).any(|k| self.words()[k].load(Ordering::Acquire) == open)
+    }
+
     /// Takes back one record, if it is here and was not begun.
     pub fn take_one(&self, key: Key) -> bool {
         let batch = self.batch.lock();

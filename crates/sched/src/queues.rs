@@ -78,6 +78,17 @@ impl Queues {
         self.injector.push(key);
     }
 
+    /// Takes one piece from anywhere, for one who has no deque.
+    pub fn take_any(&self) -> Option<Key> {
+        let stealers = self.stealers();
+        retry(|| self.injector.steal()).or_else(|| {
+            stealers
+                .iter()
+                .flatten()
+                .find_map(|stealer| retry(|| stealer.steal()))
+        })
+    }
+
     /// True if some queue may hold work.
     pub fn has_work(&self) -> bool {
         !self.injector.is_empty()
@@ -119,7 +130,7 @@ impl Local {
             .or_else(|| self.steal(queues))
     }
 
-    fn take_injected(&mut self, queues: &Queues) -> Option<Key> {
+    fn take_injected(&self, queues: &Queues) -> Option<Key> {
         retry(|| queues.injector.steal_batch_and_pop(&self.deque))
     }
 

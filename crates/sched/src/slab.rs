@@ -2,10 +2,11 @@
 
 use std::sync::OnceLock;
 
-const CHUNK_BITS: u32 = 12;
+/// Loom makes everything anew for each interleaving: small there.
+const CHUNK_BITS: u32 = if cfg!(loom) { 3 } else { 12 };
 const CHUNK: usize = 1 << CHUNK_BITS;
 /// With 4,096 entries a chunk this bounds a slab at 67 million entries.
-const CHUNKS_MAX: usize = 1 << 14;
+const CHUNKS_MAX: usize = if cfg!(loom) { 1 } else { 1 << 14 };
 
 /// A growing array of `T` whose entries are reached by index and never move. Growing takes no lock from readers.
 pub struct Slab<T> {

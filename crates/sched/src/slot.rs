@@ -201,6 +201,17 @@ impl Slot {
         }
     }
 
+    /// The newest edge; `None` if there is none or the list is closed.
+    pub(crate) fn newest(&self) -> Option<u32> {
+        Self::edge_of(self.dependents.load(Ordering::Acquire))
+    }
+
+    /// True while this generation's countdown runs.
+    pub(crate) fn is_counting(&self, generation: u32) -> bool {
+        let word = self.countdown.load(Ordering::Acquire);
+        generation_of(word) == generation && word as u32 != 0
+    }
+
     /// Closes the list; the caller alone owns what was in it. `None` if it was empty.
     pub(crate) fn close(&self) -> Option<u32> {
         match self.dependents.swap(CLOSED, Ordering::AcqRel) {

@@ -8,6 +8,9 @@ use crate::key::Key;
 use crate::slab::Slab;
 use crate::slot::{Phase, Slot};
 
+/// Edges of a list that a registration looks at for one to take over.
+const LOOK_BACK_MAX: usize = 4;
+
 /// All slots of a runtime. Every operation but `reserve` and `free` is lock-free on the slots it touches.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -74,26 +77,56 @@ impl Table {
     }
 
     /// Lets `waiter` wait until `arrivals` of `on` are settled. True if that is so already: the caller then acts as if
-    /// `resolve` had named it. The slots of `on` must be kept from being freed until this returns.
+    /// `resolve` had named it. The slots of `on` must be kept from being freed until this returns; a key that was stale
+    /// before counts as settled, since nobody will ever settle it.
     pub fn wait_for(&self, waiter: Key, on: &[Key], arrivals: u32) -> bool {
         let slot = self.slots.at(waiter.index);
         // One more than needed: the registrar's own, so that it cannot fire while half of the edges are missing.
         slot.expect(waiter.generation, arrivals.saturating_add(1));
-        let mut edges = Vec::with_capacity(on.len());
-        self.edges.take(on.len(), &mut edges);
         let mut arrived = 1;
+        let mut missing = Vec::with_capacity(on.len());
+        {
+            let mut free = self.edges.lock();
+            for key in on {
+                let object = self.slots.at(key.index);
+                if matches!(object.phase(key.generation), None | Some(Phase::Free)) {
+                    arrived += 1;
+                } else if !self.take_over(object, waiter) {
+                    missing.push((object, free.take()));
+                }
+            }
+        }
         let mut unused = Vec::new();
-        for (key, edge) in on.iter().zip(edges) {
+        for (object, edge) in missing {
             let link = self.edges.at(edge);
             link.aim(waiter);
-            let pushed = self.slots.at(key.index).push(edge, |next| link.link(next));
-            if !pushed {
+            if !object.push(edge, |next| link.link(next)) {
                 arrived += 1;
                 unused.push(edge);
             }
         }
         self.edges.give_back(&unused);
         slot.arrive(waiter.generation, arrived)
+    }
+
+    /// Puts `waiter` in the place of one that waits no longer, among the newest edges: who polls an object leaves one edge
+    /// there, not one for each time. The caller holds the lock on the edges, so an edge seen in this list stays in it. A
+    /// visitor of the list has either seen the old waiter, and this fails, or will see the new one.
+    fn take_over(&self, object: &Slot, waiter: Key) -> bool {
+        let mut newest = object.newest();
+        for _ in 0..LOOK_BACK_MAX {
+            let Some(edge) = newest else { return false };
+            let link = self.edges.at(edge);
+            match link.waiter() {
+                Some(old) if !self.is_counting(old) => return link.hand_over(old, waiter),
+                _ => newest = Slot::edge_of(link.next()),
+            }
+        }
+        false
+    }
+
+    fn is_counting(&self, waiter: Key) -> bool {
+        self.slots.at(waiter.index).is_counting(waiter.generation)
     }
 
     /// Ends a wait before its time (a failure, a timeout). True for the one caller that ended it.
@@ -145,10 +178,10 @@ impl Table {
         let mut edges = Vec::new();
         let mut waiters = Vec::new();
         while let Some(edge) = link {
-            let (waiter, next) = self.edges.at(edge).read();
-            waiters.push(waiter);
+            let visited = self.edges.at(edge);
+            waiters.push(visited.visit());
             edges.push(edge);
-            link = Slot::edge_of(next);
+            link = Slot::edge_of(visited.next());
         }
         self.edges.give_back(&edges);
         // The list is newest first; those who came first go first.
@@ -157,7 +190,9 @@ impl Table {
 
     /// Slots that were ever used, and edges in use now.
     pub fn sizes(&self) -> (usize, usize) {
+        // The lock first: whatever is free by then was counted as used before.
+        let free = self.free.lock();
         let used = self.fresh.load(Ordering::Relaxed) as usize;
-        (used - self.free.lock().len(), self.edges.in_use())
+        (used - free.len(), self.edges.in_use())
     }
 }

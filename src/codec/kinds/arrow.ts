@@ -45,7 +45,7 @@ interface Copy {
 }
 
 const require = createRequire(import.meta.url)
-const copies = new Map<number, Copy | undefined>()
+const copies = new Map<number, Copy>()
 
 /** Cheap and structural: apache-arrow is loaded only when something looks like it. */
 export const looksLikeArrow = (value: object): boolean => {
@@ -95,16 +95,17 @@ export const readArrow = (reader: Reader, head: number, at: number): object => {
 }
 
 const load = (flavour: number): Copy | undefined => {
-  if (copies.has(flavour)) return copies.get(flavour)
-  let copy: Copy | undefined
+  const known = copies.get(flavour)
+  if (known !== undefined) return known
   try {
     const arrow = (flavour === COMMON_JS ? require('apache-arrow') : imported('apache-arrow')) as Arrow
-    copy = { arrow, write: gatherer(arrow) }
+    const copy = { arrow, write: gatherer(arrow) }
+    copies.set(flavour, copy)
+    return copy
   } catch {
-    copy = undefined
+    // Not kept: it is not installed, or somebody is just importing it, and then it is there the next time.
+    return undefined
   }
-  copies.set(flavour, copy)
-  return copy
 }
 
 type Loading = Module & { filename: string; _compile?: (source: string, filename: string, format: 'module') => void }

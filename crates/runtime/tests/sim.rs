@@ -1,0 +1,609 @@
+//! A seeded simulation: a driver and workers on one thread, each moved a small step at a time in random order, with random
+//! graphs, nested tasks, blocking and async waits, help, failures, large values and deaths.
+//!
+//! Every task runs once, unless what it depends on failed; every wait ends once and truthfully; nobody sleeps beside work;
+//! and in the end nothing is left. `SIM_SEED=7 cargo test -p mobula-runtime --test sim` runs one seed again.
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use mobula_runtime::layout::status;
+use mobula_runtime::{Forage, Reason, Runtime};
+use mobula_sched::Key;
+use support::isolate::Isolate;
+use support::record::{Outcome, TaskRecord};
+use support::rng::Rng;
+use support::{assert_empty, runtime};
+
+const SEEDS: u64 = 300;
+const SIZES: [usize; 6] = [4, 200, 1024, 1025, 5000, 40_000];
+
+/// What a task does when it runs, decided when it is submitted.
+#[derive(Debug, Clone)]
+struct Plan {
+    children: usize,
+    waits: bool,
+    helps: bool,
+    is_async: bool,
+    throws: bool,
+    returns_refs: bool,
+    size: usize,
+}
+
+#[derive(Debug)]
+struct Task {
+    plan: Plan,
+    deps: Vec<usize>,
+    runs: u32,
+    has_result: bool,
+    crashed: bool,
+    is_object: bool,
+}
+
+/// Bytes that name a task, of some size.
+fn bytes_of(task: usize, size: usize) -> Vec<u8> {
+    let mut bytes = (task as u32).to_le_bytes().to_vec();
+    bytes.resize(size, task as u8);
+    bytes
+}
+
+fn task_of(bytes: &[u8]) -> usize {
+    u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize
+}
+
+/// A task that was begun and has not ended.
+#[derive(Debug)]
+struct Frame {
+    task: usize,
+    key: Key,
+    /// Handles of this isolate that the task's code has.
+    held: Vec<Key>,
+    children: Vec<Key>,
+    helped: usize,
+    left: usize,
+    waiting: Waiting,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    NotYet,
+    For(u32),
+    /// The wait is over; code that blocked needs a slot to go on.
+    Over(u32),
+    No,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Awake,
+    Searching,
+    Parked,
+}
+
+#[derive(Debug)]
+struct Worker {
+    isolate: Isolate,
+    stack: Vec<Frame>,
+    round: VecDeque<TaskRecord>,
+    asyncs: Vec<Frame>,
+    done: HashMap<u32, u32>,
+    mode: Mode,
+    timer: bool,
+    has_slot: bool,
+}
+
+#[derive(Debug)]
+struct Wait {
+    on: Vec<usize>,
+    count: Option<u32>,
+    ended: bool,
+}
+
+struct Sim {
+    runtime: Arc<Runtime>,
+    rng: Rng,
+    slots: usize,
+    tasks: Vec<Task>,
+    ids: HashMap<Key, usize>,
+    budget: usize,
+    deaths: usize,
+    /// Out while it moves.
+    driver: Option<Isolate>,
+    /// The driver's handles, one each.
+    handles: Vec<Key>,
+    waits: HashMap<u32, Wait>,
+    workers: Vec<Option<Worker>>,
+}
+
+impl Sim {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        let slots = 1 + rng.below(4);
+        let runtime = runtime(slots as u32, 200);
+        Self {
+            driver: Some(Isolate::driver(&runtime)),
+            runtime,
+            slots,
+            budget: 20 + rng.below(200),
+            deaths: rng.below(6),
+            rng,
+            tasks: Vec::new(),
+            ids: HashMap::new(),
+            handles: Vec::new(),
+            waits: HashMap::new(),
+            workers: Vec::new(),
+        }
+    }
+
+    fn plan(&mut self) -> Plan {
+        let rng = &mut self.rng;
+        Plan {
+            children: if rng.chance(30) { rng.below(5) } else { 0 },
+            waits: rng.chance(60),
+            helps: rng.chance(50),
+            is_async: rng.chance(30),
+            throws: rng.chance(8),
+            returns_refs: rng.chance(30),
+            size: SIZES[rng.below(SIZES.len())],
+        }
+    }
+
+    fn submit(&mut self, isolate: &mut Isolate, known: &[Key]) -> Option<Key> {
+        self.budget = self.budget.checked_sub(1)?;
+        let (task, plan) = (self.tasks.len(), self.plan());
+        let mut some = |most: usize, percent| -> Vec<Key> {
+            let picks = (0..most).filter_map(|_| self.rng.pick(known));
+            let picks: Vec<Key> = picks.collect();
+            picks.into_iter().filter(|_| self.rng.chance(percent)).collect()
+        };
+        let (deps, refs) = (some(4, 40), some(3, 20));
+        let size = SIZES[self.rng.below(SIZES.len())];
+        let is_object = self.rng.chance(10);
+        let key = if is_object {
+            isolate.put(&bytes_of(task, size), &refs)
+        } else {
+            isolate.submit(task as u32, &bytes_of(task, size), &deps, &refs)
+        };
+        let deps: Vec<usize> = deps.iter().map(|key| self.ids[key]).collect();
+        self.tasks.push(Task {
+            plan: Plan { size, ..plan },
+            deps: if is_object { Vec::new() } else { deps },
+            runs: 0,
+            has_result: is_object,
+            crashed: false,
+            is_object,
+        });
+        self.ids.insert(key, task);
+        Some(key)
+    }
+
+    /// True if this outcome is one that the task may have.
+    fn check_outcome(&self, task: usize, outcome: &Outcome) -> bool {
+        let of = &self.tasks[task];
+        let own = match outcome {
+            // Its result may be written and not handed in.
+            Outcome::Pending => !of.crashed,
+            Outcome::Value { bytes, .. } => {
+                of.has_result && !of.plan.throws | of.is_object && *bytes == bytes_of(task, of.plan.size)
+            }
+            Outcome::Thrown { bytes, .. } => {
+                of.has_result && of.plan.throws && *bytes == bytes_of(task, of.plan.size)
+            }
+            Outcome::Crashed { exit_code, text } => {
+                of.crashed && *exit_code == Some(7) && text == "died"
+            }
+            _ => false,
+        };
+        // A failure of what it depends on, whichever came first.
+        own || (matches!(outcome, Outcome::Thrown { .. } | Outcome::Crashed { .. })
+            && of.deps.iter().any(|dep| self.check_outcome(*dep, outcome)))
+    }
+
+    /// Looks at some objects through an isolate that holds them; returns the handles that their values brought.
+    fn fetch(&self, isolate: &mut Isolate, keys: &[Key]) -> (Vec<Outcome>, Vec<Key>) {
+        let outcomes = isolate.fetch(keys);
+        let mut fresh = Vec::new();
+        for (key, outcome) in keys.iter().zip(&outcomes) {
+            let task = self.ids[key];
+            assert!(self.check_outcome(task, outcome), "task {task} {:?} came out as {outcome:?}", self.tasks[task]);
+            if let Outcome::Value { refs, .. } | Outcome::Thrown { refs, .. } = outcome {
+                fresh.extend_from_slice(refs);
+            }
+        }
+        (outcomes, fresh)
+    }
+
+    fn check_wait(&self, outcomes: &[Outcome], count: Option<u32>, how: u32) {
+        let settled = outcomes.iter().filter(|outcome| **outcome != Outcome::Pending).count();
+        let failed = outcomes.iter().any(|outcome| {
+            matches!(outcome, Outcome::Thrown { .. } | Outcome::Crashed { .. })
+        });
+        match (how, count) {
+            (status::READY, None) => assert!(settled == outcomes.len() && !failed, "{outcomes:?}"),
+            (status::READY, Some(count)) => assert!(settled as u32 >= count, "{outcomes:?}"),
+            (status::FAILED, None) => assert!(failed, "{outcomes:?}"),
+            other => panic!("a wait ended with {other:?}"),
+        }
+    }
+
+    // ---- the driver ----
+
+    fn step_driver(&mut self, only_listens: bool) -> bool {
+        let mut driver = self.driver.take().unwrap();
+        let moved = self.step_driver_with(&mut driver, only_listens);
+        self.driver = Some(driver);
+        moved
+    }
+
+    fn step_driver_with(&mut self, driver: &mut Isolate, only_listens: bool) -> bool {
+        let mut moved = false;
+        if driver.port.has_mail() {
+            moved = true;
+            for (token, how) in driver.drain() {
+                let wait = self.waits.remove(&token).expect("a wait completes once");
+                if how == status::ENDED {
+                    assert!(wait.ended, "nobody ended it");
+                    continue;
+                }
+                let of_wait = |key: &&Key| wait.on.contains(&self.ids[*key]);
+                let keys: Vec<Key> = self.handles.iter().filter(of_wait).copied().collect();
+                let (outcomes, fresh) = self.fetch(driver, &keys);
+                self.check_wait(&outcomes, wait.count, how);
+                self.handles.extend(fresh);
+            }
+        }
+        if only_listens {
+            driver.flush();
+        } else {
+            self.act(driver);
+        }
+        for _ in 0..std::mem::take(&mut driver.wanted) {
+            moved = true;
+            self.workers.push(Some(Worker {
+                isolate: Isolate::worker(&self.runtime),
+                stack: Vec::new(),
+                round: VecDeque::new(),
+                asyncs: Vec::new(),
+                done: HashMap::new(),
+                mode: Mode::Awake,
+                timer: false,
+                has_slot: false,
+            }));
+        }
+        moved
+    }
+
+    fn act(&mut self, driver: &mut Isolate) {
+        match self.rng.below(12) {
+            0..=4 => {
+                let known = self.handles.clone();
+                let key = self.submit(driver, &known);
+                self.handles.extend(key);
+            }
+            5 => driver.flush(),
+            6 | 7 if !self.handles.is_empty() => {
+                let keys: Vec<Key> =
+                    (0..1 + self.rng.below(5)).filter_map(|_| self.rng.pick(&self.handles)).collect();
+                let mut keys: Vec<Key> = keys;
+                keys.sort_by_key(|key| self.ids[key]);
+                keys.dedup();
+                let count = self.rng.chance(50).then(|| self.rng.below(keys.len() + 1) as u32);
+                let token = driver.wait_for(&keys, count);
+                let on = keys.iter().map(|key| self.ids[key]).collect();
+                self.waits.insert(token, Wait { on, count, ended: false });
+            }
+            8 => {
+                let mut tokens: Vec<u32> = self.waits.keys().copied().collect();
+                tokens.sort_unstable();
+                if let Some(token) = self.rng.pick(&tokens) {
+                    self.waits.get_mut(&token).unwrap().ended = true;
+                    driver.end_wait(token);
+                }
+            }
+            9 => {
+                let open = |key: &Key| self.waits.values().any(|wait| wait.on.contains(&self.ids[key]));
+                if let Some(key) = self.rng.pick(&self.handles)
+                    && !open(&key)
+                {
+                    let at = self.handles.iter().position(|held| *held == key).unwrap();
+                    self.handles.swap_remove(at);
+                    driver.release(key);
+                }
+            }
+            10 if !self.handles.is_empty() => {
+                let key = self.rng.pick(&self.handles).unwrap();
+                let (_, fresh) = self.fetch(driver, &[key]);
+                self.handles.extend(fresh);
+            }
+            _ => {}
+        }
+    }
+
+    // ---- the workers ----
+
+    fn step_worker(&mut self, place: usize, only_what_must: bool) -> bool {
+        let Some(mut worker) = self.workers[place].take() else { return false };
+        if !only_what_must && self.deaths > 0 && self.rng.chance(1) {
+            self.deaths -= 1;
+            self.die(worker);
+            return true;
+        }
+        let moved = self.move_worker(&mut worker, only_what_must);
+        self.workers[place] = Some(worker);
+        moved
+    }
+
+    fn die(&mut self, worker: Worker) {
+        for frame in worker.stack.iter().chain(&worker.asyncs) {
+            self.tasks[frame.task].crashed = true;
+        }
+        worker.isolate.close(Some(7), "died");
+    }
+
+    fn move_worker(&mut self, worker: &mut Worker, only_what_must: bool) -> bool {
+        if worker.mode == Mode::Parked {
+            let whim = !only_what_must && self.rng.chance(3);
+            // An async task's own timer or I/O wakes the loop too.
+            let own = !worker.asyncs.is_empty() && worker.asyncs.iter().any(|frame| runnable(worker, frame));
+            if !(worker.isolate.bell.take() || worker.timer || own || whim) {
+                return false;
+            }
+            worker.timer = false;
+            worker.isolate.port.retract();
+            worker.mode = Mode::Awake;
+            return true;
+        }
+        if worker.mode == Mode::Searching {
+            let found = worker.isolate.port.has_mail() || worker.isolate.port.has_work();
+            worker.isolate.port.end_search();
+            worker.mode = Mode::Awake;
+            if !found || self.rng.chance(20) {
+                self.park(worker);
+            }
+            return true;
+        }
+        if let Some(frame) = worker.stack.pop() {
+            return self.move_frame(worker, frame, true);
+        }
+        if let Some(record) = worker.round.pop_front() {
+            if worker.isolate.begin(record.k) {
+                let frame = self.begin(&mut worker.isolate, &record);
+                match self.tasks[frame.task].plan.is_async {
+                    true => worker.asyncs.push(frame),
+                    false => worker.stack.push(frame),
+                }
+            }
+            return true;
+        }
+        let ready: Vec<usize> =
+            (0..worker.asyncs.len()).filter(|k| runnable(worker, &worker.asyncs[*k])).collect();
+        if let Some(k) = self.rng.pick(&ready)
+            && self.rng.chance(50)
+        {
+            let frame = worker.asyncs.swap_remove(k);
+            return self.move_frame(worker, frame, false);
+        }
+        self.turn(worker)
+    }
+
+    /// One turn of the loop, as the hook of the binding makes it.
+    fn turn(&mut self, worker: &mut Worker) -> bool {
+        if worker.isolate.port.has_mail() {
+            worker.done.extend(worker.isolate.drain());
+            return true;
+        }
+        match worker.isolate.port.forage() {
+            Forage::Work => {
+                let used = 1 + self.workers.iter().flatten().filter(|other| other.has_slot).count();
+                worker.has_slot |= used <= self.slots;
+                worker.round = worker.isolate.next().into();
+                assert!(worker.has_slot || worker.round.is_empty(), "more run than there are slots");
+                return true;
+            }
+            Forage::Later(_) => worker.timer = true,
+            Forage::Nothing => worker.timer = false,
+        }
+        if self.rng.chance(50) {
+            worker.isolate.port.start_search();
+            worker.mode = Mode::Searching;
+        } else {
+            self.park(worker);
+        }
+        true
+    }
+
+    fn park(&mut self, worker: &mut Worker) {
+        let had_mail = worker.isolate.port.has_mail();
+        let parks = worker.isolate.port.announce();
+        assert!(!(had_mail && parks), "it sleeps on its mail");
+        // With mail it keeps its slot: it did not go to sleep.
+        worker.has_slot &= had_mail;
+        if parks {
+            worker.mode = Mode::Parked;
+        }
+    }
+
+    fn begin(&mut self, isolate: &mut Isolate, record: &TaskRecord) -> Frame {
+        let task = task_of(&record.bytes);
+        assert_eq!((record.function, self.ids[&record.key]), (task as u32, task));
+        let held: Vec<Key> = record.deps.iter().chain(&record.refs).copied().collect();
+        held.iter().for_each(|key| isolate.retain(*key));
+        self.tasks[task].runs += 1;
+        assert_eq!(self.tasks[task].runs, 1, "task {task} runs again");
+        let deps: Vec<usize> = record.deps.iter().map(|key| self.ids[key]).collect();
+        assert_eq!(deps, self.tasks[task].deps);
+        let (outcomes, fresh) = self.fetch(isolate, &record.deps);
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Value { .. })), "{outcomes:?}");
+        Frame {
+            task,
+            key: record.key,
+            held: [held, fresh].concat(),
+            children: Vec::new(),
+            helped: 0,
+            left: self.tasks[task].plan.children,
+            waiting: Waiting::NotYet,
+        }
+    }
+
+    /// One step of a task. On the stack it blocks the thread when it waits; off the stack it awaits.
+    fn move_frame(&mut self, worker: &mut Worker, mut frame: Frame, is_sync: bool) -> bool {
+        let plan = self.tasks[frame.task].plan.clone();
+        let isolate = &mut worker.isolate;
+        let mut moved = true;
+        if frame.left > 0 {
+            frame.left -= 1;
+            let known = [&frame.held[..], &frame.children[..]].concat();
+            frame.children.extend(self.submit(isolate, &known));
+            if self.rng.chance(50) {
+                isolate.flush();
+            }
+        } else if frame.waiting == Waiting::NotYet && plan.waits && !frame.children.is_empty() {
+            if is_sync && plan.helps && frame.helped < frame.children.len() {
+                let taken = isolate.take(frame.children[frame.helped]);
+                frame.helped += 1;
+                if let Some(record) = taken {
+                    let inner = self.begin(isolate, &record);
+                    if self.tasks[inner.task].plan.is_async && inner.task % 2 == 0 {
+                        // As for async functions: it is known only now that it cannot run here.
+                        self.tasks[inner.task].runs -= 1;
+                        inner.held.iter().for_each(|key| isolate.release(*key));
+                        isolate.hand_back(record.key);
+                    } else {
+                        worker.stack.push(frame);
+                        worker.stack.push(inner);
+                        return true;
+                    }
+                }
+            } else {
+                frame.waiting = Waiting::For(isolate.get(&frame.children));
+            }
+        } else if let Waiting::For(token) = frame.waiting {
+            if is_sync {
+                match isolate.park(0) {
+                    reason if reason == Reason::Mail as u32 => worker.done.extend(isolate.drain()),
+                    _ => {
+                        worker.has_slot = false;
+                        moved = false;
+                    }
+                }
+            }
+            if let Some(how) = worker.done.remove(&token) {
+                frame.waiting = Waiting::Over(how);
+            }
+        } else if let Waiting::Over(how) = frame.waiting {
+            // Whether it gave its slot up is known by what `park` said; asking without need is harmless.
+            let used = self.workers.iter().flatten().filter(|other| other.has_slot).count();
+            if is_sync && !worker.has_slot {
+                moved = used < self.slots;
+                if moved {
+                    assert_eq!(isolate.resume(), Reason::Resumed as u32);
+                    worker.has_slot = true;
+                }
+            }
+            if moved {
+                frame.waiting = Waiting::No;
+                let (outcomes, fresh) = self.fetch(isolate, &frame.children);
+                self.check_wait(&outcomes, None, how);
+                frame.held.extend(fresh);
+            }
+        } else {
+            self.finish(isolate, frame, &plan);
+            return true;
+        }
+        match is_sync {
+            true => worker.stack.push(frame),
+            false => worker.asyncs.push(frame),
+        }
+        moved
+    }
+
+    fn finish(&mut self, isolate: &mut Isolate, frame: Frame, plan: &Plan) {
+        let refs = if plan.returns_refs { &frame.children[..] } else { &[] };
+        isolate.result(frame.key, plan.throws, &bytes_of(frame.task, plan.size), refs);
+        self.tasks[frame.task].has_result = true;
+        frame.held.iter().chain(&frame.children).for_each(|key| isolate.release(*key));
+        if self.rng.chance(50) {
+            isolate.flush();
+        }
+    }
+
+    // ---- the whole ----
+
+    fn run(mut self) {
+        let steps = 40 * self.budget;
+        for _ in 0..steps {
+            match self.rng.below(self.workers.len() + 2) {
+                0 | 1 => drop(self.step_driver(false)),
+                place => drop(self.step_worker(place - 2, false)),
+            }
+        }
+        // From here on only what must happen happens: until nobody moves.
+        self.deaths = 0;
+        loop {
+            let mut moved = self.step_driver(true);
+            for place in 0..self.workers.len() {
+                moved |= self.step_worker(place, true);
+            }
+            if !moved {
+                break;
+            }
+        }
+        self.check_end();
+    }
+
+    fn fails(&self, task: usize) -> bool {
+        let of = &self.tasks[task];
+        of.crashed || (of.has_result && of.plan.throws && !of.is_object) || of.deps.iter().any(|dep| self.fails(*dep))
+    }
+
+    fn check_end(mut self) {
+        for (k, task) in self.tasks.iter().enumerate() {
+            let runs = !task.is_object && !task.deps.iter().any(|dep| self.fails(*dep));
+            assert_eq!(task.runs, u32::from(runs), "task {k} {task:?}");
+            assert!(!runs || task.has_result || task.crashed, "task {k} never ended: {task:?}");
+        }
+        let satisfied = |wait: &Wait| wait.count.is_none_or(|count| count as usize <= wait.on.len());
+        assert!(!self.waits.values().any(satisfied), "waits that never ended: {:?}", self.waits);
+        let mut driver = self.driver.take().unwrap();
+        let handles = std::mem::take(&mut self.handles);
+        for outcome in driver.fetch(&handles) {
+            assert!(!matches!(outcome, Outcome::Pending | Outcome::Gone), "{outcome:?}");
+        }
+        driver.close(None, "");
+        for worker in self.workers.into_iter().flatten() {
+            assert!(worker.stack.is_empty() && worker.asyncs.is_empty() && worker.round.is_empty());
+            worker.isolate.close(Some(0), "");
+        }
+        assert_empty(&self.runtime);
+        assert_eq!(self.runtime.stats().workers, 0);
+        let idle = self.runtime.words();
+        assert_eq!(idle.idle().load(std::sync::atomic::Ordering::SeqCst), 0, "somebody still sleeps");
+    }
+}
+
+/// An async task can go on unless it waits for something that is not there yet.
+fn runnable(worker: &Worker, frame: &Frame) -> bool {
+    match frame.waiting {
+        Waiting::For(token) => worker.done.contains_key(&token),
+        _ => true,
+    }
+}
+
+#[test]
+fn random_runs_lose_nothing_and_leave_nothing() {
+    let seeds = match std::env::var("SIM_SEED") {
+        Ok(seed) => seed.parse().unwrap()..=seed.parse().unwrap(),
+        Err(_) => 1..=SEEDS,
+    };
+    for seed in seeds {
+        let run = std::panic::AssertUnwindSafe(|| Sim::new(seed).run());
+        if let Err(panic) = std::panic::catch_unwind(run) {
+            eprintln!("failed with SIM_SEED={seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
