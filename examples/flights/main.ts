@@ -32,12 +32,16 @@ const main = async (): Promise<void> => {
   const info = await init(workers === undefined ? {} : { numCpus: workers, maxWorkers: workers })
   const many = await withBar(`${info.workers} workers `, steps, (progress) => runOnWorkers(job, info.workers, progress))
   const checks = compare(one, many)
+  // Again, now that V8 has compiled what is hot, on each thread for itself: what a program sees that goes on for longer.
+  const oneAgain = await withBar('one, again', steps, (progress) => runOnOneThread(job, progress))
+  const manyAgain = await withBar(`${info.workers}, again   `, steps, (progress) => runOnWorkers(job, info.workers, progress))
   await shutdown()
 
   const parts = job.partitions.length
   console.log(`${whole(many.sums.rows)} flights in ${parts} ${parts === 1 ? 'partition' : 'partitions'}, node ${info.node}\n`)
   console.log(resultTables(many, job.airports))
-  console.log(`\n${timeTable(one, many, info.workers)}`)
+  console.log(`\n${timeTable('seconds, from a cold start', one, many, info.workers)}`)
+  console.log(`\n${timeTable('seconds, the same once more', oneAgain, manyAgain, info.workers)}`)
   console.log(`\n${trafficTable(many.traffic)}`)
   console.log(`\n${checkTable(checks)}`)
   const different = checks.filter(({ equal }) => !equal)

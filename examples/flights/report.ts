@@ -38,10 +38,10 @@ export const resultTables = ({ sums, scaling }: Outcome, airports: Airports): st
   ].join('\n')
 }
 
-export const timeTable = (one: Outcome, many: Outcome, workers: number): string => {
+export const timeTable = (title: string, one: Outcome, many: Outcome, workers: number): string => {
   const [all, allAtOnce] = [totalOf(one.times), totalOf(many.times)]
   return table(
-    ['seconds', 'one thread', `${workers} ${workers === 1 ? 'worker' : 'workers'}`, 'faster by'],
+    [title, 'one thread', `${workers} ${workers === 1 ? 'worker' : 'workers'}`, 'faster by'],
     [
       ...PHASES.map((phase) => [
         phase,

@@ -417,6 +417,8 @@ impl Sim {
     }
 
     fn park(&mut self, worker: &mut Worker) {
+        // What was written is handed in before a thread sleeps: nobody else can.
+        worker.isolate.flush();
         let had_mail = worker.isolate.port.has_mail();
         let parks = worker.isolate.port.announce();
         assert!(!(had_mail && parks), "it sleeps on its mail");
@@ -551,6 +553,16 @@ impl Sim {
             if !moved {
                 break;
             }
+        }
+        if std::env::var("SIM_SEED").is_ok() {
+            for w in self.workers.iter().flatten() {
+                eprintln!("{:?} slot {} timer {} round {} asyncs {:?} stack {:?}", w.mode, w.has_slot, w.timer, w.round.len(), w.asyncs, w.stack);
+            }
+            for (k, t) in self.tasks.iter().enumerate().filter(|(_, t)| !t.has_result && !t.crashed) {
+                let key = self.ids.iter().find(|(_, id)| **id == k).unwrap().0;
+                eprintln!("{k} {key:?} deps {:?} runs {} {:?}", t.deps, t.runs, t.plan);
+            }
+            eprintln!("{:?} {:?} slots {}", self.runtime.stats(), self.runtime.words().idle(), self.slots);
         }
         self.check_end();
     }
