@@ -11,7 +11,7 @@ import { run } from './tool.mjs'
 
 /** One release of each line, from the npm package `node`; raise them when a line has a newer one. */
 const releases = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
-const smoke = ['test/smoke.test.ts', 'test/codec.test.ts']
+const smoke = ['test/smoke.test.ts', 'test/codec.test.ts', 'test/codec-arrow.test.ts', 'test/objects.test.ts', 'test/lifecycle.test.ts']
 
 const help = `npm run test:nodes [-- [--only 22,24] [files]]
 

@@ -158,7 +158,10 @@ impl Sim {
         let mut some = |most: usize, percent| -> Vec<Key> {
             let picks = (0..most).filter_map(|_| self.rng.pick(known));
             let picks: Vec<Key> = picks.collect();
-            picks.into_iter().filter(|_| self.rng.chance(percent)).collect()
+            picks
+                .into_iter()
+                .filter(|_| self.rng.chance(percent))
+                .collect()
         };
         let (deps, refs) = (some(4, 40), some(3, 20));
         let size = SIZES[self.rng.below(SIZES.len())];
@@ -188,7 +191,9 @@ impl Sim {
             // Its result may be written and not handed in.
             Outcome::Pending => !of.crashed,
             Outcome::Value { bytes, .. } => {
-                of.has_result && !of.plan.throws | of.is_object && *bytes == bytes_of(task, of.plan.size)
+                of.has_result
+                    && !of.plan.throws | of.is_object
+                    && *bytes == bytes_of(task, of.plan.size)
             }
             Outcome::Thrown { bytes, .. } => {
                 of.has_result && of.plan.throws && *bytes == bytes_of(task, of.plan.size)
@@ -209,7 +214,11 @@ impl Sim {
         let mut fresh = Vec::new();
         for (key, outcome) in keys.iter().zip(&outcomes) {
             let task = self.ids[key];
-            assert!(self.check_outcome(task, outcome), "task {task} {:?} came out as {outcome:?}", self.tasks[task]);
+            assert!(
+                self.check_outcome(task, outcome),
+                "task {task} {:?} came out as {outcome:?}",
+                self.tasks[task]
+            );
             if let Outcome::Value { refs, .. } | Outcome::Thrown { refs, .. } = outcome {
                 fresh.extend_from_slice(refs);
             }
@@ -218,10 +227,13 @@ impl Sim {
     }
 
     fn check_wait(&self, outcomes: &[Outcome], count: Option<u32>, how: u32) {
-        let settled = outcomes.iter().filter(|outcome| **outcome != Outcome::Pending).count();
-        let failed = outcomes.iter().any(|outcome| {
-            matches!(outcome, Outcome::Thrown { .. } | Outcome::Crashed { .. })
-        });
+        let settled = outcomes
+            .iter()
+            .filter(|outcome| **outcome != Outcome::Pending)
+            .count();
+        let failed = outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Outcome::Thrown { .. } | Outcome::Crashed { .. }));
         match (how, count) {
             (status::READY, None) => assert!(settled == outcomes.len() && !failed, "{outcomes:?}"),
             (status::READY, Some(count)) => assert!(settled as u32 >= count, "{outcomes:?}"),
@@ -245,6 +257,7 @@ impl Sim {
             moved = true;
             for (token, how) in driver.drain() {
                 let wait = self.waits.remove(&token).expect("a wait completes once");
+                driver.forget(token);
                 if how == status::ENDED {
                     assert!(wait.ended, "nobody ended it");
                     continue;
@@ -286,15 +299,26 @@ impl Sim {
             }
             5 => driver.flush(),
             6 | 7 if !self.handles.is_empty() => {
-                let keys: Vec<Key> =
-                    (0..1 + self.rng.below(5)).filter_map(|_| self.rng.pick(&self.handles)).collect();
+                let keys: Vec<Key> = (0..1 + self.rng.below(5))
+                    .filter_map(|_| self.rng.pick(&self.handles))
+                    .collect();
                 let mut keys: Vec<Key> = keys;
                 keys.sort_by_key(|key| self.ids[key]);
                 keys.dedup();
-                let count = self.rng.chance(50).then(|| self.rng.below(keys.len() + 1) as u32);
+                let count = self
+                    .rng
+                    .chance(50)
+                    .then(|| self.rng.below(keys.len() + 1) as u32);
                 let token = driver.wait_for(&keys, count);
                 let on = keys.iter().map(|key| self.ids[key]).collect();
-                self.waits.insert(token, Wait { on, count, ended: false });
+                self.waits.insert(
+                    token,
+                    Wait {
+                        on,
+                        count,
+                        ended: false,
+                    },
+                );
             }
             8 => {
                 let mut tokens: Vec<u32> = self.waits.keys().copied().collect();
@@ -305,7 +329,11 @@ impl Sim {
                 }
             }
             9 => {
-                let open = |key: &Key| self.waits.values().any(|wait| wait.on.contains(&self.ids[key]));
+                let open = |key: &Key| {
+                    self.waits
+                        .values()
+                        .any(|wait| wait.on.contains(&self.ids[key]))
+                };
                 if let Some(key) = self.rng.pick(&self.handles)
                     && !open(&key)
                 {
@@ -326,7 +354,9 @@ impl Sim {
     // ---- the workers ----
 
     fn step_worker(&mut self, place: usize, only_what_must: bool) -> bool {
-        let Some(mut worker) = self.workers[place].take() else { return false };
+        let Some(mut worker) = self.workers[place].take() else {
+            return false;
+        };
         if !only_what_must && self.deaths > 0 && self.rng.chance(1) {
             self.deaths -= 1;
             self.die(worker);
@@ -348,7 +378,8 @@ impl Sim {
         if worker.mode == Mode::Parked {
             let whim = !only_what_must && self.rng.chance(3);
             // An async task's own timer or I/O wakes the loop too.
-            let own = !worker.asyncs.is_empty() && worker.asyncs.iter().any(|frame| runnable(worker, frame));
+            let own = !worker.asyncs.is_empty()
+                && worker.asyncs.iter().any(|frame| runnable(worker, frame));
             if !(worker.isolate.bell.take() || worker.timer || own || whim) {
                 return false;
             }
@@ -379,8 +410,9 @@ impl Sim {
             }
             return true;
         }
-        let ready: Vec<usize> =
-            (0..worker.asyncs.len()).filter(|k| runnable(worker, &worker.asyncs[*k])).collect();
+        let ready: Vec<usize> = (0..worker.asyncs.len())
+            .filter(|k| runnable(worker, &worker.asyncs[*k]))
+            .collect();
         if let Some(k) = self.rng.pick(&ready)
             && self.rng.chance(50)
         {
@@ -398,10 +430,18 @@ impl Sim {
         }
         match worker.isolate.port.forage() {
             Forage::Work => {
-                let used = 1 + self.workers.iter().flatten().filter(|other| other.has_slot).count();
+                let used = 1 + self
+                    .workers
+                    .iter()
+                    .flatten()
+                    .filter(|other| other.has_slot)
+                    .count();
                 worker.has_slot |= used <= self.slots;
                 worker.round = worker.isolate.next().into();
-                assert!(worker.has_slot || worker.round.is_empty(), "more run than there are slots");
+                assert!(
+                    worker.has_slot || worker.round.is_empty(),
+                    "more run than there are slots"
+                );
                 return true;
             }
             Forage::Later(_) => worker.timer = true,
@@ -431,7 +471,10 @@ impl Sim {
 
     fn begin(&mut self, isolate: &mut Isolate, record: &TaskRecord) -> Frame {
         let task = task_of(&record.bytes);
-        assert_eq!((record.function, self.ids[&record.key]), (task as u32, task));
+        assert_eq!(
+            (record.function, self.ids[&record.key]),
+            (task as u32, task)
+        );
         let held: Vec<Key> = record.deps.iter().chain(&record.refs).copied().collect();
         held.iter().for_each(|key| isolate.retain(*key));
         self.tasks[task].runs += 1;
@@ -439,7 +482,12 @@ impl Sim {
         let deps: Vec<usize> = record.deps.iter().map(|key| self.ids[key]).collect();
         assert_eq!(deps, self.tasks[task].deps);
         let (outcomes, fresh) = self.fetch(isolate, &record.deps);
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Value { .. })), "{outcomes:?}");
+        assert!(
+            outcomes
+                .iter()
+                .all(|outcome| matches!(outcome, Outcome::Value { .. })),
+            "{outcomes:?}"
+        );
         Frame {
             task,
             key: record.key,
@@ -456,6 +504,8 @@ impl Sim {
         let plan = self.tasks[frame.task].plan.clone();
         let isolate = &mut worker.isolate;
         let mut moved = true;
+        // A thread that blocks while async tasks live on it may wait for one of them for ever: such code is at fault.
+        let may_wait = !is_sync || worker.asyncs.is_empty();
         if frame.left > 0 {
             frame.left -= 1;
             let known = [&frame.held[..], &frame.children[..]].concat();
@@ -463,7 +513,11 @@ impl Sim {
             if self.rng.chance(50) {
                 isolate.flush();
             }
-        } else if frame.waiting == Waiting::NotYet && plan.waits && !frame.children.is_empty() {
+        } else if frame.waiting == Waiting::NotYet
+            && plan.waits
+            && may_wait
+            && !frame.children.is_empty()
+        {
             if is_sync && plan.helps && frame.helped < frame.children.len() {
                 let taken = isolate.take(frame.children[frame.helped]);
                 frame.helped += 1;
@@ -494,11 +548,17 @@ impl Sim {
                 }
             }
             if let Some(how) = worker.done.remove(&token) {
+                isolate.forget(token);
                 frame.waiting = Waiting::Over(how);
             }
         } else if let Waiting::Over(how) = frame.waiting {
             // Whether it gave its slot up is known by what `park` said; asking without need is harmless.
-            let used = self.workers.iter().flatten().filter(|other| other.has_slot).count();
+            let used = self
+                .workers
+                .iter()
+                .flatten()
+                .filter(|other| other.has_slot)
+                .count();
             if is_sync && !worker.has_slot {
                 moved = used < self.slots;
                 if moved {
@@ -524,10 +584,23 @@ impl Sim {
     }
 
     fn finish(&mut self, isolate: &mut Isolate, frame: Frame, plan: &Plan) {
-        let refs = if plan.returns_refs { &frame.children[..] } else { &[] };
-        isolate.result(frame.key, plan.throws, &bytes_of(frame.task, plan.size), refs);
+        let refs = if plan.returns_refs {
+            &frame.children[..]
+        } else {
+            &[]
+        };
+        isolate.result(
+            frame.key,
+            plan.throws,
+            &bytes_of(frame.task, plan.size),
+            refs,
+        );
         self.tasks[frame.task].has_result = true;
-        frame.held.iter().chain(&frame.children).for_each(|key| isolate.release(*key));
+        frame
+            .held
+            .iter()
+            .chain(&frame.children)
+            .for_each(|key| isolate.release(*key));
         if self.rng.chance(50) {
             isolate.flush();
         }
@@ -554,36 +627,41 @@ impl Sim {
                 break;
             }
         }
-        if std::env::var("SIM_SEED").is_ok() {
-            for w in self.workers.iter().flatten() {
-                eprintln!("{:?} slot {} timer {} round {} asyncs {:?} stack {:?}", w.mode, w.has_slot, w.timer, w.round.len(), w.asyncs, w.stack);
-            }
-            for (k, t) in self.tasks.iter().enumerate().filter(|(_, t)| !t.has_result && !t.crashed) {
-                let key = self.ids.iter().find(|(_, id)| **id == k).unwrap().0;
-                eprintln!("{k} {key:?} deps {:?} runs {} {:?}", t.deps, t.runs, t.plan);
-            }
-            eprintln!("{:?} {:?} slots {}", self.runtime.stats(), self.runtime.words().idle(), self.slots);
-        }
         self.check_end();
     }
 
     fn fails(&self, task: usize) -> bool {
         let of = &self.tasks[task];
-        of.crashed || (of.has_result && of.plan.throws && !of.is_object) || of.deps.iter().any(|dep| self.fails(*dep))
+        of.crashed
+            || (of.has_result && of.plan.throws && !of.is_object)
+            || of.deps.iter().any(|dep| self.fails(*dep))
     }
 
     fn check_end(mut self) {
         for (k, task) in self.tasks.iter().enumerate() {
             let runs = !task.is_object && !task.deps.iter().any(|dep| self.fails(*dep));
             assert_eq!(task.runs, u32::from(runs), "task {k} {task:?}");
-            assert!(!runs || task.has_result || task.crashed, "task {k} never ended: {task:?}");
+            assert!(
+                !runs || task.has_result || task.crashed,
+                "task {k} never ended: {task:?}"
+            );
         }
-        let satisfied = |wait: &Wait| wait.count.is_none_or(|count| count as usize <= wait.on.len());
-        assert!(!self.waits.values().any(satisfied), "waits that never ended: {:?}", self.waits);
+        let satisfied = |wait: &Wait| {
+            wait.count
+                .is_none_or(|count| count as usize <= wait.on.len())
+        };
+        assert!(
+            !self.waits.values().any(satisfied),
+            "waits that never ended: {:?}",
+            self.waits
+        );
         let mut driver = self.driver.take().unwrap();
         let handles = std::mem::take(&mut self.handles);
         for outcome in driver.fetch(&handles) {
-            assert!(!matches!(outcome, Outcome::Pending | Outcome::Gone), "{outcome:?}");
+            assert!(
+                !matches!(outcome, Outcome::Pending | Outcome::Gone),
+                "{outcome:?}"
+            );
         }
         driver.close(None, "");
         for worker in self.workers.into_iter().flatten() {
@@ -593,7 +671,11 @@ impl Sim {
         assert_empty(&self.runtime);
         assert_eq!(self.runtime.stats().workers, 0);
         let idle = self.runtime.words();
-        assert_eq!(idle.idle().load(std::sync::atomic::Ordering::SeqCst), 0, "somebody still sleeps");
+        assert_eq!(
+            idle.idle().load(std::sync::atomic::Ordering::SeqCst),
+            0,
+            "somebody still sleeps"
+        );
     }
 }
 

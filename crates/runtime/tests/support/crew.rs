@@ -71,6 +71,7 @@ impl Context<'_> {
             }
             self.isolate.park(NO_TIMEOUT);
         }
+        self.isolate.forget(token);
         while self.isolate.resume() != Reason::Resumed as u32 {
             if self.isolate.port.runtime().is_stopped() {
                 return Err(Exit(0));
@@ -146,6 +147,7 @@ impl Crew {
             let done = self.driver.drain();
             self.start_wanted();
             if done.iter().any(|(other, _)| *other == token) {
+                self.driver.forget(token);
                 return;
             }
             self.driver.park(NO_TIMEOUT);

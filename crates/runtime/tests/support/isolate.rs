@@ -280,6 +280,11 @@ impl Isolate {
         self.flush();
     }
 
+    /// The end of this wait has been dealt with: its token may be used again.
+    pub(crate) fn forget(&mut self, token: u32) {
+        self.free_tokens.push(token);
+    }
+
     /// All completions there are.
     pub(crate) fn drain(&mut self) -> Vec<Completion> {
         let mut all = Vec::new();
@@ -293,7 +298,6 @@ impl Isolate {
                     std::mem::take(&mut self.waits[token as usize]),
                     "token {token} completed twice"
                 );
-                self.free_tokens.push(token);
                 all.push((token, record::word(&self.area, at + 4)));
             }
             self.wanted += self.header(header::WANTED);

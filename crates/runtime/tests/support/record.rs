@@ -1,5 +1,7 @@
 //! Records as TypeScript writes and reads them: little-endian words at the places that `layout` names.
 
+use std::fmt;
+
 use mobula_runtime::layout::{self, header};
 use mobula_sched::Key;
 
@@ -17,7 +19,7 @@ pub(crate) struct TaskRecord {
 }
 
 /// What became of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Pending,
     Value {
@@ -36,6 +38,24 @@ pub(crate) enum Outcome {
         text: String,
     },
     Gone,
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be long: how they begin tells them apart.
+        let mut value = |name: &str, bytes: &[u8], refs: &[Key]| {
+            let start = &bytes[..bytes.len().min(16)];
+            write!(f, "{name}({} bytes {start:?}, {refs:?})", bytes.len())
+        };
+        match self {
+            Outcome::Pending => f.write_str("Pending"),
+            Outcome::Value { bytes, refs } => value("Value", bytes, refs),
+            Outcome::Thrown { bytes, refs } => value("Thrown", bytes, refs),
+            Outcome::Crashed { exit_code, text } => write!(f, "Crashed({exit_code:?}, {text:?})"),
+            Outcome::Setup { text } => write!(f, "Setup({text:?})"),
+            Outcome::Gone => f.write_str("Gone"),
+        }
+    }
 }
 
 pub(crate) fn word(area: &[u8], at: usize) -> u32 {
