@@ -26,7 +26,7 @@ export interface RawPort {
 }
 
 interface RawFunctions {
-  attach(flags: number, area: ArrayBuffer, onMail: () => void, onWork: () => void): RawPort
+  attach(flags: number, area: ArrayBuffer, onMail: () => void, onWork: () => void, runtime: number): RawPort
   probeShared(): ArrayBufferLike | undefined
 }
 
@@ -73,9 +73,17 @@ const makesShared = ((): boolean => {
 const WORKER = 1
 const SHARED = 2
 
-/** This isolate takes part in the running runtime. */
-export const attach = (role: 'driver' | 'worker', area: ArrayBuffer, onMail: () => void, onWork: () => void): RawPort =>
-  addon.attach((role === 'worker' ? WORKER : 0) | (makesShared ? SHARED : 0), area, onMail, onWork)
+export interface Attachment {
+  readonly role: 'driver' | 'worker'
+  readonly runtime: number
+  readonly area: ArrayBuffer
+  readonly onMail: () => void
+  readonly onWork: () => void
+}
+
+/** This isolate takes part in a runtime, if that one still runs. */
+export const attach = ({ role, runtime, area, onMail, onWork }: Attachment): RawPort =>
+  addon.attach((role === 'worker' ? WORKER : 0) | (makesShared ? SHARED : 0), area, onMail, onWork, runtime)
 
 export const start: typeof Native.start = addon.start
 export const stop: typeof Native.stop = addon.stop

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { CaptureError, get, getSync, init, isInitialized, MobulaError, put, remote, SerializationError, shutdown, wait } from '../src/index.ts'
+import { CaptureError, get, getSync, init, isInitialized, MobulaError, ObjectRef, put, remote, SerializationError, shutdown, wait } from '../src/index.ts'
 import { thrown, withRuntime } from './support/with-runtime.ts'
 
 type Case = readonly [what: string, call: () => unknown, class_: new (...args: never[]) => Error, message: RegExp]
@@ -65,6 +65,25 @@ const cases: readonly Case[] = [
   ['get: timeout no number', () => loose.get?.(put(1), { timeout: '1' }), TypeError, /^options\.timeout/],
   ['get: signal no signal', () => loose.get?.(put(1), { signal: {} }), TypeError, /^options\.signal/],
   ['get: unknown option', () => loose.get?.(put(1), { timout: 1 }), TypeError, /did you mean 'timeout'/],
+  ['get(a, b)', () => loose.get?.(put(1), put(2)), TypeError, /^get: options: expected an object of options \(several refs go in as a list/],
+  ['get: options a date', () => loose.get?.(put(1), new Date()), TypeError, /^get: options: expected an object, got an instance of Date/],
+  [
+    'getter as a function',
+    () =>
+      loose.remote?.(
+        Object.getOwnPropertyDescriptor(
+          {
+            get g() {
+              return 1
+            },
+          },
+          'g',
+        )?.get,
+      ),
+    CaptureError,
+    /does not stand by itself/,
+  ],
+  ['get of an object in the image of a ref', () => loose.get?.(Object.create(ObjectRef.prototype)), TypeError, /^ref: expected an ObjectRef/],
   ['getSync(null)', call('getSync', null), TypeError, /^ref: expected an ObjectRef, got null/],
   ['wait(ref)', () => loose.wait?.(put(1)), TypeError, /^refs: expected an array/],
   ['wait: repeated ref', () => wait([twice, twice]), RangeError, /distinct/],

@@ -6,10 +6,11 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
-import { get, init, put, remote, shutdown } from '../src/index.ts'
+import { get, init, isInitialized, put, remote, shutdown } from '../src/index.ts'
 import { collectGarbage, eventually } from './support/with-runtime.ts'
 
 const program = fileURLToPath(new URL('./fixtures/programs/ends.ts', import.meta.url))
@@ -120,5 +121,30 @@ const link = (path: string): string => {
     return ''
   }
 }
+
+test('init right after a shutdown that nobody awaited starts a runtime that stays', async () => {
+  const echo = remote((x: number) => x)
+  await init({ numCpus: 1 })
+  echo.remote(1)
+  const stopping = shutdown()
+  await init({ numCpus: 1 })
+  const ref = put(5)
+  await stopping
+  assert.ok(isInitialized())
+  assert.is(await get(echo.remote(ref)), 5)
+  await shutdown()
+})
+
+test("a thread that ends without shutdown leaves the package to the process's other threads", async () => {
+  const url = new URL('../dist/index.js', import.meta.url).href
+  const thread = new Worker(`import(${JSON.stringify(url)}).then(async ({ get, remote }) => { await get(remote((x) => x).remote(1)); process.exit(0) })`, {
+    eval: true,
+    execArgv: [],
+  })
+  await once(thread, 'exit')
+  const { get: getThere, remote: remoteThere, shutdown: shutdownThere } = (await import(url)) as typeof import('../src/index.ts')
+  assert.is(await getThere(remoteThere((x: number) => x + 1).remote(1)), 2)
+  await shutdownThere()
+})
 
 test.run()

@@ -188,4 +188,17 @@ test(
   }),
 )
 
+test(
+  'a stream of chunks many times as large as the store goes through without disposal',
+  withRuntime({ objectStoreMemory: 64 * MIB }, async () => {
+    const work = remote((chunk: Uint8Array) => chunk[0] as number)
+    for (let k = 0; k < 600; k++) {
+      const ref = put(new Uint8Array(MIB).fill(k))
+      assert.is(await get(work.remote(ref)), k % 256)
+    }
+    const make = remote((k: number) => new Uint8Array(2 ** 20).fill(k))
+    for (let k = 0; k < 300; k++) assert.is((await get(make.remote(k)))[5], k % 256)
+  }),
+)
+
 test.run()

@@ -240,4 +240,63 @@ test(
   }),
 )
 
+test(
+  'functions of ES modules are strict in workers, too',
+  withRuntime({}, async () => {
+    const typo = remote((x: number) => {
+      // @ts-expect-error: the mistake that strict mode exists for
+      totla = x
+      return x
+    })
+    assert.instance(await rejection(get(typo.remote(1))), ReferenceError)
+    const frozen = remote(() => {
+      const object: { a?: number } = Object.freeze({})
+      object.a = 1
+    })
+    assert.instance(await rejection(get(frozen.remote())), TypeError)
+    const self = remote(function (this: unknown) {
+      return this === undefined
+    })
+    assert.ok(await get(self.remote()))
+  }),
+)
+
+test(
+  'a variable that stayed behind is named, with the way round',
+  withRuntime({}, async () => {
+    const rate = 0.19
+    const taxed = remote((x: number) => x * rate)
+    const error = await rejection(get(taxed.remote(1)))
+    assert.instance(error, ReferenceError)
+    assert.match(error.message, /rate is not defined.*Pass the value as an argument/)
+  }),
+)
+
+test(
+  'whatever can be awaited is awaited',
+  withRuntime({}, async () => {
+    // biome-ignore lint/suspicious/noThenProperty: that is what this is about
+    const query = remote(() => ({ then: (resolve: (value: number) => void) => resolve(9) }) as PromiseLike<number>)
+    assert.is(await get(query.remote()), 9)
+    const broken = remote(() => ({
+      // biome-ignore lint/suspicious/noThenProperty: that is what this is about
+      get then(): never {
+        throw new RangeError('on access')
+      },
+    }))
+    assert.instance(await rejection(get(broken.remote())), RangeError)
+  }),
+)
+
+test(
+  'when all workers wait by getSync and no more may start, one of them gives up, and the rest goes on',
+  withRuntime({ numCpus: 1, maxWorkers: 2 }, async () => {
+    const nested = remote.module<typeof tasks.blocksOnAsync>(module, 'blocksOnAsync')
+    const error = await rejection(get(nested.remote(6)))
+    assert.is(error.code, 'ERR_DEADLOCK')
+    assert.match(error.message, /maxWorkers/)
+    assert.is(await get(identity.remote('alive')), 'alive')
+  }),
+)
+
 test.run()

@@ -24,7 +24,7 @@ export interface RemoteFunction<F extends AnyFunction> {
 
 const bind = <F extends AnyFunction>(target: RemoteTarget): RemoteFunction<F> => ({
   remote: (...args: unknown[]) => submitCall(runtimeOrDefault(), target, args) as Returned<ReturnType<F>> & ObjectRef,
-  options: (options) => bind(makeTarget(target.shipped, resolveTask(options, 'options').name ?? target.name)),
+  options: (options) => bind(makeTarget(target.shipped, resolveTask(options, '.options()').name ?? target.name)),
 })
 
 const make = <F extends AnyFunction>(shipped: ShippedFunction, options: TaskOptions | undefined): RemoteFunction<F> =>

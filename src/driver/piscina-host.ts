@@ -1,6 +1,7 @@
 /** Owns one worker thread by way of a Piscina of one: piscina sees the thread, never a task. */
 
 import { createRequire } from 'node:module'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ResourceLimits } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
@@ -25,6 +26,9 @@ type PiscinaModule = { readonly Piscina: typeof Piscina }
 
 /** Loaded with the first thread: a worker that imports this package, and a program that only defines tasks, do without. */
 const loadPiscina = (): typeof Piscina => (createRequire(import.meta.url)('piscina') as PiscinaModule).Piscina
+
+/** Milliseconds that a starting thread is given before it is ended all the same. */
+const BOOT_PATIENCE = 1000
 
 /** Starts a thread. It takes its first message also while this thread blocks. */
 export const startThread = (options: ThreadOptions): Thread => {
@@ -57,9 +61,17 @@ export const startThread = (options: ThreadOptions): Thread => {
   })
   // Errors reach the thread's own 'error' event as well; here they would only end the process.
   pool.on('error', () => {})
-  pool.run(undefined).then(options.onReady, (error: unknown) => {
+  const ready = pool.run(undefined).then(options.onReady, (error: unknown) => {
     failure ??= error
     void pool.destroy()
   })
-  return { stop: () => pool.destroy() }
+  return {
+    stop: async () => {
+      // A thread that is cut off while it reads its modules leaves their files open.
+      const patience = new AbortController()
+      await Promise.race([ready, setTimeout(BOOT_PATIENCE, undefined, { signal: patience.signal }).catch(() => {})])
+      patience.abort()
+      await pool.destroy()
+    },
+  }
 }

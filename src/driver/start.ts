@@ -6,30 +6,36 @@ import { running, start as startNative, version } from '../binding.ts'
 import { LocalEngine } from '../engine/local/engine.ts'
 import { forgetNames } from '../engine/local/fetch.ts'
 import { Port } from '../engine/local/port.ts'
+import { badRange } from '../errors/bad-input.ts'
 import { ERROR_CODES } from '../errors/codes.ts'
 import { MobulaError } from '../errors/errors.ts'
 import type { ResolvedInit } from '../options/init.ts'
-import { type Runtime, setCurrent } from '../runtime/current.ts'
+import { current, type Runtime, setCurrent } from '../runtime/current.ts'
 import { WorkerHost } from './worker-host.ts'
 
 /** The runtime is there when this returns; what is submitted from now on is queued. */
 export const startRuntime = (options: ResolvedInit): Runtime => {
   if (running() !== 0) throw inUse()
   const slots = Math.floor(options.numCpus)
+  const views = viewMode()
   const id = startNative({
     slots,
     workersMax: options.maxWorkers,
     capacity: options.objectStoreMemory,
-    views: process.env.MOBULA_VIEWS ?? '',
+    views,
   })
   forgetNames()
+  if (slots === 0) process.emitWarning(`init: no task can run, since each needs 1 CPU and numCpus is ${options.numCpus}`, 'MobulaWarning')
   const namespace = options.namespace ?? randomBytes(8).toString('hex')
   const host = new WorkerHost({ options, runtime: id })
   const port = new Port({
     role: 'driver',
     runtime: id,
     onWanted: (count) => host.add(count),
-    onStopped: () => setCurrent(undefined),
+    // A runtime that was started meanwhile is none of its business.
+    onStopped: () => {
+      if (current()?.engine.runtime === id) setCurrent(undefined)
+    },
   })
   const engine = new LocalEngine({ runtime: id, port, stopThreads: () => host.stop() })
   const runtime: Runtime = {
@@ -50,8 +56,15 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   return runtime
 }
 
+/** How readers see stored bytes; the addon knows what the platform does best. */
+const viewMode = (): string => {
+  const mode = process.env.MOBULA_VIEWS ?? ''
+  if (!['', 'private', 'copy', 'shared'].includes(mode)) throw badRange('MOBULA_VIEWS', "'private', 'copy' or 'shared'", mode)
+  return mode
+}
+
 const inUse = (): MobulaError => {
-  const where = isMainThread ? 'another copy of mobula in this process' : 'another thread of this process'
+  const where = isMainThread ? 'another copy of mobula, or another thread of this process,' : 'another thread of this process'
   return new MobulaError(`${where} runs a runtime already, and using it from here is not supported in this version`, {
     code: ERROR_CODES.ERR_NOT_SUPPORTED,
   })

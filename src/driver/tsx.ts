@@ -11,17 +11,16 @@ export const tsxRegistration = (): string | undefined => {
   if (Number.parseInt(process.versions.node, 10) >= THREADS_INHERIT_FROM) return undefined
   const options = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
   if (!/\btsx\b/.test(options)) return undefined
-  for (const from of [process.argv[1], `${process.cwd()}/package.json`, import.meta.url]) {
-    if (from === undefined) continue
+  for (const from of [() => process.argv[1], () => `${process.cwd()}/package.json`, () => import.meta.url]) {
     try {
       // `require` finds the CommonJS build; the one beside it is for `import`.
       return pathToFileURL(
-        createRequire(from)
+        createRequire(from() ?? import.meta.url)
           .resolve('tsx/esm/api')
           .replace(/\.cjs$/, '.mjs'),
       ).href
     } catch {
-      // Not installed beside this one: ask the next.
+      // Not installed beside this one, or this one is gone: ask the next.
     }
   }
   return undefined

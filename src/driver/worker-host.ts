@@ -40,21 +40,28 @@ export class WorkerHost {
       info: this.info as RuntimeInfo,
     }
     let isReady = false
-    const thread = startThread({
-      boot: new URL('../worker/boot.mjs', import.meta.url),
-      data,
-      env: mergedEnv(options.env),
-      execArgv: options.execArgv ?? inheritableExecArgv(process.execArgv),
-      resourceLimits: options.resourceLimits,
-      onReady: () => {
-        isReady = true
-      },
-      onExit: (code, error) => {
-        this.#threads.delete(thread)
-        // Deaths of threads that had reported are learnt, and made good, in Rust.
-        if (!isReady && !this.#isStopping) startFailed(reasonOf(code, error))
-      },
-    })
+    let thread: Thread
+    try {
+      thread = startThread({
+        boot: new URL('../worker/boot.mjs', import.meta.url),
+        data,
+        env: mergedEnv(options.env),
+        execArgv: options.execArgv ?? inheritableExecArgv(process.execArgv),
+        resourceLimits: options.resourceLimits,
+        onReady: () => {
+          isReady = true
+        },
+        onExit: (code, error) => {
+          this.#threads.delete(thread)
+          // Deaths of threads that had reported are learnt, and made good, in Rust.
+          if (!isReady && !this.#isStopping) startFailed(reasonOf(code, error))
+        },
+      })
+    } catch (error) {
+      // Node refuses an option, or the system another thread: the work that wants it is told.
+      startFailed(reasonOf(0, error))
+      return
+    }
     this.#threads.add(thread)
   }
 

@@ -17,11 +17,11 @@ export const loadFunction = (source: Source): AnyFunction | Promise<AnyFunction>
  * Compiled as a CommonJS module that stands where the text stood: stacks point there, and `import()` and `require` resolve from
  * there. `vm.Script` could do the same, but prints a warning when the text imports.
  */
-const compile = ({ text, file, line }: Extract<Source, { kind: 'text' }>): AnyFunction => {
+const compile = ({ text, file, line, strict }: Extract<Source, { kind: 'text' }>): AnyFunction => {
   const path = file.startsWith('file:') ? fileURLToPath(file) : file
   const module = new Module(path) as Module & { _compile(code: string, path: string): void; exports: (name: typeof keepName) => AnyFunction }
   module.filename = path
-  module._compile(`${'\n'.repeat(line - 1)}module.exports = function (__name) { return (${text}\n) }`, path)
+  module._compile(`${'\n'.repeat(line - 1)}module.exports = function (__name) { ${strict ? "'use strict'; " : ''}return (${text}\n) }`, path)
   return module.exports(keepName)
 }
 

@@ -8,7 +8,7 @@ import { CaptureError } from '../errors/errors.ts'
 export type Source =
   | { readonly kind: 'module'; readonly url: string; readonly name: string }
   /** Self-contained text, and where it stood, so that stacks point there. */
-  | { readonly kind: 'text'; readonly text: string; readonly file: string; readonly line: number }
+  | { readonly kind: 'text'; readonly text: string; readonly file: string; readonly line: number; readonly strict: boolean }
 
 export interface ShippedFunction {
   readonly name: string
@@ -21,20 +21,26 @@ export const describeFunction = (fn: unknown, place: { file: string; line: numbe
   const text = Function.prototype.toString.call(fn)
   if (/^class\b/.test(text)) throw notSupported('remote(class)')
   if (types.isGeneratorFunction(fn)) throw notSupported('remote(generator function)')
-  const name = fn.name === '' ? 'anonymous' : fn.name
+  const name = typeof fn.name === 'string' && fn.name !== '' ? fn.name : 'anonymous'
   if (types.isProxy(fn) || /\{\s*\[native code\]\s*\}$/.test(text)) {
     throw new CaptureError(
       `cannot ship '${name}': it is a native, bound or proxied function, which has no text to send. Wrap it: remote((...args) => fn(...args)) inside a module, named by remote.module.`,
     )
   }
-  return { name, source: { kind: 'text', text: asExpression(text, name), ...place } }
+  return { name, source: { kind: 'text', text: asExpression(text, name), strict: isStrict(fn as AnyFunction, place.file), ...place } }
 }
+
+/** Whether the function was strict where it stood, which its text does not tell: ES modules are (their frames are URLs), TypeScript is, and of the rest what V8 made no `arguments` property for. */
+const isStrict = (fn: AnyFunction, file: string): boolean =>
+  file.startsWith('file:') || /\.m?tsx?$/.test(file) || (fn.prototype !== undefined && !Object.hasOwn(fn, 'arguments'))
+
+type AnyFunction = (...args: never[]) => unknown
 
 /** Function text as an expression: a method lacks the keyword that makes it one. */
 const asExpression = (text: string, name: string): string => {
   const problem = parseProblem(`(${text})`)
   if (problem === undefined) return text
-  if (parseProblem(`({ ${text} })`) === undefined) return `Object.values({ ${text} })[0]`
+  if (!/^(get|set)\s+[^\s(]/.test(text) && parseProblem(`({ ${text} })`) === undefined) return `Object.values({ ${text} })[0]`
   throw new CaptureError(`cannot ship '${name}': its text does not stand by itself (${problem})`)
 }
 
@@ -66,7 +72,16 @@ export const callPlace = (): { file: string; line: number } => {
     const [, file = '', row = '1'] = match ?? []
     if (match !== null && !isOwn(file)) return { file, line: Number(row) }
   }
-  return { file: 'mobula:function', line: 1 }
+  // Evaluated code stands nowhere: what it imports is looked for from where the program was started.
+  return { file: `${workingFolder()}/[eval]`, line: 1 }
+}
+
+const workingFolder = (): string => {
+  try {
+    return process.cwd()
+  } catch {
+    return '/'
+  }
 }
 
 const OWN = new URL('..', import.meta.url).href

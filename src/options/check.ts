@@ -1,11 +1,12 @@
 /** Checks of raw options that several kinds of options share. */
 
 import { badRange, badType, notSupported, unknownOption } from '../errors/bad-input.ts'
+import { isObjectRef } from '../refs/object-ref.ts'
 
 /** Refuses what is no options object, names nobody knows, and names of the contract that are not built yet. */
 export const checkOptions = (options: unknown, where: string, known: readonly string[], later: readonly string[]): Readonly<Record<string, unknown>> => {
   if (options === undefined) return {}
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw badType(where, 'an object', options)
+  if (typeof options !== 'object' || options === null || !isPlain(options)) throw badType(where, expected(options), options)
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
     if (later.includes(name)) throw notSupported(`${where}: option '${name}'`)
@@ -14,10 +15,19 @@ export const checkOptions = (options: unknown, where: string, known: readonly st
   return options as Readonly<Record<string, unknown>>
 }
 
+/** A ref, a date or an array has no options in it: taking one for an empty record would hide a mistake. */
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+const expected = (value: unknown): string => (isObjectRef(value) ? 'an object of options (several refs go in as a list: [a, b])' : 'an object')
+
 export const optionalNumber = (value: unknown, argument: string, min: number, max: number = Number.POSITIVE_INFINITY): number | undefined => {
   if (value === undefined) return undefined
   if (typeof value !== 'number') throw badType(argument, 'a number', value)
   if (!(value >= min && value <= max)) {
+    if (min === max) throw badRange(argument, `${min}`, value)
     throw badRange(argument, max === Number.POSITIVE_INFINITY ? `a number of at least ${min}` : `a number from ${min} to ${max}`, value)
   }
   return value

@@ -30,6 +30,7 @@ export interface RefParts {
 
 const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')
 
+let isRef: (value: object) => value is ObjectRef
 let partsIn: (ref: ObjectRef) => RefParts
 let isDisposed: (ref: ObjectRef) => boolean
 
@@ -83,6 +84,7 @@ export class ObjectRef<out T = unknown> {
         return this.toString()
       },
     })
+    isRef = (value): value is ObjectRef => #parts in value
     partsIn = (ref) => ref.#parts
     isDisposed = (ref) => ref.#disposed
   }
@@ -101,8 +103,8 @@ export const partsOf = (ref: ObjectRef): RefParts => partsIn(ref)
 export const wasDisposed = (ref: ObjectRef): boolean => isDisposed(ref)
 
 /** True for refs of this copy of the package, by private state. */
-export const isObjectRef = (value: unknown): value is ObjectRef => value instanceof ObjectRef
+export const isObjectRef = (value: unknown): value is ObjectRef => typeof value === 'object' && value !== null && isRef(value)
 
 /** True for refs of another copy of the package: same brand, other class. They are refused by name. */
 export const isForeignRef = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && !(value instanceof ObjectRef) && (value as { [BRAND]?: unknown })[BRAND] === true
+  typeof value === 'object' && value !== null && !isRef(value) && (value as { [BRAND]?: unknown })[BRAND] === true

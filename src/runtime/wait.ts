@@ -14,12 +14,11 @@ export interface WaitSome extends Limits {
 /** The positions of at most `numReturns` settled refs, in input order; failed ones count. */
 export const waitSome = async (engine: Engine, request: WaitSome): Promise<number[]> => {
   const { refs, numReturns } = request
+  request.signal?.throwIfAborted()
   if (refs.length === 0) return []
   if (request.timeout !== 0) {
     const status = await limited(engine.wait({ refs, count: numReturns }), request)
     if (status === 'stopped') throw new ShutdownError('the runtime was shut down during wait')
-  } else {
-    request.signal?.throwIfAborted()
   }
   const ready: number[] = []
   engine.settled(refs, (position) => {

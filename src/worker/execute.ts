@@ -16,6 +16,8 @@ type AnyFunction = (...args: unknown[]) => unknown
 
 interface Loaded {
   readonly name: string
+  /** Shipped as its text. */
+  readonly isText: boolean
   /** Undefined while a module is being imported. */
   fn: AnyFunction | undefined
   readonly loading: Promise<AnyFunction> | undefined
@@ -25,6 +27,19 @@ interface Begun {
   readonly slot: number
   readonly generation: number
   readonly loaded: Loaded
+}
+
+/** What `await` would wait for: query builders are such, without being promises. */
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  (typeof value === 'object' || typeof value === 'function') && value !== null && typeof (value as { then?: unknown }).then === 'function'
+
+/** A function that travels as its text has lost what was around it: the commonest mistake, and V8's message does not tell. */
+const explained = (error: unknown, { isText }: Loaded): unknown => {
+  if (!isText || !(error instanceof ReferenceError) || !/^\w+ is not defined$/.test(error.message)) return error
+  const { message } = error
+  error.message = `${message} in the worker: a remote function travels as its text, without the variables and imports around it. Pass the value as an argument, use await import(…) inside, or name an export by remote.module.`
+  error.stack = error.stack?.replace(message, error.message) ?? ''
+  return error
 }
 
 const keyOf = (slot: number, generation: number): number => slot * 2 ** 21 + (generation & 0x1fffff)
@@ -106,11 +121,14 @@ export class Executor {
     const record = this.#port.functionRecord(id)
     const name = record?.name ?? 'task'
     let loaded: Loaded
+    let isText = false
     try {
-      const made = loadFunction(JSON.parse(record?.source ?? 'null') as Source)
-      if (typeof made === 'function') loaded = { name, fn: made, loading: undefined }
+      const source = JSON.parse(record?.source ?? 'null') as Source
+      isText = source.kind === 'text'
+      const made = loadFunction(source)
+      if (typeof made === 'function') loaded = { name, isText, fn: made, loading: undefined }
       else {
-        loaded = { name, fn: undefined, loading: made }
+        loaded = { name, isText, fn: undefined, loading: made }
         made.then(
           (fn) => {
             loaded.fn = fn
@@ -122,6 +140,7 @@ export class Executor {
     } catch (error) {
       loaded = {
         name,
+        isText,
         fn: () => {
           throw error
         },
@@ -172,14 +191,16 @@ export class Executor {
 
   #call(begun: Begun, fn: AnyFunction, args: unknown[]): void {
     let result: unknown
+    let later: Promise<unknown> | undefined
     try {
       result = this.#enter(begun, fn, args)
+      if (isThenable(result)) later = Promise.resolve(result)
     } catch (error) {
       this.#fail(begun, error)
       return
     }
-    if (types.isPromise(result)) this.#settle(begun, result)
-    else this.#complete(begun, result)
+    if (later === undefined) this.#complete(begun, result)
+    else this.#settle(begun, later)
   }
 
   #enter(begun: Begun, fn: AnyFunction, args: unknown[]): unknown {
@@ -214,7 +235,7 @@ export class Executor {
   #complete(begun: Begun, value: unknown): void {
     let encoded: EncodedValue
     try {
-      encoded = encode(value, 'result')
+      encoded = encode(value, `task '${begun.loaded.name}': result`)
       this.#port.result(begun.slot, begun.generation, encoded, false)
     } catch (error) {
       this.#fail(begun, error)
@@ -223,7 +244,7 @@ export class Executor {
 
   #fail(begun: Begun, error: unknown): void {
     try {
-      this.#port.result(begun.slot, begun.generation, encodeThrown(error), true)
+      this.#port.result(begun.slot, begun.generation, encodeThrown(explained(error, begun.loaded)), true)
     } catch (unexpected) {
       // The store had no room for a large error, or the runtime was stopped: a plain one always fits.
       this.#port.result(begun.slot, begun.generation, encodeThrown(new Error(`the error of the task could not be kept: ${String(unexpected)}`)), true)

@@ -10,6 +10,8 @@ export const reportExit = (port: Port): void => {
     const text = error instanceof Error ? `uncaught ${error.stack ?? String(error)}` : `uncaught ${inspect(error)}`
     const { written } = new TextEncoder().encodeInto(text, bytes.subarray(L.EXIT_TEXT, L.EXIT_TEXT + L.EXIT_TEXT_MAX))
     words[L.H_EXIT_TEXT] = written
+    // Nobody may be waiting for this thread's tasks.
+    process.stderr.write(`${text}\n`)
   })
   process.on('exit', (code) => {
     words[L.H_EXIT_CODE] = code + 1

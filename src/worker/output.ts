@@ -31,7 +31,8 @@ const redirect = (stream: NodeJS.WriteStream, descriptor: number | undefined, wo
   let rest = ''
   const emit = (lines: string[]): void => {
     if (descriptor === undefined || lines.length === 0) return
-    const prefix = `(${taskName() ?? 'worker'} ${workerId}) `
+    // A name is the user's: control characters in it must not end the line, or colour it.
+    const prefix = `(${(taskName() ?? 'worker').replace(/\p{Cc}/gu, ' ')} ${workerId}) `
     writeAll(descriptor, lines.map((line) => `${prefix}${line}\n`).join(''))
   }
   const write = (chunk: string | Uint8Array, encoding?: BufferEncoding | ((error?: Error) => void), done?: (error?: Error) => void): boolean => {

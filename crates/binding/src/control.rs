@@ -78,6 +78,16 @@ pub fn start(options: StartOptions) -> Result<u32> {
     Ok(id)
 }
 
+/// Stops this runtime, if it is the one that runs.
+pub(crate) fn end(id: u32) {
+    let mut current = CURRENT.lock();
+    if current.as_ref().is_some_and(|runtime| runtime.id() == id)
+        && let Some(runtime) = current.take()
+    {
+        runtime.stop();
+    }
+}
+
 /// Stops the runtime: all waits end. Its memory is free when the last isolate has let go of it.
 #[napi(catch_unwind)]
 pub fn stop() {
@@ -242,7 +252,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         layout::header,
         WRITTEN_SLOT,
         WRITTEN_GENERATION,
-        FETCH_STATES
+        FETCH_STATES,
+        COLLECT
     );
     name!(
         "OP_",

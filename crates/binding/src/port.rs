@@ -72,6 +72,10 @@ impl Isolate {
         let Some(mut inner) = (unsafe { (*self.inner.get()).take() }) else {
             return;
         };
+        if inner.port.place().is_none() {
+            // The driver's thread ends, with or without `shutdown`: its runtime ends with it.
+            control::end(inner.port.runtime().id());
+        }
         inner.bell.silence();
         let (port, area) = inner.split();
         port.close(Some(area));
@@ -275,10 +279,12 @@ fn write_pieces(call: &Call, port: &Port) -> Result<mobula_store::Object, Fault>
             .write(at as u64, bytes)
             .map_err(|error| store_fault(&error))?;
     }
-    Ok(draft.seal())
+    let object = draft.seal();
+    port.runtime().wrote(total);
+    Ok(object)
 }
 
-/// `attach(isWorker, area, shared, onMail, onWork)`: this isolate takes part in the running runtime.
+/// `attach(flags, area, onMail, onWork, runtime)`: this isolate takes part in the running runtime, if it is that one still.
 unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     // SAFETY: N-API calls this with the environment and the info of the call.
     unsafe { run(env, info, attach_call) }
@@ -289,6 +295,12 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
         code: "ERR_SHUTDOWN",
         message: "no runtime is running in this process".to_owned(),
     })?;
+    if runtime.id() != call.u32(4)? {
+        return Err(Fault {
+            code: "ERR_SHUTDOWN",
+            message: "the runtime that this thread was started for was shut down".to_owned(),
+        });
+    }
     let (flags, env) = (call.u32(0)?, call.env);
     let role = if flags & 1 == 0 {
         Role::Driver

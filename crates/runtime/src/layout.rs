@@ -43,6 +43,8 @@ pub mod header {
     pub const STOPPED: usize = 14;
     /// Waits not yet completed.
     pub const OUTSTANDING: usize = 15;
+    /// Not zero: the store fills up; collect garbage, since what is forgotten may hold objects.
+    pub const COLLECT: usize = 19;
     /// Not zero: `fetch` answers with states alone.
     pub const FETCH_STATES: usize = 18;
     /// The object that `write` made.

@@ -23,13 +23,15 @@ struct Mail {
     stopped: bool,
     /// The owner has not been told yet that it was stopped.
     stop_is_news: bool,
+    /// The store fills up: a collection may find handles and views that nobody uses.
+    collect: bool,
     /// The owner's loop is about to sleep, or sleeps: ring.
     parked: bool,
 }
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.completions.is_empty() && self.wanted == 0 && !self.stop_is_news
+        self.completions.is_empty() && self.wanted == 0 && !self.stop_is_news && !self.collect
     }
 }
 
@@ -97,6 +99,14 @@ impl Mailbox {
             .drain(..count)
             .for_each(|(token, status)| each(token, status));
         count
+    }
+
+    pub(crate) fn ask_to_collect(&self) {
+        self.deliver(|mail| mail.collect = true);
+    }
+
+    pub(crate) fn take_collect(&self) -> bool {
+        std::mem::take(&mut self.mail.lock().collect)
     }
 
     pub(crate) fn take_wanted(&self) -> u32 {

@@ -16,7 +16,12 @@ pub enum Reason {
     Mail = 1,
     /// The worker holds a slot again: go on.
     Resumed = 2,
+    /// All workers wait for others, and no more may be started: give this wait up.
+    Deadlock = 3,
 }
+
+/// Slices in which nobody went on, before one of them must give up.
+const WEDGED_SLICES: u32 = 10;
 
 impl Port {
     /// Flushes, then blocks this thread for a slice at most, or for the time in the header. A worker gives up its slot and
@@ -34,10 +39,31 @@ impl Port {
         }
         let reason = if self.mailbox.has_mail() {
             Reason::Mail
+        } else if self.is_wedged() {
+            Reason::Deadlock
         } else {
             Reason::Slice
         };
         area.set_header(header::PARK_REASON, reason as u32);
+    }
+
+    /// True for the one waiter that must give up, since none of those that wait can go on otherwise.
+    fn is_wedged(&mut self) -> bool {
+        let Some(seat) = &mut self.seat else {
+            return false;
+        };
+        let now = self.runtime.pool.wedge();
+        seat.wedged = match (now, seat.wedged) {
+            (Some(figure), Some((before, slices))) if figure == before => {
+                Some((figure, slices + 1))
+            }
+            (Some(figure), _) => Some((figure, 1)),
+            (None, _) => None,
+        };
+        let is_over = seat
+            .wedged
+            .is_some_and(|(_, slices)| slices >= WEDGED_SLICES);
+        is_over && self.runtime.pool.break_wedge()
     }
 
     fn block(&mut self) {

@@ -29,6 +29,10 @@ struct State {
     starting: u32,
     /// Starts that failed since the last one that succeeded.
     failed_starts: u32,
+    /// Blocking waits that ended so far: while this stands still, nobody has gone on.
+    resumed: u64,
+    /// One waiter was told to give up and has not gone on yet.
+    is_breaking: bool,
 }
 
 impl State {
@@ -103,13 +107,32 @@ impl Pool {
         if free {
             state.running += 1;
             state.blocked -= 1;
+            state.resumed += 1;
+            state.is_breaking = false;
         }
         free
     }
 
+    /// Says whether all workers wait for others and no more can be started. The figure changes when one goes on: as long
+    /// as it stands still over some time, no wait among them can end.
+    pub(crate) fn wedge(&self) -> Option<u64> {
+        let state = self.state.lock();
+        let is_wedged =
+            state.blocked == state.live && state.starting == 0 && state.live >= self.workers_max;
+        (is_wedged && !state.is_breaking).then_some(state.resumed)
+    }
+
+    /// One waiter gives up, so that the others can go on. True for one of those who ask.
+    pub(crate) fn break_wedge(&self) -> bool {
+        !std::mem::replace(&mut self.state.lock().is_breaking, true)
+    }
+
     /// A worker died inside of a blocking wait.
     pub(crate) fn abandon_block(&self) {
-        self.state.lock().blocked -= 1;
+        let mut state = self.state.lock();
+        state.blocked -= 1;
+        state.resumed += 1;
+        state.is_breaking = false;
     }
 
     /// Whether workers should be started for so much queued work, which no idle worker will take.
@@ -117,7 +140,11 @@ impl Pool {
         let mut state = self.state.lock();
         if state.failed_starts >= FAILED_STARTS_MAX {
             let is_hopeless = state.live == state.blocked && state.starting == 0;
-            return if is_hopeless { Want::Hopeless } else { Want::Threads(0) };
+            return if is_hopeless {
+                Want::Hopeless
+            } else {
+                Want::Threads(0)
+            };
         }
         let there = state.live + state.starting;
         let useful = (self.slots + state.blocked).min(self.workers_max);

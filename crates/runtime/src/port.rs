@@ -54,6 +54,8 @@ pub(crate) struct Seat {
     pub(crate) claims: Arc<Claims>,
     pub(crate) has_slot: bool,
     pub(crate) is_blocked: bool,
+    /// The pool's figure when all were seen to wait, and for how many slices it has stood still.
+    pub(crate) wedged: Option<(u64, u32)>,
     pub(crate) is_searching: bool,
     /// The last look found records of others that may be taken later: it will look again by itself.
     pub(crate) sees_open_records: bool,
@@ -75,7 +77,10 @@ impl Seat {
     /// True if others were handed records since this worker last looked, which they may leave lying.
     fn overlooks_records(&self, runtime: &Runtime) -> bool {
         !self.sees_open_records
-            && runtime.others(self.place).iter().any(|claims| claims.is_open())
+            && runtime
+                .others(self.place)
+                .iter()
+                .any(|claims| claims.is_open())
     }
 }
 
@@ -93,6 +98,7 @@ impl Port {
                 claims,
                 has_slot: false,
                 is_blocked: false,
+                wedged: None,
                 is_searching: false,
                 sees_open_records: false,
                 in_flight: HashSet::default(),
@@ -159,6 +165,7 @@ impl Port {
         self.outstanding = self.outstanding.saturating_sub(count as u32);
         area.set_header(header::COMPLETIONS, count as u32);
         self.report_wanted(&mut area);
+        area.set_header(header::COLLECT, u32::from(self.mailbox.take_collect()));
         area.set_header(header::STOPPED, u32::from(self.mailbox.hear_stop()));
         area.set_header(header::OUTSTANDING, self.outstanding);
     }

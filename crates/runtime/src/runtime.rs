@@ -1,6 +1,6 @@
 //! The runtime itself: holds the parts and hands them on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use mobula_sched::{Claims, Idle, Key, Queues, Slab, Table, Words};
@@ -51,6 +51,8 @@ pub struct Runtime {
     pub(crate) pool: Pool,
     members: Mutex<Members>,
     stopped: AtomicBool,
+    /// Bytes written into the store since all isolates were last asked to collect.
+    written: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +81,7 @@ impl Runtime {
             functions: Functions::default(),
             members: Mutex::default(),
             stopped: AtomicBool::new(false),
+            written: AtomicU64::new(0),
             config,
         })
     }
@@ -117,6 +120,21 @@ impl Runtime {
             .iter()
             .filter_map(Weak::upgrade)
             .for_each(|mailbox| mailbox.stop());
+    }
+
+    /// Bytes were written into the store. Handles and views are collected by each isolate's own collector, which does not
+    /// know how much they hold: when more than half of the store is full, and a quarter of it was written since the last
+    /// time, all isolates are asked to collect.
+    pub fn wrote(&self, bytes: u64) {
+        let written = self.written.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let capacity = self.store.capacity();
+        if written < capacity / 4 || self.store.used() < capacity / 2 {
+            return;
+        }
+        self.written.store(0, Ordering::Relaxed);
+        let members = self.members.lock();
+        let mailboxes = members.mailboxes.iter().filter_map(Weak::upgrade);
+        mailboxes.for_each(|mailbox| mailbox.ask_to_collect());
     }
 
     /// True after `stop`.

@@ -23,12 +23,18 @@ fn pack(key: Key) -> u64 {
 }
 
 fn unpack(word: u64) -> Key {
-    Key { index: word as u32, generation: (word >> 32) as u32 }
+    Key {
+        index: word as u32,
+        generation: (word >> 32) as u32,
+    }
 }
 
 impl Default for Edge {
     fn default() -> Self {
-        Self { waiter: AtomicU64::new(NOBODY), next: AtomicU32::new(0) }
+        Self {
+            waiter: AtomicU64::new(NOBODY),
+            next: AtomicU32::new(0),
+        }
     }
 }
 

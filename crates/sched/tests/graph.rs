@@ -10,9 +10,15 @@ use proptest::prelude::*;
 #[derive(Debug, Clone)]
 enum Step {
     /// A node that waits for some of these, for as many of them as this share says.
-    Add { on: Vec<prop::sample::Index>, share: u8 },
+    Add {
+        on: Vec<prop::sample::Index>,
+        share: u8,
+    },
     /// A node that waits for nothing any more ends.
-    Settle { which: prop::sample::Index, fails: bool },
+    Settle {
+        which: prop::sample::Index,
+        fails: bool,
+    },
     /// A wait is ended before its time.
     End { which: prop::sample::Index },
     /// A node that nobody needs goes.
@@ -58,7 +64,9 @@ struct Model {
 
 impl Model {
     fn where_state(&self, is: impl Fn(State) -> bool) -> Vec<usize> {
-        (0..self.nodes.len()).filter(|k| is(self.nodes[*k].state)).collect()
+        (0..self.nodes.len())
+            .filter(|k| is(self.nodes[*k].state))
+            .collect()
     }
 
     fn keys(&self, nodes: &[usize]) -> HashSet<Key> {
@@ -73,13 +81,20 @@ impl Model {
         );
         let arrivals = (on.len() * usize::from(share)).div_ceil(255) as u32;
         let settled = on.iter().filter(|k| {
-            matches!(self.nodes[**k].state, State::Done | State::Failed | State::Freed)
+            matches!(
+                self.nodes[**k].state,
+                State::Done | State::Failed | State::Freed
+            )
         });
         let left = arrivals.saturating_sub(settled.count() as u32);
         let keys: Vec<Key> = on.iter().map(|k| self.nodes[*k].key).collect();
         let is_ready = self.table.wait_for(key, &keys, arrivals);
         assert_eq!(is_ready, left == 0);
-        let state = if left == 0 { State::Ready } else { State::Waiting(left) };
+        let state = if left == 0 {
+            State::Ready
+        } else {
+            State::Waiting(left)
+        };
         self.nodes.push(Node { key, on, state });
     }
 
@@ -108,24 +123,35 @@ impl Model {
             assert!(self.table.resolve(key, Phase::Done, &mut named));
             let ready = self.count_down(k);
             assert_eq!(named.len(), ready.len(), "each is named once");
-            assert_eq!(named.iter().copied().collect::<HashSet<_>>(), self.keys(&ready));
+            assert_eq!(
+                named.iter().copied().collect::<HashSet<_>>(),
+                self.keys(&ready)
+            );
         } else {
             self.nodes[k].state = State::Failed;
             assert!(self.table.resolve_failed(key, &mut named));
             let waiting = self.where_state(|state| matches!(state, State::Waiting(_)));
-            let depend: Vec<usize> =
-                waiting.into_iter().filter(|other| self.nodes[*other].on.contains(&k)).collect();
+            let depend: Vec<usize> = waiting
+                .into_iter()
+                .filter(|other| self.nodes[*other].on.contains(&k))
+                .collect();
             // Ended waits are named too: they are told apart by their countdown.
             let told: HashSet<Key> = named.iter().copied().collect();
             assert!(told.is_superset(&self.keys(&depend)));
             // As `wait` does: a failure is an arrival like any other.
-            let fired: Vec<Key> =
-                named.iter().copied().filter(|waiter| self.table.arrive(*waiter)).collect();
+            let fired: Vec<Key> = named
+                .iter()
+                .copied()
+                .filter(|waiter| self.table.arrive(*waiter))
+                .collect();
             let ready = self.count_down(k);
             assert_eq!(fired.len(), ready.len());
             assert_eq!(fired.into_iter().collect::<HashSet<_>>(), self.keys(&ready));
         }
-        assert!(!self.table.resolve(key, Phase::Done, &mut named), "settled once");
+        assert!(
+            !self.table.resolve(key, Phase::Done, &mut named),
+            "settled once"
+        );
         assert!(!self.table.resolve_failed(key, &mut named));
     }
 

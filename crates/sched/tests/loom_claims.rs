@@ -15,7 +15,10 @@ use mobula_sync::atomic::{AtomicU32, Ordering};
 const NOW: Duration = Duration::ZERO;
 
 fn keys<const N: usize>(first: u32) -> [Key; N] {
-    std::array::from_fn(|k| Key { index: first + k as u32, generation: 1 })
+    std::array::from_fn(|k| Key {
+        index: first + k as u32,
+        generation: 1,
+    })
 }
 
 fn claims() -> Arc<Claims> {
@@ -31,7 +34,10 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
 fn each_once(mut all: Vec<Key>, count: u32) {
     all.sort_by_key(|key| key.index);
     let expected: Vec<u32> = (0..count).collect();
-    assert_eq!(all.iter().map(|key| key.index).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        all.iter().map(|key| key.index).collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[test]
@@ -160,7 +166,10 @@ fn without_rounds_a_thief_takes_the_wrong_record() {
                 exchanged.ok().map(|_| 0)
             }
         });
-        let begin = || word.compare_exchange(1, 2, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let begin = || {
+            word.compare_exchange(1, 2, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+        };
         let mut all: Vec<u32> = begin().then_some(0).into_iter().collect();
         // The next round offers record 1 in the same word.
         word.store(1, Ordering::Release);

@@ -20,7 +20,10 @@ struct TestBell {
 
 impl TestBell {
     fn new() -> Arc<Self> {
-        Arc::new(Self { rung: Mutex::new(false), ringing: Condvar::new() })
+        Arc::new(Self {
+            rung: Mutex::new(false),
+            ringing: Condvar::new(),
+        })
     }
 
     fn sleep(&self) {
@@ -85,7 +88,12 @@ struct Mutant {
 impl Mutant {
     fn new(fence_in_announce: bool, fence_in_notify: bool) -> Arc<dyn Parking> {
         let (parked, bell) = (AtomicU32::new(0), Mutex::new(None));
-        Arc::new(Self { parked, bell, fence_in_announce, fence_in_notify })
+        Arc::new(Self {
+            parked,
+            bell,
+            fence_in_announce,
+            fence_in_notify,
+        })
     }
 }
 
@@ -129,7 +137,10 @@ struct Queue {
 
 impl Queue {
     fn new() -> Arc<Self> {
-        Arc::new(Self { len: AtomicU32::new(0), done: AtomicU32::new(0) })
+        Arc::new(Self {
+            len: AtomicU32::new(0),
+            done: AtomicU32::new(0),
+        })
     }
 
     fn push(&self) {
@@ -145,8 +156,13 @@ impl Queue {
         if !self.has_work() {
             return false;
         }
-        let taken = self.len.fetch_update(Ordering::AcqRel, Ordering::Acquire, |len| len.checked_sub(1));
-        self.done.fetch_add(u32::from(taken.is_ok()), Ordering::AcqRel);
+        let taken = self
+            .len
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |len| {
+                len.checked_sub(1)
+            });
+        self.done
+            .fetch_add(u32::from(taken.is_ok()), Ordering::AcqRel);
         taken.is_ok()
     }
 
@@ -197,7 +213,9 @@ fn one_worker(make: fn() -> Arc<dyn Parking>, producers: u32, searches: bool) {
             }
             sleep(&*parking, 0, &bell, || queue.has_work());
         }
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
     });
 }
 
@@ -226,7 +244,13 @@ fn two_workers(passes_on: bool) {
 }
 
 /// Does one piece of work and ends, busy with it.
-fn work_one(parking: &dyn Parking, queue: &Queue, worker: usize, bell: &Arc<TestBell>, passes_on: bool) {
+fn work_one(
+    parking: &dyn Parking,
+    queue: &Queue,
+    worker: usize,
+    bell: &Arc<TestBell>,
+    passes_on: bool,
+) {
     while !queue.take() {
         sleep(parking, worker, bell, || queue.has_work());
     }

@@ -35,7 +35,12 @@ impl Fixture {
         assert!(table.end_wait(warm));
         table.free_many(&[warm]);
         let values = [UnsafeCell::new(0), UnsafeCell::new(0)];
-        Arc::new(Self { table, values, objects, fired: AtomicU32::new(0) })
+        Arc::new(Self {
+            table,
+            values,
+            objects,
+            fired: AtomicU32::new(0),
+        })
     }
 
     fn write(&self, k: usize) {
@@ -65,7 +70,11 @@ impl Fixture {
 
     /// Each of so many waiters fired once, and nothing is left.
     fn ends_with(&self, fired: u32) {
-        assert_eq!(self.fired.load(Ordering::Relaxed), fired, "waiters that fired");
+        assert_eq!(
+            self.fired.load(Ordering::Relaxed),
+            fired,
+            "waiters that fired"
+        );
         assert_eq!(self.table.sizes().1, 0, "edges left");
     }
 }
@@ -93,7 +102,9 @@ fn a_waiter_on_two_objects_fires_once_and_sees_both() {
         if fixture.table.wait_for(waiter, &fixture.objects, 2) {
             fixture.fire(&[0, 1]);
         }
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         fixture.ends_with(1);
     });
 }
@@ -142,14 +153,20 @@ fn a_place_taken_over_from_an_ended_wait_is_visited() {
             let fixture = fixture.clone();
             move || {
                 let ready = fixture.resolve(0);
-                ready.iter().filter(|key| **key == waiter).for_each(|_| fixture.fire(&[0]));
+                ready
+                    .iter()
+                    .filter(|key| **key == waiter)
+                    .for_each(|_| fixture.fire(&[0]));
                 ready.contains(&ended)
             }
         });
         if fixture.table.wait_for(waiter, &fixture.objects, 1) {
             fixture.fire(&[0]);
         }
-        assert!(ender.join().unwrap() != resolver.join().unwrap(), "one of them ends it");
+        assert!(
+            ender.join().unwrap() != resolver.join().unwrap(),
+            "one of them ends it"
+        );
         fixture.ends_with(1);
     });
 }
@@ -163,7 +180,11 @@ fn a_registration_and_a_failure_do_not_miss_each_other() {
             let fixture = fixture.clone();
             move || {
                 let mut dependents = Vec::new();
-                assert!(fixture.table.resolve_failed(fixture.objects[0], &mut dependents));
+                assert!(
+                    fixture
+                        .table
+                        .resolve_failed(fixture.objects[0], &mut dependents)
+                );
                 dependents.contains(&waiter)
             }
         });
@@ -186,11 +207,16 @@ fn a_late_result_and_a_death_settle_a_task_once() {
             let fixture = fixture.clone();
             move || {
                 let mut dependents = Vec::new();
-                fixture.table.resolve_failed(fixture.objects[0], &mut dependents).then_some(dependents)
+                fixture
+                    .table
+                    .resolve_failed(fixture.objects[0], &mut dependents)
+                    .then_some(dependents)
             }
         });
         let mut ready = Vec::new();
-        let done = fixture.table.resolve(fixture.objects[0], Phase::Done, &mut ready);
+        let done = fixture
+            .table
+            .resolve(fixture.objects[0], Phase::Done, &mut ready);
         let failed = death.join().unwrap();
         assert!(done != failed.is_some(), "both settled it, or nobody");
         let told = ready.len() + failed.as_ref().map_or(0, Vec::len);
@@ -232,7 +258,11 @@ const CLOSED: u32 = 2;
 impl Parts {
     fn new(countdown: u32) -> Arc<Self> {
         let [head, phase] = [EMPTY, 0].map(AtomicU32::new);
-        Arc::new(Self { countdown: AtomicU32::new(countdown), head, phase })
+        Arc::new(Self {
+            countdown: AtomicU32::new(countdown),
+            head,
+            phase,
+        })
     }
 
     fn arrive(&self) -> bool {
@@ -250,7 +280,9 @@ fn without_closed_a_waiter_is_lost() {
             let parts = parts.clone();
             move || parts.head.swap(EMPTY, Ordering::AcqRel) == EDGE && parts.arrive()
         });
-        let pushed = parts.head.compare_exchange(EMPTY, EDGE, Ordering::AcqRel, Ordering::Acquire);
+        let pushed = parts
+            .head
+            .compare_exchange(EMPTY, EDGE, Ordering::AcqRel, Ordering::Acquire);
         let fired = pushed.is_err() && parts.arrive();
         assert!(resolver.join().unwrap() || fired, "it fired");
     });
@@ -317,7 +349,9 @@ fn without_the_swap_a_place_is_taken_over_too_late() {
                 edge.load(Ordering::Acquire) == NEW && list.arrive()
             }
         });
-        let taken = edge.compare_exchange(OLD, NEW, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let taken = edge
+            .compare_exchange(OLD, NEW, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
         let refused = !taken && list.head.load(Ordering::Acquire) == CLOSED;
         let fired = refused && list.arrive();
         assert!(visitor.join().unwrap() || fired, "the newcomer fired");

@@ -7,7 +7,10 @@ use std::thread;
 use mobula_sched::{Key, Queues};
 
 fn key(index: u32) -> Key {
-    Key { index, generation: 1 }
+    Key {
+        index,
+        generation: 1,
+    }
 }
 
 #[test]
@@ -34,7 +37,9 @@ fn a_leaver_gives_back_what_its_deque_held_and_its_place_is_used_again() {
     let mut next = queues.join(3);
     next.push(key(5));
     let mut other = queues.join(0);
-    let mut all: Vec<_> = std::iter::from_fn(|| other.next(&queues)).map(|key| key.index).collect();
+    let mut all: Vec<_> = std::iter::from_fn(|| other.next(&queues))
+        .map(|key| key.index)
+        .collect();
     all.sort_unstable();
     assert_eq!(all, [0, 1, 2, 3, 4, 5]);
 }
@@ -45,7 +50,9 @@ fn one_without_a_deque_takes_from_everywhere() {
     let mut local = queues.join(0);
     local.push(key(0));
     queues.inject(key(1));
-    let mut all: Vec<_> = std::iter::from_fn(|| queues.take_any()).map(|key| key.index).collect();
+    let mut all: Vec<_> = std::iter::from_fn(|| queues.take_any())
+        .map(|key| key.index)
+        .collect();
     all.sort_unstable();
     assert_eq!(all, [0, 1]);
 }

@@ -1,6 +1,7 @@
 /** The local engine: worker threads of this process over the addon. */
 
-import { defineFunction, figures, stop } from '../../binding.ts'
+import { defineFunction, figures, running, stop } from '../../binding.ts'
+import { DeadlockError, ShutdownError } from '../../errors/errors.ts'
 import type { ObjectRef } from '../../refs/object-ref.ts'
 import type { EncodedArguments, EncodedValue, Engine, EngineFigures, FunctionRecord, Outcome, PendingWait, WaitRequest, WaitStatus } from '../engine.ts'
 import { fetchOutcomes, fetchSettled } from './fetch.ts'
@@ -12,6 +13,7 @@ const HELP_DEPTH_MAX = 64
 
 const MAIL = 1
 const RESUMED = 2
+const DEADLOCK = 3
 
 export interface LocalEngineOptions {
   readonly runtime: number
@@ -21,6 +23,11 @@ export interface LocalEngineOptions {
   /** Ends what `start` began (driver). */
   stopThreads?(): Promise<void>
 }
+
+const allWait = (): DeadlockError =>
+  new DeadlockError(
+    'getSync: all workers wait for others by getSync, and maxWorkers allows no more of them. Raise init({ maxWorkers }), or use await get(ref) in tasks: a task that awaits needs no thread.',
+  )
 
 export class LocalEngine implements Engine {
   readonly runtime: number
@@ -36,6 +43,8 @@ export class LocalEngine implements Engine {
   }
 
   define(record: FunctionRecord): number {
+    // A getter among the arguments may have shut the runtime down.
+    if (running() !== this.runtime) throw new ShutdownError('the runtime was shut down during the call')
     return defineFunction({ ...record })
   }
 
@@ -60,14 +69,21 @@ export class LocalEngine implements Engine {
     this.#helpWith(request.refs)
     const port = this.#port
     const token = port.wait(request)
+    let deadlock = false
     try {
       for (;;) {
         const status = port.poll(token)
+        if (status === 'ended' && deadlock) throw allWait()
         if (status !== undefined) return status !== 'ended'
         const left = deadline - performance.now()
         if (left <= 0) port.endWait(token)
         port.park(left === Number.POSITIVE_INFINITY ? L.NO_TIMEOUT : Math.max(0, Math.ceil(left)))
-        if (port.words[L.H_PARK_REASON] === MAIL) port.drain()
+        const reason = port.words[L.H_PARK_REASON]
+        if (reason === MAIL) port.drain()
+        else if (reason === DEADLOCK) {
+          port.endWait(token)
+          deadlock = true
+        }
       }
     } finally {
       // A CPU is needed to go on; code that blocked goes before new tasks.

@@ -5,6 +5,7 @@ import { attach, functionRecord, type RawPort } from '../../binding.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
 import type { EncodedArguments, EncodedValue, FunctionRecord, WaitRequest, WaitStatus } from '../engine.ts'
+import { collectGarbage } from './collect.ts'
 import * as L from './layout.ts'
 
 /** Refs or keys that one record carries; longer tables take several. */
@@ -49,12 +50,8 @@ export class Port {
     const area = new ArrayBuffer(L.AREA_BYTES)
     this.words = new Uint32Array(area)
     this.bytes = new Uint8Array(area)
-    this.raw = attach(
-      options.role,
-      area,
-      () => this.drain(),
-      () => options.onWork?.(),
-    )
+    const { role, runtime } = options
+    this.raw = attach({ role, runtime, area, onMail: () => this.drain(), onWork: () => options.onWork?.() })
     this.shared = new Int32Array(this.raw.words)
     const [high = 0, low = 0] = randomFillSync(new Uint32Array(2))
     this.#origin = { runtime: options.runtime, high, low }
@@ -402,6 +399,7 @@ export class Port {
       this.words[L.H_WANTED] = 0
       this.#options.onWanted?.(wanted)
     }
+    if (this.words[L.H_COLLECT] !== 0) collectGarbage()
     if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()
   }
 

@@ -17,6 +17,11 @@ impl TestBell {
         std::mem::take(&mut self.rung.lock().unwrap())
     }
 
+    /// True if a sleeper would wake at once.
+    pub(crate) fn is_rung(&self) -> bool {
+        *self.rung.lock().unwrap()
+    }
+
     /// Sleeps until it rings, or for so long.
     pub(crate) fn wait(&self, time: Option<Duration>) {
         let mut rung = self.rung.lock().unwrap();

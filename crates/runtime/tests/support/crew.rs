@@ -45,6 +45,11 @@ impl Context<'_> {
         self.isolate.submit(function, bytes, deps, &[])
     }
 
+    /// Tasks below this one on the same thread, which wait for it.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
     pub(crate) fn release(&mut self, key: Key) {
         self.isolate.release(key);
     }
@@ -65,11 +70,15 @@ impl Context<'_> {
             }
         }
         let token = self.isolate.get(keys);
+        let mut is_given_up = false;
         while !self.isolate.drain().iter().any(|(done, _)| *done == token) {
             if self.isolate.header(header::STOPPED) != 0 {
                 return Err(Exit(0));
             }
-            self.isolate.park(NO_TIMEOUT);
+            if self.isolate.park(NO_TIMEOUT) == Reason::Deadlock as u32 {
+                is_given_up = true;
+                self.isolate.end_wait(token);
+            }
         }
         self.isolate.forget(token);
         while self.isolate.resume() != Reason::Resumed as u32 {
@@ -77,6 +86,7 @@ impl Context<'_> {
                 return Err(Exit(0));
             }
         }
+        assert!(!is_given_up, "every thread waits for another");
         Ok(self.isolate.fetch(keys))
     }
 
@@ -185,12 +195,14 @@ fn work(runtime: &Arc<Runtime>, bodies: &Bodies, exits: &AtomicUsize) {
         runtime.start_failed("no place for another worker".to_owned());
         return;
     };
+    let mut has_searched = false;
     loop {
         if isolate.port.has_mail() {
             isolate.drain();
-            if isolate.header(header::STOPPED) != 0 {
-                return isolate.close(None, "");
-            }
+        }
+        // The news may have come while a task drained its own mail.
+        if isolate.header(header::STOPPED) != 0 {
+            return isolate.close(None, "");
         }
         let mut again = None;
         match isolate.port.forage() {
@@ -200,20 +212,28 @@ fn work(runtime: &Arc<Runtime>, bodies: &Bodies, exits: &AtomicUsize) {
                     exits.fetch_add(1, Ordering::Relaxed);
                     return isolate.close(Some(code), "exit");
                 }
+                has_searched = false;
                 continue;
             }
             Forage::Later(time) => again = Some(time),
             Forage::Nothing => {}
         }
-        isolate.port.start_search();
-        let found = (0..8).any(|_| {
-            std::thread::yield_now();
-            isolate.port.has_mail() || isolate.port.has_work()
-        });
-        isolate.port.end_search();
-        if !found && isolate.port.announce() {
+        // Once: what it sees may be for others, as long as it has no slot.
+        if !std::mem::replace(&mut has_searched, true) {
+            isolate.port.start_search();
+            let found = (0..8).any(|_| {
+                std::thread::yield_now();
+                isolate.port.has_mail() || isolate.port.has_work()
+            });
+            isolate.port.end_search();
+            if found {
+                continue;
+            }
+        }
+        if isolate.port.announce() {
             isolate.bell.wait(again);
             isolate.port.retract();
+            has_searched = false;
         }
     }
 }
