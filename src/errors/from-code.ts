@@ -9,7 +9,7 @@ export const fromCode = (error: unknown): unknown => {
   const { code, message } = error as Error & { code?: unknown }
   switch (code) {
     case ERROR_CODES.ERR_OBJECT_STORE_FULL:
-      return new ObjectStoreFullError(message)
+      return new ObjectStoreFullError(`${message}. Let go of refs (using ref = put(…)) and of views, or raise init({ objectStoreMemory }).`)
     case ERROR_CODES.ERR_OBJECT_LOST:
       return new ObjectLostError(message)
     case ERROR_CODES.ERR_SHUTDOWN:

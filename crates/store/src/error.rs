@@ -140,7 +140,7 @@ impl fmt::Display for Error {
             } => write!(
                 f,
                 "the object store is full: {requested} bytes requested, {used} of {capacity} \
-                 bytes used; release objects or raise the capacity"
+                 bytes used"
             ),
             Kind::NoAddresses {
                 requested,
@@ -151,7 +151,7 @@ impl fmt::Display for Error {
                 f,
                 "the object store is too fragmented: {requested} bytes requested, {used} of \
                  {capacity} bytes used, no free piece is long enough and {reserved} bytes of \
-                 address space are reserved already; release objects or raise the capacity"
+                 address space are reserved already"
             ),
             Kind::TooManyObjects { live } => write!(
                 f,
