@@ -10,7 +10,7 @@ import type { Bench, Rival, Suite } from './support/suite.ts'
 
 const THREADS = Math.min(2, availableParallelism())
 const BATCH = 1000
-const BATCHES = 10
+const BATCHES = 50
 const CALLS = 1000
 
 /** A pool as a rival: opened for the bench, measured by `run`. */
