@@ -47,8 +47,14 @@ fn of_two_slots_given_up_one_goes_to_who_blocked_and_one_to_who_looks() {
         });
         while !pool.resume(EVER) {}
         let again = sleepers.map(|thread| thread.join().unwrap());
-        assert!(again.contains(&true), "a slot is free, work is queued, and all sleep");
-        assert!(pool.try_acquire() && !pool.try_acquire(), "one slot is left, of two");
+        assert!(
+            again.contains(&true),
+            "a slot is free, work is queued, and all sleep"
+        );
+        assert!(
+            pool.try_acquire() && !pool.try_acquire(),
+            "one slot is left, of two"
+        );
     });
 }
 

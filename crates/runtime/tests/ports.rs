@@ -1,4 +1,5 @@
 //! What a port promises, one promise per test: values, failures, waits, rounds, sleep, death.
+#![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;

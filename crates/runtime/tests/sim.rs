@@ -528,7 +528,7 @@ impl Sim {
                 frame.helped += 1;
                 if let Some(record) = taken {
                     let inner = self.begin(isolate, &record);
-                    if self.tasks[inner.task].plan.is_async && inner.task % 2 == 0 {
+                    if self.tasks[inner.task].plan.is_async && inner.task.is_multiple_of(2) {
                         // As for async functions: it is known only now that it cannot run here.
                         self.tasks[inner.task].runs -= 1;
                         inner.held.iter().for_each(|key| isolate.release(*key));

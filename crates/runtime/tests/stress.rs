@@ -54,7 +54,7 @@ fn stop(crew: Crew) {
 
 #[test]
 fn four_threads_run_each_of_many_tasks_once() {
-    const TASKS: usize = 150_000;
+    const TASKS: usize = 170_000;
     watched("many tasks", || {
         let mut rng = Rng(seed());
         let mut crew = Crew::new(runtime(4, 4));
@@ -64,7 +64,7 @@ fn four_threads_run_each_of_many_tasks_once() {
             move |_, record| {
                 let k = number(&record.bytes);
                 runs[k].fetch_add(1, Ordering::Relaxed);
-                Ok(if k % 1009 == 0 {
+                Ok(if k.is_multiple_of(1009) {
                     Ended::Thrown(bytes(k).to_vec())
                 } else {
                     Ended::Value(bytes(k).to_vec())
@@ -180,7 +180,7 @@ fn tasks_around_dying_threads_run_once_and_the_rest_crash() {
                 runs[k].fetch_add(1, Ordering::Relaxed);
                 if record.bytes[4] == 2 {
                     let part = context.submit(child, &bytes(k), &[]);
-                    let outcomes = context.get(&[part], k % 2 == 0)?;
+                    let outcomes = context.get(&[part], k.is_multiple_of(2))?;
                     context.release(part);
                     assert_eq!(value(&outcomes[0]), k);
                 }

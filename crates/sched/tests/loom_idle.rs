@@ -3,6 +3,7 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p mobula-sched --release --test loom_idle`
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
@@ -77,93 +78,119 @@ fn shipped() -> Arc<dyn Parking> {
     Arc::new(Idle::new(Arc::new(Words::new(0))))
 }
 
-/// The same protocol for one worker, with a fence left out.
-struct Mutant {
-    parked: AtomicU32,
-    bell: Mutex<Option<Arc<TestBell>>>,
-    fence_in_announce: bool,
-    fence_in_notify: bool,
+/// Which fences a copy of the protocol has.
+#[derive(Clone, Copy)]
+struct Fences {
+    announce: bool,
+    notify: bool,
+    end_search: bool,
 }
 
-impl Mutant {
-    fn new(fence_in_announce: bool, fence_in_notify: bool) -> Arc<dyn Parking> {
-        let (parked, bell) = (AtomicU32::new(0), Mutex::new(None));
-        Arc::new(Self {
-            parked,
-            bell,
-            fence_in_announce,
-            fence_in_notify,
-        })
+const ALL: Fences = Fences {
+    announce: true,
+    notify: true,
+    end_search: true,
+};
+
+/// A copy of the protocol that can leave a fence out.
+struct Mutant {
+    fences: Fences,
+    word: AtomicU32,
+    parked: Mutex<Vec<(usize, Arc<TestBell>)>>,
+}
+
+const SEARCHING: u32 = 1 << 16;
+
+fn fence_if(is_there: bool) {
+    if is_there {
+        fence(Ordering::SeqCst);
     }
+}
+
+fn mutant(fences: Fences) -> Arc<dyn Parking> {
+    let (word, parked) = (AtomicU32::new(0), Mutex::new(Vec::new()));
+    Arc::new(Mutant {
+        fences,
+        word,
+        parked,
+    })
 }
 
 impl Parking for Mutant {
-    fn announce(&self, _worker: usize, bell: Arc<TestBell>) {
-        let mut hung = self.bell.lock();
-        *hung = Some(bell);
-        self.parked.fetch_add(1, Ordering::SeqCst);
-        drop(hung);
-        if self.fence_in_announce {
-            fence(Ordering::SeqCst);
-        }
+    fn announce(&self, worker: usize, bell: Arc<TestBell>) {
+        let mut parked = self.parked.lock();
+        parked.push((worker, bell));
+        self.word.fetch_add(1, Ordering::SeqCst);
+        drop(parked);
+        fence_if(self.fences.announce);
     }
 
-    fn retract(&self, _worker: usize) {
-        if self.bell.lock().take().is_some() {
-            self.parked.fetch_sub(1, Ordering::SeqCst);
+    fn retract(&self, worker: usize) {
+        let mut parked = self.parked.lock();
+        if let Some(at) = parked.iter().position(|(id, _)| *id == worker) {
+            parked.swap_remove(at);
+            self.word.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
     fn notify(&self) {
-        if self.fence_in_notify {
-            fence(Ordering::SeqCst);
-        }
-        if self.parked.load(Ordering::Relaxed) == 0 {
+        fence_if(self.fences.notify);
+        let word = self.word.load(Ordering::Relaxed);
+        if word == 0 || word >= SEARCHING {
             return;
         }
-        let woken = self.bell.lock().take();
-        if let Some(bell) = woken {
-            self.parked.fetch_sub(1, Ordering::SeqCst);
+        let mut parked = self.parked.lock();
+        if let Some((_, bell)) = parked.pop() {
+            self.word.fetch_sub(1, Ordering::SeqCst);
+            drop(parked);
             bell.ring();
         }
     }
+
+    fn start_search(&self) {
+        self.word.fetch_add(SEARCHING, Ordering::SeqCst);
+    }
+
+    fn end_search(&self) {
+        self.word.fetch_sub(SEARCHING, Ordering::SeqCst);
+        fence_if(self.fences.end_search);
+    }
 }
 
-/// A queue as far as sleepers care: how many pieces of work there are.
-struct Queue {
-    len: AtomicU32,
+/// Two queues as far as sleepers care: how many pieces of work are in each. Two, since one place orders more than a deque
+/// and an injector do.
+struct Queues {
+    lens: [AtomicU32; 2],
     done: AtomicU32,
 }
 
-impl Queue {
+impl Queues {
     fn new() -> Arc<Self> {
-        Arc::new(Self {
-            len: AtomicU32::new(0),
-            done: AtomicU32::new(0),
-        })
+        let [first, second, done] = [0; 3].map(AtomicU32::new);
+        let lens = [first, second];
+        Arc::new(Self { lens, done })
     }
 
-    fn push(&self) {
-        self.len.fetch_add(1, Ordering::Release);
+    fn push(&self, to: usize) {
+        self.lens[to].fetch_add(1, Ordering::Release);
     }
 
-    /// Looks without promise, as `has_work` does: may miss what others just wrote.
+    /// Looks without promise, as the queues that ship do: may miss what others just wrote.
     fn has_work(&self) -> bool {
-        self.len.load(Ordering::Acquire) > 0
+        self.lens.iter().any(|len| len.load(Ordering::Acquire) > 0)
     }
 
     fn take(&self) -> bool {
-        if !self.has_work() {
-            return false;
-        }
-        let taken = self
-            .len
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |len| {
-                len.checked_sub(1)
-            });
-        self.done
-            .fetch_add(u32::from(taken.is_ok()), Ordering::AcqRel);
-        taken.is_ok()
+        let taken = self.lens.iter().any(|len| {
+            len.load(Ordering::Acquire) > 0
+                && len
+                    .fetch_update(Ordering::AcqRel, Ordering::Acquire, |len| {
+                        len.checked_sub(1)
+                    })
+                    .is_ok()
+        });
+        self.done.fetch_add(u32::from(taken), Ordering::AcqRel);
+        taken
     }
 
     fn is_done(&self, all: u32) -> bool {
@@ -188,30 +215,30 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
 
 fn one_worker(make: fn() -> Arc<dyn Parking>, producers: u32, searches: bool) {
     check(move || {
-        let (parking, queue) = (make(), Queue::new());
+        let (parking, queues) = (make(), Queues::new());
         let threads: Vec<_> = (0..producers)
-            .map(|_| {
-                let (parking, queue) = (parking.clone(), queue.clone());
+            .map(|k| {
+                let (parking, queues) = (parking.clone(), queues.clone());
                 thread::spawn(move || {
-                    queue.push();
+                    queues.push(k as usize);
                     parking.notify();
                 })
             })
             .collect();
         let bell = TestBell::new();
-        while !queue.is_done(producers) {
-            if queue.take() {
+        while !queues.is_done(producers) {
+            if queues.take() {
                 continue;
             }
             if searches {
                 parking.start_search();
-                let found = queue.has_work();
+                let found = queues.has_work();
                 parking.end_search();
                 if found {
                     continue;
                 }
             }
-            sleep(&*parking, 0, &bell, || queue.has_work());
+            sleep(&*parking, 0, &bell, || queues.has_work());
         }
         threads
             .into_iter()
@@ -222,39 +249,39 @@ fn one_worker(make: fn() -> Arc<dyn Parking>, producers: u32, searches: bool) {
 /// Two workers, one push of two: whoever is woken passes the wake on. Nobody may sleep beside work.
 fn two_workers(passes_on: bool) {
     check(move || {
-        let (parking, queue) = (shipped(), Queue::new());
+        let (parking, queues) = (shipped(), Queues::new());
         let bells = [TestBell::new(), TestBell::new()];
         let other = thread::spawn({
-            let (parking, queue, bells) = (parking.clone(), queue.clone(), bells.clone());
-            move || work_one(&*parking, &queue, 1, &bells[1], passes_on)
+            let (parking, queues, bells) = (parking.clone(), queues.clone(), bells.clone());
+            move || work_one(&*parking, &queues, 1, &bells[1], passes_on)
         });
         let producer = thread::spawn({
-            let (parking, queue) = (parking.clone(), queue.clone());
+            let (parking, queues) = (parking.clone(), queues.clone());
             move || {
-                queue.push();
-                queue.push();
+                queues.push(0);
+                queues.push(1);
                 parking.notify();
             }
         });
-        work_one(&*parking, &queue, 0, &bells[0], passes_on);
+        work_one(&*parking, &queues, 0, &bells[0], passes_on);
         other.join().unwrap();
         producer.join().unwrap();
-        assert!(queue.is_done(2));
+        assert!(queues.is_done(2));
     });
 }
 
 /// Does one piece of work and ends, busy with it.
 fn work_one(
     parking: &dyn Parking,
-    queue: &Queue,
+    queues: &Queues,
     worker: usize,
     bell: &Arc<TestBell>,
     passes_on: bool,
 ) {
-    while !queue.take() {
-        sleep(parking, worker, bell, || queue.has_work());
+    while !queues.take() {
+        sleep(parking, worker, bell, || queues.has_work());
     }
-    if passes_on && queue.has_work() {
+    if passes_on && queues.has_work() {
         parking.notify();
     }
 }
@@ -262,16 +289,16 @@ fn work_one(
 /// A worker dies asleep while it may just be called: it must pass on what call it got.
 fn dying(passes_on: bool) {
     check(move || {
-        let (parking, queue) = (shipped(), Queue::new());
+        let (parking, queues) = (shipped(), Queues::new());
         let mortal = TestBell::new();
         // The mortal is the last to sleep, so it is the one to be called.
         let bell = TestBell::new();
         parking.announce(1, bell.clone());
         parking.announce(0, mortal);
         let producer = thread::spawn({
-            let (parking, queue) = (parking.clone(), queue.clone());
+            let (parking, queues) = (parking.clone(), queues.clone());
             move || {
-                queue.push();
+                queues.push(0);
                 parking.notify();
             }
         });
@@ -284,19 +311,58 @@ fn dying(passes_on: bool) {
                 }
             }
         });
-        while !queue.take() {
+        while !queues.take() {
             bell.sleep();
             parking.retract(1);
-            if queue.take() {
+            if queues.take() {
                 break;
             }
             parking.announce(1, bell.clone());
-            if queue.has_work() {
+            if queues.has_work() {
                 parking.retract(1);
             }
         }
         producer.join().unwrap();
         dying.join().unwrap();
+    });
+}
+
+/// One sleeps, one searches; two producers rely on the searcher, who takes one thing and is busy with it.
+fn searcher(make: fn() -> Arc<dyn Parking>) {
+    check(move || {
+        let (parking, queues) = (make(), Queues::new());
+        let bell = TestBell::new();
+        parking.announce(0, bell.clone());
+        parking.start_search();
+        let producers = [0, 1].map(|to| {
+            let (parking, queues) = (parking.clone(), queues.clone());
+            thread::spawn(move || {
+                queues.push(to);
+                parking.notify();
+            })
+        });
+        let searcher = thread::spawn({
+            let (parking, queues) = (parking.clone(), queues.clone());
+            move || {
+                parking.end_search();
+                work_one(&*parking, &queues, 1, &TestBell::new(), true);
+            }
+        });
+        while !queues.take() {
+            bell.sleep();
+            parking.retract(0);
+            if queues.take() {
+                break;
+            }
+            parking.announce(0, bell.clone());
+            if queues.has_work() {
+                bell.ring();
+            }
+        }
+        producers
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        searcher.join().unwrap();
     });
 }
 
@@ -323,20 +389,55 @@ fn a_dying_worker_passes_its_wake_on() {
 }
 
 #[test]
+fn who_finds_one_thing_by_searching_calls_others_for_the_rest() {
+    searcher(shipped);
+}
+
+#[test]
 fn the_mutant_that_leaves_nothing_out_passes() {
-    one_worker(|| Mutant::new(true, true), 2, false);
+    one_worker(|| mutant(ALL), 2, false);
+    searcher(|| mutant(ALL));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_fence_in_end_search_the_rest_is_overlooked() {
+    searcher(|| {
+        mutant(Fences {
+            end_search: false,
+            ..ALL
+        })
+    });
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
 fn without_the_fence_in_announce_a_wake_is_lost() {
-    one_worker(|| Mutant::new(false, true), 1, false);
+    one_worker(
+        || {
+            mutant(Fences {
+                announce: false,
+                ..ALL
+            })
+        },
+        1,
+        false,
+    );
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
 fn without_the_fence_in_notify_a_wake_is_lost() {
-    one_worker(|| Mutant::new(true, false), 1, false);
+    one_worker(
+        || {
+            mutant(Fences {
+                notify: false,
+                ..ALL
+            })
+        },
+        1,
+        false,
+    );
 }
 
 #[test]

@@ -46,6 +46,8 @@ impl Idle {
     /// `announce`: whoever published meanwhile relied on it.
     pub fn end_search(&self) {
         self.word().fetch_sub(SEARCHING, Ordering::SeqCst);
+        // Pairs with the fence in `notify`: a producer that relied on this search has its work seen by the next look.
+        fence(Ordering::SeqCst);
     }
 
     /// The worker says that it is about to sleep. After this, and not before, it must look for work once more; if it finds
