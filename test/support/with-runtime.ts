@@ -1,7 +1,6 @@
 /** Runs a test body over a runtime of its own, and takes care that it ends. */
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collectGarbage } from '../../src/engine/local/collect.ts'
 import { type InitOptions, init, shutdown } from '../../src/index.ts'
 
 export const withRuntime = (options: InitOptions, body: () => Promise<void> | void) => async (): Promise<void> => {
@@ -47,11 +46,7 @@ export const eventually = async (what: string, condition: () => boolean, seconds
   }
 }
 
-/** A major collection in this thread. Finalizers that need the event loop run in its next turn. */
-export const collectGarbage = (): void => {
-  setFlagsFromString('--expose-gc')
-  ;(runInNewContext('gc') as () => void)()
-}
-
 /** A turn of the loop: finalizers of ordinary buffers run in it. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+export { collectGarbage }

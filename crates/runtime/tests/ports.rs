@@ -670,6 +670,19 @@ fn threads_that_cannot_be_started_fail_the_work_only_if_nobody_else_can_do_it() 
             text: "no memory".to_owned()
         }]
     );
+    assert_eq!(worker.resume(), Reason::Resumed as u32);
+    // With its end there is room for another thread, which may well come up.
+    driver.drain();
+    driver.wanted = 0;
+    let last = driver.submit(F, b"last", &[outer], &[]);
+    driver.flush();
+    worker.result(outer, false, b"", &[]);
+    worker.close(Some(0), "");
+    driver.drain();
+    assert_eq!(driver.wanted, 1);
+    let mut worker = Isolate::worker(&runtime);
+    run_all(&mut worker);
+    assert_eq!(driver.fetch(&[last]), [value(b"last")]);
     end(&runtime, [driver, worker]);
 }
 

@@ -8,9 +8,9 @@ let collect: (() => void) | undefined
 /** A major collection of this thread. Finalizers of handles run in the next turn of its loop. */
 export const collectGarbage = (): void => {
   if (collect === undefined) {
+    // The flag is the whole process's: taking it back would race with another thread that is just here. It shows in new contexts only.
     setFlagsFromString('--expose-gc')
     collect = runInNewContext('gc') as () => void
-    setFlagsFromString('--no-expose-gc')
   }
   collect()
 }

@@ -399,7 +399,8 @@ export class Port {
       this.words[L.H_WANTED] = 0
       this.#options.onWanted?.(wanted)
     }
-    if (this.words[L.H_COLLECT] !== 0) collectGarbage()
+    // Outside of the loop's hook, where a callback of the collector's could come back in.
+    if (this.words[L.H_COLLECT] !== 0) setImmediate(collectGarbage)
     if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()
   }
 
