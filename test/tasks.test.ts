@@ -299,4 +299,15 @@ test(
   }),
 )
 
+test(
+  'getSync for a function that returns a promise without being async is a DeadlockError, too',
+  withRuntime({ numCpus: 1 }, async () => {
+    const blocks = remote(async (url: string) => {
+      const { getSync, remote } = (await import(url)) as typeof import('../src/index.ts')
+      return getSync(remote(() => new Promise<number>((resolve) => setTimeout(resolve, 1, 1))).remote())
+    })
+    assert.is((await rejection(get(blocks.remote(new URL('../src/index.ts', import.meta.url).href)))).code, 'ERR_DEADLOCK')
+  }),
+)
+
 test.run()

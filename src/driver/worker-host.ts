@@ -77,8 +77,12 @@ const mergedEnv = (added: Readonly<Record<string, string | undefined>>): NodeJS.
   return env
 }
 
+/** Longer reasons are cut: they travel in records. */
+const REASON_MAX = 4000
+
 /** Errors that crossed from a thread may have lost their class on the way. */
 const reasonOf = (code: number, error: unknown): string => {
   if (error === undefined) return `the thread ended with exit code ${code} before it was ready`
-  return error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)
+  return text.slice(0, REASON_MAX)
 }

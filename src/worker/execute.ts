@@ -42,6 +42,9 @@ const explained = (error: unknown, { isText }: Loaded): unknown => {
   return error
 }
 
+const deadlocked = (ref: ObjectRef): DeadlockError =>
+  new DeadlockError(`getSync(${ref}): its task runs on this very thread, which getSync would block for ever. Use await get(ref).`)
+
 const keyOf = (slot: number, generation: number): number => slot * 2 ** 21 + (generation & 0x1fffff)
 
 export class Executor {
@@ -101,7 +104,7 @@ export class Executor {
   help(ref: ObjectRef): void {
     const { slot, generation } = partsOf(ref)
     if (this.#inFlight.has(keyOf(slot, generation))) {
-      throw new DeadlockError(`getSync(${ref}): its task runs on this very thread, which getSync would block for ever. Use await get(ref).`)
+      throw deadlocked(ref)
     }
     if (!this.#port.take(ref)) return
     const loaded = this.#load(this.#port.words[L.TASKS + 2] as number)
@@ -113,6 +116,8 @@ export class Executor {
     this.run(L.TASKS)
     this.taskName = outer
     this.#port.flush()
+    // Not declared async, and yet it gave a promise, which only this thread's loop could settle.
+    if (this.#inFlight.has(keyOf(slot, generation))) throw deadlocked(ref)
   }
 
   #load(id: number): Loaded {

@@ -58,10 +58,18 @@ export class LocalEngine implements Engine {
 
   wait(request: WaitRequest): PendingWait {
     let token = -1
+    let isOver = false
     const done = new Promise<WaitStatus>((resolve) => {
-      token = this.#port.wait(request, resolve)
+      token = this.#port.wait(request, (status) => {
+        isOver = true
+        resolve(status)
+      })
     })
-    return { done, end: () => this.#port.endWait(token) }
+    // Tokens are used again: a late end must not meet another wait.
+    const end = (): void => {
+      if (!isOver) this.#port.endWait(token)
+    }
+    return { done, end }
   }
 
   waitSync(request: WaitRequest, timeout: number): boolean {
