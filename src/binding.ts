@@ -17,7 +17,6 @@ export interface RawPort {
   view(slot: number, generation: number, which: 0 | 1): ArrayBufferLike | undefined
   bulk(slot: number, generation: number, which: 0 | 1): ArrayBuffer
   write(byteLength: number, offsets: readonly number[], pieces: readonly Uint8Array[]): void
-  unwrite(slot: number, generation: number): void
   handles(): number
   detach(): void
   readonly words: ArrayBufferLike
@@ -87,7 +86,6 @@ export const attach = ({ role, runtime, area, onMail, onWork }: Attachment): Raw
 
 export const start: typeof Native.start = addon.start
 export const stop: typeof Native.stop = addon.stop
-export const trim: typeof Native.trim = addon.trim
 export const running: typeof Native.running = addon.running
 export const defineFunction: typeof Native.defineFunction = addon.defineFunction
 export const functionRecord: typeof Native.functionRecord = addon.functionRecord
