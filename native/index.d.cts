@@ -35,9 +35,6 @@ export declare function running(): number
 /** Starts a runtime and returns its number. One runs at a time. */
 export declare function start(options: StartOptions): number
 
-/** A worker thread never reported. */
-export declare function startFailed(text: string): void
-
 /** What a runtime is started with. */
 export interface StartOptions {
   /** Tasks that may run at once. */
@@ -52,6 +49,9 @@ export interface StartOptions {
 
 /** Stops the runtime: all waits end. Its memory is free when the last isolate has let go of it. */
 export declare function stop(): void
+
+/** A worker thread ended, or could not be started; `start` is its number. */
+export declare function threadEnded(start: number, text: string): void
 
 /** Gives memory of the store that nobody uses back to the system. */
 export declare function trim(): void

@@ -25,7 +25,7 @@ export interface RawPort {
 }
 
 interface RawFunctions {
-  attach(flags: number, area: ArrayBuffer, onMail: () => void, onWork: () => void, runtime: number): RawPort
+  attach(flags: number, area: ArrayBuffer, onMail: () => void, onWork: () => void, runtime: number, start: number): RawPort
   probeShared(): ArrayBufferLike | undefined
 }
 
@@ -78,16 +78,18 @@ export interface Attachment {
   readonly area: ArrayBuffer
   readonly onMail: () => void
   readonly onWork: () => void
+  /** The number of this thread's start; 0 on the driver. */
+  readonly start: number
 }
 
 /** This isolate takes part in a runtime, if that one still runs. */
-export const attach = ({ role, runtime, area, onMail, onWork }: Attachment): RawPort =>
-  addon.attach((role === 'worker' ? WORKER : 0) | (makesShared ? SHARED : 0), area, onMail, onWork, runtime)
+export const attach = ({ role, runtime, area, onMail, onWork, start }: Attachment): RawPort =>
+  addon.attach((role === 'worker' ? WORKER : 0) | (makesShared ? SHARED : 0), area, onMail, onWork, runtime, start)
 
 export const start: typeof Native.start = addon.start
 export const stop: typeof Native.stop = addon.stop
 export const running: typeof Native.running = addon.running
 export const defineFunction: typeof Native.defineFunction = addon.defineFunction
 export const functionRecord: typeof Native.functionRecord = addon.functionRecord
-export const startFailed: typeof Native.startFailed = addon.startFailed
+export const threadEnded: typeof Native.threadEnded = addon.threadEnded
 export const figures: typeof Native.figures = addon.figures

@@ -204,24 +204,6 @@ test(
 )
 
 test(
-  'getSync for a task that runs on the same thread is a DeadlockError, not a hang',
-  withRuntime({ numCpus: 1 }, async () => {
-    const deadlock = remote(async (url: string) => {
-      const { getSync, remote } = (await import(url)) as typeof import('../src/index.ts')
-      const never = remote(async () => {
-        await new Promise((resolve) => setTimeout(resolve, 60_000))
-      })
-      const ref = never.remote()
-      // Let it begin here: this worker is the only one.
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      return getSync(ref)
-    })
-    const error = await rejection(get(deadlock.remote(new URL('../src/index.ts', import.meta.url).href)))
-    assert.is(error.code, 'ERR_DEADLOCK')
-  }),
-)
-
-test(
   'getSync blocks a driver and still sees timeouts',
   withRuntime({}, () => {
     const never = remote(() => new Promise(() => {}))
@@ -283,28 +265,6 @@ test(
       },
     }))
     assert.instance(await rejection(get(broken.remote())), RangeError)
-  }),
-)
-
-test(
-  'when all workers wait by getSync and no more may start, one of them gives up, and the rest goes on',
-  withRuntime({ numCpus: 1, maxWorkers: 2 }, async () => {
-    const nested = remote.module<typeof tasks.blocksOnAsync>(module, 'blocksOnAsync')
-    const error = await rejection(get(nested.remote(6)))
-    assert.is(error.code, 'ERR_DEADLOCK')
-    assert.match(error.message, /maxWorkers/)
-    assert.is(await get(identity.remote('alive')), 'alive')
-  }),
-)
-
-test(
-  'getSync for a function that returns a promise without being async is a DeadlockError, too',
-  withRuntime({ numCpus: 1 }, async () => {
-    const blocks = remote(async (url: string) => {
-      const { getSync, remote } = (await import(url)) as typeof import('../src/index.ts')
-      return getSync(remote(() => new Promise<number>((resolve) => setTimeout(resolve, 1, 1))).remote())
-    })
-    assert.is((await rejection(get(blocks.remote(new URL('../src/index.ts', import.meta.url).href)))).code, 'ERR_DEADLOCK')
   }),
 )
 

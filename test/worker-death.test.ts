@@ -4,8 +4,8 @@ import { readdirSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
-import { get, init, put, remote, shutdown, TaskError, WorkerCrashedError, WorkerSetupError } from '../src/index.ts'
-import { collectGarbage, eventually, rejection, withRuntime } from './support/with-runtime.ts'
+import { get, getSync, init, put, remote, shutdown, TaskError, WorkerCrashedError, WorkerSetupError } from '../src/index.ts'
+import { collectGarbage, eventually, rejection, thrown, withRuntime } from './support/with-runtime.ts'
 
 const echo = remote((x: unknown) => x)
 
@@ -42,6 +42,18 @@ test(
       assert.instance(error, WorkerCrashedError)
       assert.is(error.exitCode, 9)
     }
+  }),
+)
+
+test(
+  'deaths that a blocked main thread hears of late are no failed starts',
+  withRuntime({ numCpus: 1 }, async () => {
+    const die = remote((code: number) => process.exit(code))
+    for (let k = 0; k < 5; k++) assert.is(thrown(() => getSync(die.remote(k))).exitCode, k)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.is(await get(echo.remote(1)), 1)
+    for (let k = 0; k < 5; k++) assert.is(thrown(() => getSync(die.remote(k))).exitCode, k)
+    assert.is(getSync(echo.remote(2)), 2)
   }),
 )
 

@@ -12,8 +12,6 @@ export interface ThreadOptions {
   readonly env: NodeJS.ProcessEnv
   readonly execArgv: readonly string[] | undefined
   readonly resourceLimits: ResourceLimits | undefined
-  /** The loop is installed: the thread takes work from now on. */
-  onReady(): void
   /** The thread is gone, for whatever reason, once. */
   onExit(code: number, error: unknown): void
 }
@@ -61,7 +59,7 @@ export const startThread = (options: ThreadOptions): Thread => {
   })
   // Errors reach the thread's own 'error' event as well; here they would only end the process.
   pool.on('error', () => {})
-  const ready = pool.run(undefined).then(options.onReady, (error: unknown) => {
+  const ready = pool.run(undefined).catch((error: unknown) => {
     failure ??= error
     void pool.destroy()
   })

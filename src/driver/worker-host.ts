@@ -1,7 +1,7 @@
 /** Brings worker threads up and down, as the runtime wants them. */
 
 import { inspect } from 'node:util'
-import { startFailed } from '../binding.ts'
+import { threadEnded } from '../binding.ts'
 import type { ResolvedInit } from '../options/init.ts'
 import type { RuntimeInfo } from '../runtime/current.ts'
 import type { WorkerStart } from '../worker/start.ts'
@@ -39,7 +39,6 @@ export class WorkerHost {
       logToDriver: options.logToDriver,
       info: this.info as RuntimeInfo,
     }
-    let isReady = false
     let thread: Thread
     try {
       thread = startThread({
@@ -48,18 +47,15 @@ export class WorkerHost {
         env: mergedEnv(options.env),
         execArgv: options.execArgv ?? inheritableExecArgv(process.execArgv),
         resourceLimits: options.resourceLimits,
-        onReady: () => {
-          isReady = true
-        },
         onExit: (code, error) => {
           this.#threads.delete(thread)
-          // Deaths of threads that had reported are learnt, and made good, in Rust.
-          if (!isReady && !this.#isStopping) startFailed(reasonOf(code, error))
+          // Whether it had taken part before is known in Rust, also while this thread blocks.
+          if (!this.#isStopping) threadEnded(data.workerId, reasonOf(code, error))
         },
       })
     } catch (error) {
       // Node refuses an option, or the system another thread: the work that wants it is told.
-      startFailed(reasonOf(0, error))
+      threadEnded(data.workerId, reasonOf(0, error))
       return
     }
     this.#threads.add(thread)

@@ -6,7 +6,6 @@ import type { EncodedValue } from '../engine/engine.ts'
 import { type Encoded, fetchOutcomes, readPlaced } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
 import type { Port } from '../engine/local/port.ts'
-import { DeadlockError } from '../errors/errors.ts'
 import { loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
@@ -21,6 +20,12 @@ interface Loaded {
   /** Undefined while a module is being imported. */
   fn: AnyFunction | undefined
   readonly loading: Promise<AnyFunction> | undefined
+}
+
+/** A task whose function is still being imported. */
+interface Waiting {
+  readonly begun: Begun
+  readonly encoded: Encoded
 }
 
 interface Begun {
@@ -42,19 +47,15 @@ const explained = (error: unknown, { isText }: Loaded): unknown => {
   return error
 }
 
-const deadlocked = (ref: ObjectRef): DeadlockError =>
-  new DeadlockError(`getSync(${ref}): its task runs on this very thread, which getSync would block for ever. Use await get(ref).`)
-
-const keyOf = (slot: number, generation: number): number => slot * 2 ** 21 + (generation & 0x1fffff)
-
 export class Executor {
   /** The name of the task whose code runs now; undefined between tasks and after an `await`. */
   taskName: string | undefined
   readonly #port: Port
   readonly #functions = new Map<number, Loaded>()
+  /** Tasks claimed here whose functions are still being imported. */
+  readonly #waiting = new Set<Waiting>()
   /** Async tasks that were begun here and have not ended. */
-  readonly #inFlight = new Set<number>()
-
+  #inFlight = 0
   readonly #flushOutput: () => void
 
   constructor(port: Port, flushOutput: () => void) {
@@ -64,7 +65,7 @@ export class Executor {
 
   /** No async task waits for its turn in this thread. */
   get isIdle(): boolean {
-    return this.#inFlight.size === 0
+    return this.#inFlight + this.#waiting.size === 0
   }
 
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
@@ -78,7 +79,7 @@ export class Executor {
     try {
       const encoded = this.#place(at, slot, generation)
       if (fn === undefined) {
-        this.#settle(begun, this.#callWhenLoaded(begun, loading as Promise<AnyFunction>, encoded))
+        this.#callWhenLoaded(begun, loading as Promise<AnyFunction>, encoded)
         return
       }
       args = this.#decode(encoded)
@@ -93,31 +94,50 @@ export class Executor {
    * Arguments are decoded when the function's module is there: what they are made of, classes and Arrow's among them, may come with
    * it, and a module cannot be had synchronously while it is being imported.
    */
-  async #callWhenLoaded(begun: Begun, loading: Promise<AnyFunction>, encoded: Encoded): Promise<unknown> {
+  #callWhenLoaded(begun: Begun, loading: Promise<AnyFunction>, encoded: Encoded): void {
     // The area is written again before the module is there.
     const kept: Encoded = encoded.alias ? encoded : { ...encoded, bytes: encoded.bytes.slice(), alias: true }
-    const fn = await loading
-    return this.#enter(begun, fn, this.#decode(kept))
+    const waiting: Waiting = { begun, encoded: kept }
+    this.#waiting.add(waiting)
+    const begin = (call: () => void): void => {
+      // Given back meanwhile?
+      if (!this.#waiting.delete(waiting)) return
+      try {
+        call()
+      } catch (error) {
+        this.#fail(begun, error)
+      }
+      this.#port.flush()
+    }
+    loading.then(
+      (fn) => begin(() => this.#call(begun, fn, this.#decode(kept))),
+      (error: unknown) => begin(() => this.#fail(begun, error)),
+    )
+  }
+
+  /** This thread is about to block: what it claimed and cannot begin until its event loop turns is for others. */
+  giveBackLoading(): void {
+    for (const { begun, encoded } of this.#waiting) {
+      for (const ref of [...encoded.deps, ...encoded.refs]) ref[Symbol.dispose]()
+      this.#port.handBack(begun.slot, begun.generation)
+    }
+    this.#waiting.clear()
   }
 
   /** Runs the task behind a ref inside of a wait for it, if nobody has begun it and it can end without this thread's loop. */
   help(ref: ObjectRef): void {
-    const { slot, generation } = partsOf(ref)
-    if (this.#inFlight.has(keyOf(slot, generation))) {
-      throw deadlocked(ref)
-    }
     if (!this.#port.take(ref)) return
     const loaded = this.#load(this.#port.words[L.TASKS + 2] as number)
     if (loaded.fn === undefined || types.isAsyncFunction(loaded.fn)) {
-      this.#port.handBack(ref)
+      const { slot, generation } = partsOf(ref)
+      this.#port.handBack(slot, generation)
+      this.#port.flush()
       return
     }
     const outer = this.taskName
     this.run(L.TASKS)
     this.taskName = outer
     this.#port.flush()
-    // Not declared async, and yet it gave a promise, which only this thread's loop could settle.
-    if (this.#inFlight.has(keyOf(slot, generation))) throw deadlocked(ref)
   }
 
   #load(id: number): Loaded {
@@ -219,17 +239,16 @@ export class Executor {
   }
 
   #settle(begun: Begun, promise: Promise<unknown>): void {
-    const key = keyOf(begun.slot, begun.generation)
-    this.#inFlight.add(key)
+    this.#inFlight += 1
     promise.then(
       (value) => {
-        this.#inFlight.delete(key)
+        this.#inFlight -= 1
         this.#flushOutput()
         this.#complete(begun, value)
         this.#port.flush()
       },
       (error: unknown) => {
-        this.#inFlight.delete(key)
+        this.#inFlight -= 1
         this.#flushOutput()
         this.#fail(begun, error)
         this.#port.flush()

@@ -14,9 +14,9 @@ const CLAIMED = 2
 
 /** Installs the loop in this thread's event loop and returns; from then on the addon calls it when there is work. */
 export const install = (start: WorkerStart): void => {
-  const port = new Port({ role: 'worker', runtime: start.runtime, onWork: () => runRound(port, executor) })
+  const port = new Port({ role: 'worker', runtime: start.runtime, start: start.workerId, onWork: () => runRound(port, executor) })
   const executor: Executor = new Executor(port, () => flushOutput())
-  const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref) })
+  const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref), beforeBlock: () => executor.giveBackLoading() })
   setCurrent({ engine, role: 'worker', info: start.info })
   const flushOutput = prefixOutput(start, () => executor.taskName)
   reportExit(port)

@@ -140,11 +140,11 @@ pub fn function_record(id: u32) -> Option<FunctionRecord> {
     Some(FunctionRecord { name, source })
 }
 
-/// A worker thread never reported.
+/// A worker thread ended, or could not be started; `start` is its number.
 #[napi(catch_unwind)]
-pub fn start_failed(text: String) {
+pub fn thread_ended(start: u32, text: String) {
     if let Some(runtime) = current() {
-        runtime.start_failed(text);
+        runtime.thread_ended(start, text);
     }
 }
 

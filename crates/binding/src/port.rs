@@ -218,15 +218,11 @@ raw_functions! {
     bulk = |call, inner| objects::copy(call, &inner.port.bulk(key(call)?, which(call)?));
     write = |call, inner| {
         let object = write_pieces(call, &inner.port)?;
-        let (_, area) = inner.split();
+        let (port, area) = inner.split();
+        port.keep(object);
         for (word, value) in [(layout::header::WRITTEN_SLOT, object.index), (layout::header::WRITTEN_GENERATION, object.generation)] {
             area[4 * word..4 * word + 4].copy_from_slice(&value.to_le_bytes());
         }
-        nothing()
-    };
-    unwrite = |call, inner| {
-        let object = mobula_store::Object { index: call.u32(0)?, generation: call.u32(1)? };
-        inner.port.runtime().store().release(object);
         nothing()
     };
     handles = |call, inner| call.number(inner.port.handles() as f64);
@@ -284,7 +280,7 @@ fn write_pieces(call: &Call, port: &Port) -> Result<mobula_store::Object, Fault>
     Ok(object)
 }
 
-/// `attach(flags, area, onMail, onWork, runtime)`: this isolate takes part in the running runtime, if it is that one still.
+/// `attach(flags, area, onMail, onWork, runtime, start)`: this isolate takes part in the running runtime, if it is that one still.
 unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     // SAFETY: N-API calls this with the environment and the info of the call.
     unsafe { run(env, info, attach_call) }
@@ -305,7 +301,9 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
     let role = if flags & 1 == 0 {
         Role::Driver
     } else {
-        Role::Worker
+        Role::Worker {
+            start: call.u32(5)?,
+        }
     };
     let shared = flags & 2 != 0;
     let (mut area, mut len) = (null_mut(), 0);

@@ -13,7 +13,7 @@ pub(crate) type Value = sys::napi_value;
 pub(crate) struct Call {
     pub(crate) env: sys::napi_env,
     pub(crate) data: *mut c_void,
-    pub(crate) args: [Value; 5],
+    pub(crate) args: [Value; 6],
 }
 
 /// What stops a call: a message with the code that `errors/` maps to a class.
@@ -51,7 +51,7 @@ pub(crate) unsafe fn run(
     let mut call = Call {
         env,
         data: null_mut(),
-        args: [null_mut(); 5],
+        args: [null_mut(); 6],
     };
     let mut count = call.args.len();
     // SAFETY: the out pointers are valid for the call; N-API fills absent arguments with `undefined`.

@@ -83,11 +83,11 @@ impl Port {
                     Kind::Crashed { exit_code, text } => {
                         entry[0] = state::CRASHED;
                         entry[7] = exit_code.map_or(0, |code| code.wrapping_add(1));
-                        write_text(area, heap, text, &mut entry)?;
+                        write_text(area, heap, text, is_first, &mut entry)?;
                     }
                     Kind::Setup { text } => {
                         entry[0] = state::SETUP;
-                        write_text(area, heap, text, &mut entry)?;
+                        write_text(area, heap, text, is_first, &mut entry)?;
                     }
                 }
             }
@@ -158,8 +158,13 @@ fn write_text(
     area: &mut Area<'_>,
     heap: &mut Heap,
     text: &str,
+    is_first: bool,
     entry: &mut [u32; 8],
 ) -> Option<()> {
+    let mut text = text;
+    if is_first && !heap.fits(text.len(), 1) {
+        text = &text[..text.floor_char_boundary(layout::HEAP_BYTES / 2)];
+    }
     heap.fits(text.len(), 1).then(|| {
         entry[2] = heap.put(area, text.as_bytes());
         entry[3] = text.len() as u32;

@@ -9,6 +9,7 @@
 mod area;
 mod cell;
 mod complete;
+mod deadlock;
 mod failure;
 mod fetch;
 mod functions;

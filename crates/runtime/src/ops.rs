@@ -5,22 +5,24 @@ use mobula_store::Object;
 
 use crate::area::Area;
 use crate::cell::{Task, Waiter};
+use crate::deadlock::Need;
 use crate::failure::Kind;
 use crate::layout::{self, header, op};
 use crate::port::Port;
-use crate::value::{Bytes, RefEntry, Stored, Value};
+use crate::value::{Bytes, RefEntry, Value};
 
 impl Port {
     /// Reads and performs what was written since the last time, and fills the stock up.
     pub fn flush(&mut self, area: &mut [u8]) {
         let mut area = Area::new(area);
         let count = (area.header(header::OPS) as usize).min(layout::OPS_MAX);
+        // First of all: whatever happens, no record is performed twice.
+        area.set_header(header::OPS, 0);
+        area.set_header(header::OP_HEAP, 0);
         for k in 0..count {
             let words = area.words::<16>(layout::OPS_AT + k * layout::OP_BYTES);
             self.perform(&area, &words);
         }
-        area.set_header(header::OPS, 0);
-        area.set_header(header::OP_HEAP, 0);
         self.restock(&mut area);
         area.set_header(header::OUTSTANDING, self.outstanding);
         if std::mem::take(&mut self.queued) {
@@ -77,13 +79,15 @@ impl Port {
                 }
             }
             op::HAND_BACK => {
-                if let Some(seat) = &mut self.seat {
-                    seat.in_flight.remove(&key);
+                if let Some(seat) = &mut self.seat
+                    && !seat.in_flight.remove(&key)
+                {
+                    // Claimed in the round that is not over yet.
+                    seat.returned.insert(key);
                 }
-                if self
-                    .runtime
-                    .table
-                    .advance(key, Phase::Running, Phase::Ready)
+                let table = &self.runtime.table;
+                if table.advance(key, Phase::Running, Phase::Ready)
+                    || table.advance(key, Phase::Offered, Phase::Ready)
                 {
                     self.runtime.enqueue(key, None);
                     self.queued = true;
@@ -128,12 +132,17 @@ impl Port {
                 index: words[12],
                 generation: words[13],
             };
-            Bytes::Stored(Stored::new(self.runtime.store().clone(), object))
-        } else {
-            Bytes::Inline(
-                area.bytes(layout::OP_HEAP_AT, words[8] as usize, words[9] as usize)
-                    .into(),
+            let at = self
+                .written
+                .iter()
+                .position(|stored| stored.object() == object);
+            Bytes::Stored(
+                self.written
+                    .swap_remove(at.expect("a record names what this isolate wrote")),
             )
+        } else {
+            let bytes = area.bytes(layout::OP_HEAP_AT, words[8] as usize, words[9] as usize);
+            Bytes::Inline(bytes.into())
         };
         Value { bytes, refs }
     }
@@ -150,9 +159,16 @@ impl Port {
             token,
             ends_on_failure: arrivals.is_none(),
         };
-        let wait = self
-            .runtime
-            .start_wait(waiter, &keys, arrivals.unwrap_or(keys.len() as u32));
+        let ends_on_failure = waiter.ends_on_failure;
+        let arrivals = arrivals.unwrap_or(keys.len() as u32);
+        let wait = self.runtime.start_wait(waiter, &keys, arrivals);
+        if let Some(seat) = &mut self.seat {
+            seat.need = Need {
+                keys,
+                arrivals: arrivals as usize,
+                ends_on_failure,
+            };
+        }
         let place = token as usize;
         if self.waits.len() <= place {
             self.waits.resize(place + 1, None);

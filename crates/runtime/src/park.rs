@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::area::Area;
+use crate::deadlock::Step;
 use crate::layout::{self, header};
 use crate::port::Port;
 
@@ -18,6 +19,8 @@ pub enum Reason {
     Resumed = 2,
     /// All workers wait for others, and no more may be started: give this wait up.
     Deadlock = 3,
+    /// What is waited for waits for this thread: give this wait up. The fetch entries say who waits for whom.
+    Cycle = 4,
 }
 
 /// Slices in which nobody went on, before one of them must give up.
@@ -30,7 +33,7 @@ impl Port {
         self.flush(bytes);
         let mut area = Area::new(bytes);
         if !self.mailbox.has_mail() {
-            self.block();
+            self.block(area.header(header::PARK_MS) != layout::NO_TIMEOUT);
             let limit = match area.header(header::PARK_MS) {
                 layout::NO_TIMEOUT => Self::SLICE,
                 ms => Self::SLICE.min(Duration::from_millis(u64::from(ms))),
@@ -41,6 +44,9 @@ impl Port {
             Reason::Mail
         } else if self.is_wedged() {
             Reason::Deadlock
+        } else if let Some(cycle) = self.look_for_cycle() {
+            write_cycle(&mut area, &cycle);
+            Reason::Cycle
         } else {
             Reason::Slice
         };
@@ -66,13 +72,27 @@ impl Port {
         is_over && self.runtime.pool.break_wedge()
     }
 
-    fn block(&mut self) {
+    fn look_for_cycle(&mut self) -> Option<Vec<Step>> {
+        let seat = self.seat.as_mut()?;
+        seat.lookout.look(|| self.runtime.dead_cycle(seat.place))
+    }
+
+    fn block(&mut self, has_limit: bool) {
         let Some(seat) = &mut self.seat else { return };
         if std::mem::replace(&mut seat.is_blocked, true) {
             return;
         }
         let had_slot = std::mem::take(&mut seat.has_slot);
         self.hand_back_unbegun();
+        if let Some(seat) = &mut self.seat {
+            let mut holds = seat.claims.begun();
+            holds.retain(|key| !seat.returned.contains(key));
+            holds.extend(&seat.in_flight);
+            let need = std::mem::take(&mut seat.need);
+            self.runtime
+                .blocked
+                .enter(seat.place, need, holds, has_limit);
+        }
         self.runtime.pool.block(had_slot);
         self.runtime.ask_for_workers();
     }
@@ -84,13 +104,24 @@ impl Port {
         if let Some(seat) = &mut self.seat
             && seat.is_blocked
         {
+            self.runtime.blocked.leave(seat.place);
             if self.runtime.pool.resume(Self::SLICE) {
                 seat.is_blocked = false;
                 seat.has_slot = true;
-            } else {
+            } else if !self.runtime.is_stopped() {
                 reason = Reason::Slice;
             }
         }
         area.set_header(header::PARK_REASON, reason as u32);
     }
+}
+
+/// Each step as two words: function, and whether its task is on a thread that waits for the next. Long ways are cut.
+fn write_cycle(area: &mut Area<'_>, cycle: &[Step]) {
+    let count = cycle.len().min(layout::FETCH_MAX);
+    for (k, step) in cycle[..count].iter().enumerate() {
+        let words = [step.function, u32::from(step.is_on_thread)];
+        area.set_words(layout::FETCH_AT + k * layout::FETCH_BYTES, &words);
+    }
+    area.set_header(header::FETCH_ANSWERED, count as u32);
 }

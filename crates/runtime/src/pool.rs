@@ -3,6 +3,7 @@
 //! A slot bounds running code. A worker holds one while it runs tasks, gives it up when it parks or blocks, and must have
 //! one again before code that blocked goes on; such code goes before new tasks.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use mobula_sync::{Condvar, Mutex};
@@ -27,6 +28,8 @@ struct State {
     live: u32,
     /// Threads asked for that have not reported yet.
     starting: u32,
+    /// Numbers of the starts that reported, until their threads end.
+    reported: HashSet<u32>,
     /// Starts that failed since the last one that succeeded.
     failed_starts: u32,
     /// Blocking waits that ended so far: while this stands still, nobody has gone on.
@@ -49,6 +52,15 @@ pub(crate) enum Want {
     Threads(u32),
     /// Threads cannot be started, and all that live wait for others.
     Hopeless,
+}
+
+/// When a thread that was asked for ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It took part before.
+    AfterJoining,
+    /// It never took part; no more are tried if this was the last straw.
+    Early { is_last: bool },
 }
 
 /// Starts that may fail in a row before no more are tried.
@@ -155,8 +167,9 @@ impl Pool {
         Want::Threads(count)
     }
 
-    pub(crate) fn joined(&self) {
+    pub(crate) fn joined(&self, start: u32) {
         let mut state = self.state.lock();
+        state.reported.insert(start);
         state.starting = state.starting.saturating_sub(1);
         state.live += 1;
         state.failed_starts = 0;
@@ -169,12 +182,17 @@ impl Pool {
         state.failed_starts = 0;
     }
 
-    /// A thread never reported. True if this was one too many.
-    pub(crate) fn start_failed(&self) -> bool {
+    /// The thread of this start ended. What it meant to the pool while it lived, `left` has said.
+    pub(crate) fn thread_ended(&self, start: u32) -> Ended {
         let mut state = self.state.lock();
+        if state.reported.remove(&start) {
+            return Ended::AfterJoining;
+        }
         state.starting = state.starting.saturating_sub(1);
         state.failed_starts += 1;
-        state.failed_starts >= FAILED_STARTS_MAX
+        Ended::Early {
+            is_last: state.failed_starts >= FAILED_STARTS_MAX,
+        }
     }
 
     pub(crate) fn live(&self) -> u32 {

@@ -1,18 +1,17 @@
 //! An isolate's door to the runtime: what it holds, what it waits for, and, on a worker, what it runs.
 
-use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mobula_sched::{Bell, Claims, Key, Local, Phase};
-use mobula_store::{Reader, View};
+use mobula_store::{Object, Reader, View};
 
 use crate::area::Area;
+use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
 use crate::layout::{self, header};
 use crate::mailbox::Mailbox;
-use crate::refs::{KeyHasher, Ledger};
+use crate::refs::{KeySet, Ledger};
 use crate::runtime::Runtime;
 use crate::value::{RefEntry, Stored, Which};
 
@@ -21,8 +20,11 @@ use crate::value::{RefEntry, Stored, Which};
 pub enum Role {
     /// It called `init`; it also starts the workers.
     Driver,
-    /// It runs tasks.
-    Worker,
+    /// It runs tasks; `start` is the number under which the driver started its thread.
+    Worker {
+        /// Unique among the starts of the runtime.
+        start: u32,
+    },
 }
 
 /// One isolate's part in a runtime. Used by the isolate's own thread only.
@@ -39,6 +41,8 @@ pub struct Port {
     pub(crate) refs: Vec<RefEntry>,
     /// Awaited by the next wait.
     pub(crate) keys: Vec<Key>,
+    /// Large bytes that this isolate put into the store and has not named in a record yet: few.
+    pub(crate) written: Vec<Stored>,
     /// Slots last put in stock.
     pub(crate) stock: Vec<Key>,
     pub(crate) seat: Option<Seat>,
@@ -60,7 +64,12 @@ pub(crate) struct Seat {
     /// The last look found records of others that may be taken later: it will look again by itself.
     pub(crate) sees_open_records: bool,
     /// Begun and not settled: async tasks, and tasks run inside of a wait.
-    pub(crate) in_flight: HashSet<Key, BuildHasherDefault<KeyHasher>>,
+    pub(crate) in_flight: KeySet,
+    /// Claimed in this round and given back unbegun: no longer this worker's.
+    pub(crate) returned: KeySet,
+    /// What the last wait is for: the one that the thread blocks in.
+    pub(crate) need: Need,
+    pub(crate) lookout: Lookout,
     pub(crate) round_len: u32,
     pub(crate) round_started: Option<Instant>,
     /// Nanoseconds that one record takes, as a moving average.
@@ -88,11 +97,11 @@ impl Port {
     /// Takes part in a runtime. `None` if no more workers are allowed.
     pub fn new(runtime: Arc<Runtime>, role: Role, bell: Arc<dyn Bell>) -> Option<Self> {
         let mailbox = Mailbox::new(bell);
-        let place = runtime.join(&mailbox, role == Role::Worker);
+        let place = runtime.join(&mailbox, role);
         let seat = match (role, place) {
             (Role::Driver, _) => None,
-            (Role::Worker, None) => return None,
-            (Role::Worker, Some((place, claims))) => Some(Seat {
+            (Role::Worker { .. }, None) => return None,
+            (Role::Worker { .. }, Some((place, claims))) => Some(Seat {
                 place,
                 local: runtime.queues.join(place),
                 claims,
@@ -101,7 +110,10 @@ impl Port {
                 wedged: None,
                 is_searching: false,
                 sees_open_records: false,
-                in_flight: HashSet::default(),
+                in_flight: KeySet::default(),
+                returned: KeySet::default(),
+                need: Need::default(),
+                lookout: Lookout::default(),
                 round_len: 0,
                 round_started: None,
                 pace: crate::work::PACE_AT_FIRST,
@@ -115,6 +127,7 @@ impl Port {
             outstanding: 0,
             refs: Vec::new(),
             keys: Vec::new(),
+            written: Vec::new(),
             stock: Vec::new(),
             seat,
             queued: false,
@@ -178,6 +191,12 @@ impl Port {
         }
     }
 
+    /// A sealed object of the store is this isolate's until a record names it.
+    pub fn keep(&mut self, object: Object) {
+        let store = self.runtime.store().clone();
+        self.written.push(Stored::new(store, object));
+    }
+
     /// Bytes of the store under an isolate's own protection.
     pub fn view(&self, key: Key, which: Which) -> Result<Option<View>, mobula_store::Error> {
         let pin = self.with_stored(key, which, Stored::pin);
@@ -212,6 +231,7 @@ impl Port {
             .collect();
         runtime.table.free_many(&unused);
         self.reader.retire();
+        self.written.clear();
         runtime.ask_for_workers();
     }
 
@@ -222,19 +242,26 @@ impl Port {
         }
         runtime.idle.retract(seat.place);
         let mut unbegun = Vec::new();
-        let in_flight = &mut seat.in_flight;
+        let (in_flight, returned) = (&mut seat.in_flight, &seat.returned);
         let begun = |key| {
-            in_flight.insert(key);
+            if !returned.contains(&key) {
+                in_flight.insert(key);
+            }
         };
         seat.claims.end_round(begun, &mut unbegun);
         runtime.queues.leave(seat.local);
         runtime.hand_back(&unbegun, None);
         if seat.is_blocked {
+            runtime.blocked.leave(seat.place);
             runtime.pool.abandon_block();
         } else if seat.has_slot {
             runtime.pool.release();
         }
         runtime.leave(seat.place);
+        if runtime.is_stopped() {
+            // Those who wait were told that it was stopped, which is the reason for this thread's end, too.
+            return;
+        }
         for key in seat.in_flight {
             runtime.fail_with(
                 key,
@@ -282,4 +309,11 @@ impl Port {
 
     /// The longest native wait in one piece: `terminate` and a process's end cannot interrupt it.
     pub const SLICE: Duration = Duration::from_millis(20);
+}
+
+impl Drop for Port {
+    /// Whoever lets go of a port without closing it leaves nothing behind either.
+    fn drop(&mut self) {
+        self.close(None);
+    }
 }

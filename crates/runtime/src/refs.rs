@@ -1,6 +1,6 @@
 //! Who holds what: a count per slot over all holders, and a ledger per isolate that is dropped whole when the isolate dies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ impl Hasher for KeyHasher {
 }
 
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
+pub(crate) type KeySet = HashSet<Key, BuildHasherDefault<KeyHasher>>;
 
 /// The handles of one isolate: how many it has for each slot. However many, the isolate counts as one holder.
 #[derive(Debug, Default)]

@@ -8,10 +8,12 @@ use mobula_store::Store;
 use mobula_sync::Mutex;
 
 use crate::cell::Cell;
+use crate::deadlock::Blocked;
 use crate::failure::{Failure, Kind};
 use crate::functions::{Function, Functions};
 use crate::mailbox::Mailbox;
-use crate::pool::{Pool, Want};
+use crate::pool::{Ended, Pool, Want};
+use crate::port::Role;
 
 /// What a runtime is made with.
 #[derive(Debug, Clone)]
@@ -49,6 +51,7 @@ pub struct Runtime {
     pub(crate) idle: Idle,
     pub(crate) functions: Functions,
     pub(crate) pool: Pool,
+    pub(crate) blocked: Blocked,
     members: Mutex<Members>,
     stopped: AtomicBool,
     /// Bytes written into the store since all isolates were last asked to collect.
@@ -77,6 +80,7 @@ impl Runtime {
             words,
             table: Table::new(),
             cells: Slab::default(),
+            blocked: Blocked::default(),
             queues: Queues::new(),
             functions: Functions::default(),
             members: Mutex::default(),
@@ -153,10 +157,14 @@ impl Runtime {
         }
     }
 
-    /// A thread that was asked for did not come up. After the third in a row no more are tried, and work fails that none
-    /// of the living threads can do.
-    pub fn start_failed(&self, text: String) {
-        if self.pool.start_failed() {
+    /// A thread that was asked for ended. If it never took part, that was a failed start: after the third in a row no more
+    /// are tried, and work fails that none of the living threads can do.
+    pub fn thread_ended(&self, start: u32, text: String) {
+        let is_failed = match self.pool.thread_ended(start) {
+            Ended::AfterJoining => return,
+            Ended::Early { is_last } => is_last,
+        };
+        if is_failed {
             let failure = Failure::shared(u32::MAX, Kind::Setup { text });
             self.members.lock().setup_failure = Some(failure);
         }
@@ -173,11 +181,7 @@ impl Runtime {
     }
 
     /// Adds an isolate. A worker also gets a place among the claims.
-    pub(crate) fn join(
-        &self,
-        mailbox: &Arc<Mailbox>,
-        is_worker: bool,
-    ) -> Option<(usize, Arc<Claims>)> {
+    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>, role: Role) -> Option<(usize, Arc<Claims>)> {
         let mut members = self.members.lock();
         members
             .mailboxes
@@ -186,10 +190,10 @@ impl Runtime {
         if self.is_stopped() {
             mailbox.stop();
         }
-        if !is_worker {
+        let Role::Worker { start } = role else {
             members.driver = Some(Arc::downgrade(mailbox));
             return None;
-        }
+        };
         let place = match members.claims.iter().position(Option::is_none) {
             Some(place) => place,
             None => {
@@ -202,7 +206,7 @@ impl Runtime {
         }
         let claims = Arc::new(Claims::new(self.words.clone(), place));
         members.claims[place] = Some(claims.clone());
-        self.pool.joined();
+        self.pool.joined(start);
         Some((place, claims))
     }
 
@@ -222,13 +226,16 @@ impl Runtime {
         others.filter_map(|(_, claims)| claims.clone()).collect()
     }
 
-    /// Work was queued or a worker was lost: wakes a sleeper, or asks the driver for more threads.
+    /// Work was queued or a worker was lost: wakes a sleeper, and asks the driver for more threads if there is more work than
+    /// those who sleep or search will take. The driver learns of it in this very crossing if it is the one that queued: it
+    /// may not look into its mailbox for long.
     pub(crate) fn ask_for_workers(&self) {
         // Without a slot nobody could do more. Whoever gives the next one up looks for work after that, or calls this.
-        if self.pool.free() == 0 || self.idle.notify() {
+        if self.pool.free() == 0 {
             return;
         }
-        let queued = self.queues.len();
+        let takers = usize::from(self.idle.notify()) + self.idle.parked();
+        let queued = self.queues.len().saturating_sub(takers);
         if queued == 0 {
             return;
         }

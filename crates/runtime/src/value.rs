@@ -61,6 +61,10 @@ impl Stored {
         Self { store, object }
     }
 
+    pub(crate) fn object(&self) -> Object {
+        self.object
+    }
+
     pub(crate) fn pin(&self) -> Result<Pin, mobula_store::Error> {
         self.store.pin(self.object)
     }

@@ -65,14 +65,15 @@ impl Port {
         }
         let table = &self.runtime.table;
         let mut unbegun = Vec::new();
-        let in_flight = &mut seat.in_flight;
+        let (in_flight, returned) = (&mut seat.in_flight, &seat.returned);
         let begun = |key| {
-            // Not if its result is in: then it is settled, or even freed.
-            if table.phase(key) == Some(Phase::Offered) {
+            // Not if its result is in: then it is settled, or even freed. What went back may be another's by now.
+            if table.phase(key) == Some(Phase::Offered) && !returned.contains(&key) {
                 in_flight.insert(key);
             }
         };
         seat.claims.end_round(begun, &mut unbegun);
+        seat.returned.clear();
         self.runtime.hand_back(&unbegun, Some(&mut seat.local));
     }
 

@@ -28,7 +28,7 @@ const EVER: Duration = Duration::MAX;
 fn of_two_slots_given_up_one_goes_to_who_blocked_and_one_to_who_looks() {
     check(|| {
         let pool = Arc::new(Pool::new(2, 4));
-        (0..3).for_each(|_| pool.joined());
+        (0..3).for_each(|start| pool.joined(start));
         assert!(pool.try_acquire() && pool.try_acquire());
         pool.block(true);
         assert!(pool.try_acquire());
@@ -62,7 +62,7 @@ fn of_two_slots_given_up_one_goes_to_who_blocked_and_one_to_who_looks() {
 fn who_has_a_slot_hears_that_it_is_owed() {
     check(|| {
         let pool = Arc::new(Pool::new(1, 2));
-        (0..2).for_each(|_| pool.joined());
+        (0..2).for_each(|start| pool.joined(start));
         assert!(pool.try_acquire());
         pool.block(true);
         assert!(pool.try_acquire());

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use mobula_runtime::layout::{self, header, status};
-use mobula_runtime::{Forage, Reason, Runtime};
+use mobula_runtime::{Forage, Reason, Role, Runtime};
 use mobula_sched::Key;
 use support::isolate::Isolate;
 use support::record::{self, Outcome, TaskRecord};
@@ -640,7 +640,7 @@ fn threads_that_cannot_be_started_fail_the_work_only_if_nobody_else_can_do_it() 
     assert!(worker.begin(0));
     let tasks = [(); 2].map(|()| worker.submit(F, b"x", &[], &[]));
     worker.flush();
-    (0..3).for_each(|_| runtime.start_failed("no memory".to_owned()));
+    (0..3).for_each(|_| runtime.thread_ended(u32::MAX, "no memory".to_owned()));
     worker.result(blocked, false, b"", &[]);
     assert_eq!(worker.fetch(&tasks), [Outcome::Pending, Outcome::Pending]);
     assert_eq!(
@@ -694,7 +694,7 @@ fn after_three_failed_starts_all_work_fails_and_a_worker_that_comes_up_ends_that
     driver.flush();
     for left in (0..3).rev() {
         assert_eq!(std::mem::take(&mut driver.wanted), 1);
-        runtime.start_failed("no memory".to_owned());
+        runtime.thread_ended(u32::MAX, "no memory".to_owned());
         driver.drain();
         assert_eq!(driver.wanted, u32::from(left > 0));
     }
@@ -731,4 +731,99 @@ fn a_closed_isolate_gives_back_handles_stock_and_waits() {
     assert_eq!(done.len(), 1);
     assert_eq!(runtime.store().stats().objects, 0);
     end(&runtime, [worker]);
+}
+
+#[test]
+fn a_thread_that_took_part_and_died_was_no_failed_start() {
+    let runtime = runtime(1, 1);
+    let mut driver = Isolate::driver(&runtime);
+    let task = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    for start in 0..5 {
+        assert_eq!(std::mem::take(&mut driver.wanted), 1);
+        let worker = Isolate::new(&runtime, Role::Worker { start }).unwrap();
+        worker.close(Some(1), "exit");
+        // The driver hears of it late, or never: it may be blocked.
+        driver.drain();
+        if start > 2 {
+            runtime.thread_ended(start, "exit".to_owned());
+        }
+    }
+    assert_eq!(driver.fetch(&[task]), [Outcome::Pending]);
+    let mut worker = Isolate::worker(&runtime);
+    run_all(&mut worker);
+    assert_eq!(driver.fetch(&[task]), [value(b"x")]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_driver_that_does_not_look_up_is_told_in_its_own_crossing_that_more_threads_are_wanted() {
+    let (runtime, mut driver, mut worker) = pair(2, 2);
+    // The thread that was wanted before does not come up.
+    runtime.thread_ended(u32::MAX, "no memory".to_owned());
+    while !worker.port.announce() {
+        assert_eq!(worker.port.forage(), Forage::Nothing);
+    }
+    let tasks = [(); 2].map(|()| {
+        let task = driver.submit(F, b"x", &[], &[]);
+        driver.flush();
+        task
+    });
+    assert!(worker.bell.take());
+    assert_eq!(driver.wanted, 1, "one sleeper, two tasks");
+    worker.port.retract();
+    run_all(&mut worker);
+    assert_eq!(driver.fetch(&tasks), [value(b"x"), value(b"x")]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn large_bytes_that_no_record_names_go_with_their_isolate() {
+    let (runtime, driver, mut worker) = pair(1, 1);
+    let store = runtime.store().clone();
+    let before = store.stats().objects;
+    for _ in 0..3 {
+        let object = store.create(100_000).unwrap().seal();
+        worker.port.keep(object);
+    }
+    assert_eq!(store.stats().objects, before + 3);
+    worker.close(Some(1), "terminated");
+    assert_eq!(store.stats().objects, before);
+    end(&runtime, [driver]);
+}
+
+#[test]
+fn a_port_that_is_dropped_instead_of_closed_leaves_nothing_behind() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let task = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    drop(worker);
+    assert_eq!(runtime.stats().workers, 0);
+    assert!(matches!(
+        driver.fetch(&[task])[..],
+        [Outcome::Crashed {
+            exit_code: None,
+            ..
+        }]
+    ));
+    drop(driver);
+    assert_empty(&runtime);
+}
+
+#[test]
+fn a_text_longer_than_the_area_is_cut_and_not_asked_for_again_and_again() {
+    let (runtime, mut driver, _) = pair(1, 1);
+    let tasks = [(); 3].map(|()| driver.submit(F, b"x", &[], &[]));
+    driver.flush();
+    let reason = "\u{e9}".repeat(layout::HEAP_BYTES);
+    (0..3).for_each(|_| runtime.thread_ended(u32::MAX, reason.clone()));
+    for outcome in driver.fetch(&tasks) {
+        let Outcome::Setup { text } = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert!(text.len() > 4096 && reason.starts_with(&text));
+    }
+    end(&runtime, [driver]);
 }

@@ -149,6 +149,16 @@ impl Claims {
         (0..batch.keys.len()).any(|k| self.words()[k].load(Ordering::Acquire) == open)
     }
 
+    /// The records of this round that the worker has begun.
+    pub fn begun(&self) -> Vec<Key> {
+        let batch = self.batch.lock();
+        let claimed = word(batch.round, CLAIMED);
+        let keys = batch.keys.iter().zip(self.words());
+        keys.filter(|(_, state)| state.load(Ordering::Acquire) == claimed)
+            .map(|(key, _)| *key)
+            .collect()
+    }
+
     /// Takes back one record, if it is here and was not begun.
     pub fn take_one(&self, key: Key) -> bool {
         let batch = self.batch.lock();

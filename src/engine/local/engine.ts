@@ -4,7 +4,7 @@ import { defineFunction, figures, running, stop } from '../../binding.ts'
 import { DeadlockError, ShutdownError } from '../../errors/errors.ts'
 import type { ObjectRef } from '../../refs/object-ref.ts'
 import type { EncodedArguments, EncodedValue, Engine, EngineFigures, FunctionRecord, Outcome, PendingWait, WaitRequest, WaitStatus } from '../engine.ts'
-import { fetchOutcomes, fetchSettled } from './fetch.ts'
+import { fetchOutcomes, fetchSettled, type Link, readCycle } from './fetch.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
 
@@ -20,14 +20,28 @@ export interface LocalEngineOptions {
   readonly port: Port
   /** Runs the task behind a ref on this thread, if nobody has begun it and it is synchronous (worker). */
   help?(ref: ObjectRef): void
+  /** This thread is about to block (worker). */
+  beforeBlock?(): void
   /** Ends what `start` began (driver). */
   stopThreads?(): Promise<void>
 }
+
+const CYCLE = 4
 
 const allWait = (): DeadlockError =>
   new DeadlockError(
     'getSync: all workers wait for others by getSync, and maxWorkers allows no more of them. Raise init({ maxWorkers }), or use await get(ref) in tasks: a task that awaits needs no thread.',
   )
+
+const inCycle = (cycle: readonly Link[]): DeadlockError => {
+  const way = cycle.map(({ task, isOnThread }, k) => {
+    const link = k === cycle.length - 1 ? ' on this very thread' : isOnThread ? ' on a thread that waits for' : ', which waits for'
+    return `task '${task}'${isOnThread ? ', which runs' : ''}${link}`
+  })
+  return new DeadlockError(
+    `getSync can never end: it waits for ${way.join(' ')}. Use await get(ref) in tasks, and declare functions that return promises as async.`,
+  )
+}
 
 export class LocalEngine implements Engine {
   readonly runtime: number
@@ -77,20 +91,26 @@ export class LocalEngine implements Engine {
     this.#helpWith(request.refs)
     const port = this.#port
     const token = port.wait(request)
-    let deadlock = false
+    let deadlock: DeadlockError | undefined
+    let isBlocking = false
     try {
       for (;;) {
         const status = port.poll(token)
-        if (status === 'ended' && deadlock) throw allWait()
+        if (status === 'ended' && deadlock !== undefined) throw deadlock
         if (status !== undefined) return status !== 'ended'
         const left = deadline - performance.now()
         if (left <= 0) port.endWait(token)
+        if (!isBlocking) this.#options.beforeBlock?.()
+        isBlocking = true
         port.park(left === Number.POSITIVE_INFINITY ? L.NO_TIMEOUT : Math.max(0, Math.ceil(left)))
         const reason = port.words[L.H_PARK_REASON]
         if (reason === MAIL) port.drain()
         else if (reason === DEADLOCK) {
+          deadlock = allWait()
           port.endWait(token)
-          deadlock = true
+        } else if (reason === CYCLE) {
+          deadlock = inCycle(readCycle(port))
+          port.endWait(token)
         }
       }
     } finally {

@@ -98,6 +98,20 @@ export const fetchSettled = (port: Port, refs: readonly ObjectRef[], visit: (pos
     if (port.words[at] !== L.STATE_PENDING) visit(position)
   })
 
+/** One step along a cycle of waits. */
+export interface Link {
+  readonly task: string
+  /** It was begun on a thread that waits for the next; otherwise it waits for the next itself. */
+  readonly isOnThread: boolean
+}
+
+/** The cycle that `park` found. */
+export const readCycle = ({ words }: Port): Link[] =>
+  Array.from({ length: words[L.H_FETCH_ANSWERED] as number }, (_, k) => {
+    const at = L.FETCH + k * L.FETCH_WORDS
+    return { task: taskName(words[at] as number), isOnThread: words[at + 1] !== 0 }
+  })
+
 const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolean, visit: (position: number, at: number) => void): void => {
   let start = 0
   while (start < refs.length) {
@@ -111,6 +125,7 @@ const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolea
     port.words[L.H_FETCH_STATES] = statesOnly ? 1 : 0
     port.fetch()
     const answered = port.words[L.H_FETCH_ANSWERED] as number
+    if (answered === 0) throw new Error('the addon answered none of the objects that were asked for: please report this')
     for (let k = 0; k < answered; k++) visit(start + k, L.FETCH + k * L.FETCH_WORDS)
     start += answered
   }

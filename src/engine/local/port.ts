@@ -19,6 +19,8 @@ interface Wait {
 export interface PortOptions {
   readonly role: 'driver' | 'worker'
   readonly runtime: number
+  /** The number of this thread's start (worker). */
+  readonly start?: number
   /** So many worker threads are wanted (driver). */
   onWanted?(count: number): void
   /** The runtime was stopped, by this thread or another. */
@@ -51,7 +53,7 @@ export class Port {
     this.words = new Uint32Array(area)
     this.bytes = new Uint8Array(area)
     const { role, runtime } = options
-    this.raw = attach({ role, runtime, area, onMail: () => this.drain(), onWork: () => options.onWork?.() })
+    this.raw = attach({ role, runtime, area, onMail: () => this.drain(), onWork: () => options.onWork?.(), start: options.start ?? 0 })
     this.shared = new Int32Array(this.raw.words)
     const [high = 0, low = 0] = randomFillSync(new Uint32Array(2))
     this.#origin = { runtime: options.runtime, high, low }
@@ -98,10 +100,9 @@ export class Port {
     return taken
   }
 
-  /** Gives a task that was taken back, unbegun (worker). */
-  handBack(ref: ObjectRef): void {
-    this.#key(L.OP_HAND_BACK, partsOf(ref))
-    this.flush()
+  /** Gives a task that was taken or claimed back, unbegun, with the next crossing (worker). */
+  handBack(slot: number, generation: number): void {
+    this.#key(L.OP_HAND_BACK, slot, generation)
   }
 
   /** Blocks for a slice at most. */
@@ -200,7 +201,7 @@ export class Port {
         index: words[word + 2] as number,
         released: false,
       }
-      this.#key(L.OP_RETAIN, parts)
+      this.#key(L.OP_RETAIN, parts.slot, parts.generation)
       refs[k] = this.#handle(parts)
     }
     return refs
@@ -212,18 +213,18 @@ export class Port {
     return ref
   }
 
-  #key(kind: number, parts: RefParts): void {
+  #key(kind: number, slot: number, generation: number): void {
     this.#reserve(1, 0)
     const at = this.#record(kind)
-    this.words[at + 1] = parts.slot
-    this.words[at + 2] = parts.generation
+    this.words[at + 1] = slot
+    this.words[at + 2] = generation
     this.#commit()
   }
 
   /** One handle of this isolate less. In program order with all else, so that it overtakes no use. */
   release(parts: RefParts): void {
     if (this.#isStopped || parts.origin.runtime !== this.#options.runtime) return
-    this.#key(L.OP_RELEASE, parts)
+    this.#key(L.OP_RELEASE, parts.slot, parts.generation)
     this.#later()
   }
 

@@ -191,8 +191,8 @@ impl Crew {
 }
 
 fn work(runtime: &Arc<Runtime>, bodies: &Bodies, exits: &AtomicUsize) {
-    let Some(mut isolate) = Isolate::new(runtime, Role::Worker) else {
-        runtime.start_failed("no place for another worker".to_owned());
+    let Some(mut isolate) = Isolate::new(runtime, Role::Worker { start: 0 }) else {
+        runtime.thread_ended(u32::MAX, "no place for another worker".to_owned());
         return;
     };
     let mut has_searched = false;

@@ -38,7 +38,7 @@ impl Isolate {
     }
 
     pub(crate) fn worker(runtime: &Arc<Runtime>) -> Self {
-        Self::new(runtime, Role::Worker).expect("a place for one more worker")
+        Self::new(runtime, Role::Worker { start: 0 }).expect("a place for one more worker")
     }
 
     pub(crate) fn new(runtime: &Arc<Runtime>, role: Role) -> Option<Self> {
@@ -122,6 +122,7 @@ impl Isolate {
                 .unwrap();
             draft.write(0, bytes).unwrap();
             let object = draft.seal();
+            self.port.keep(object);
             return [0, op::STORED, object.index, object.generation];
         }
         let heap = self.heap_take(bytes.len());

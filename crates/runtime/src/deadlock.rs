@@ -1,0 +1,228 @@
+//! Waits that can never end: which threads block, what they hold up meanwhile, and whether anything that one of them waits
+//! for can still move.
+//!
+//! The graph is small: a blocked thread needs objects; an object's task waits for its dependencies, or was begun on a
+//! thread. A wait is dead if nothing that can move is reachable from it and it is reachable from itself. Whatever else may
+//! end it (a failure elsewhere, a timeout) is something that can move, so no alarm is false; it may come late.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use mobula_sched::{Key, Phase};
+use mobula_sync::Mutex;
+
+use crate::cell::Body;
+use crate::refs::KeyMap;
+use crate::runtime::Runtime;
+
+/// What a thread that blocks waits for, and until when.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Need {
+    pub(crate) keys: Vec<Key>,
+    /// So many of them must be settled.
+    pub(crate) arrivals: usize,
+    pub(crate) ends_on_failure: bool,
+}
+
+#[derive(Debug)]
+struct Thread {
+    need: Need,
+    /// Tasks that were begun on it and can go on only after this wait.
+    holds: Vec<Key>,
+    /// Its wait will end by itself: it has a time limit, or was told to give up.
+    will_wake: bool,
+}
+
+/// The threads that block, by worker place.
+#[derive(Debug, Default)]
+pub(crate) struct Blocked {
+    threads: Mutex<HashMap<usize, Thread>>,
+}
+
+/// One step along a cycle of waits: a task, and whether the step after it is a thread's wait, on which the task was begun.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) function: u32,
+    pub(crate) is_on_thread: bool,
+}
+
+/// When a blocked thread looks for a cycle: rarely enough that looking costs a few percent of a core at most.
+#[derive(Debug, Default)]
+pub(crate) struct Lookout {
+    next: Option<Instant>,
+}
+
+impl Lookout {
+    const PAUSE: Duration = Duration::from_millis(20);
+
+    /// Calls `look` if it is time for it.
+    pub(crate) fn look<T>(&mut self, look: impl FnOnce() -> Option<T>) -> Option<T> {
+        let now = Instant::now();
+        if self.next.is_some_and(|next| now < next) {
+            return None;
+        }
+        let found = look();
+        self.next = Some(Instant::now() + Self::PAUSE.max(now.elapsed() * 32));
+        found
+    }
+}
+
+impl Blocked {
+    pub(crate) fn enter(&self, place: usize, need: Need, holds: Vec<Key>, will_wake: bool) {
+        let thread = Thread {
+            need,
+            holds,
+            will_wake,
+        };
+        self.threads.lock().insert(place, thread);
+    }
+
+    pub(crate) fn leave(&self, place: usize) {
+        self.threads.lock().remove(&place);
+    }
+}
+
+/// A search from one thread's wait. Nodes are tasks; each knows by which node it was reached.
+struct Search<'a> {
+    runtime: &'a Runtime,
+    threads: &'a HashMap<usize, Thread>,
+    holders: KeyMap<usize>,
+    seen: KeyMap<()>,
+    entered: Vec<usize>,
+    nodes: Vec<(Key, Option<usize>, bool)>,
+}
+
+/// Something that can move was met.
+struct Moves;
+
+impl Search<'_> {
+    fn reach(&mut self, key: Key, from: Option<usize>) {
+        if self.seen.insert(key, ()).is_none() {
+            self.nodes.push((key, from, false));
+        }
+    }
+
+    fn is_settled(&self, key: Key) -> bool {
+        self.runtime
+            .table
+            .phase(key)
+            .is_none_or(|phase| phase.is_settled() || phase == Phase::Free)
+    }
+
+    /// What a blocked thread waits for is reached from the node that runs on it.
+    fn enter(&mut self, place: usize, from: Option<usize>) -> Result<(), Moves> {
+        let threads = self.threads;
+        let thread = threads.get(&place).ok_or(Moves)?;
+        if thread.will_wake {
+            return Err(Moves);
+        }
+        self.entered.push(place);
+        let need = &thread.need;
+        let mut settled = 0;
+        for key in &need.keys {
+            if !self.is_settled(*key) {
+                self.reach(*key, from);
+                continue;
+            }
+            settled += 1;
+            if need.ends_on_failure && self.runtime.table.phase(*key) == Some(Phase::Failed) {
+                return Err(Moves);
+            }
+        }
+        if settled >= need.arrivals {
+            Err(Moves)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reaches what node `at` waits for. True if it runs on the thread that asks.
+    fn follow(&mut self, at: usize, asker: usize) -> Result<bool, Moves> {
+        let (key, _, _) = self.nodes[at];
+        match self.runtime.table.phase(key) {
+            Some(Phase::Waiting) => {
+                let deps: Vec<Key> = match &*self.runtime.cell(key).body.lock() {
+                    Body::Task(task) => task.deps.iter().map(|entry| entry.key).collect(),
+                    _ => return Err(Moves),
+                };
+                let open = deps.iter().filter(|dep| !self.is_settled(**dep)).count();
+                let failed = |dep: &Key| self.runtime.table.phase(*dep) == Some(Phase::Failed);
+                if open == 0 || deps.iter().any(failed) {
+                    return Err(Moves);
+                }
+                for dep in deps {
+                    if !self.is_settled(dep) {
+                        self.reach(dep, Some(at));
+                    }
+                }
+                Ok(false)
+            }
+            Some(Phase::Offered | Phase::Running) => {
+                let place = *self.holders.get(&key).ok_or(Moves)?;
+                self.nodes[at].2 = true;
+                if place == asker {
+                    return Ok(true);
+                }
+                if !self.entered.contains(&place) {
+                    self.enter(place, Some(at))?;
+                }
+                Ok(false)
+            }
+            _ => Err(Moves),
+        }
+    }
+
+    fn step(&self, at: usize) -> Step {
+        let (key, _, is_on_thread) = self.nodes[at];
+        let function = match &*self.runtime.cell(key).body.lock() {
+            Body::Task(task) => task.function,
+            _ => u32::MAX,
+        };
+        Step {
+            function,
+            is_on_thread,
+        }
+    }
+}
+
+impl Runtime {
+    /// The tasks on the way from this blocked thread's wait back to itself, if it can never end. The thread then counts as
+    /// one that gives up, so that of all on a cycle only one does.
+    pub(crate) fn dead_cycle(&self, place: usize) -> Option<Vec<Step>> {
+        let mut threads = self.blocked.threads.lock();
+        let mut holders = KeyMap::default();
+        for (place, thread) in &*threads {
+            holders.extend(thread.holds.iter().map(|key| (*key, *place)));
+        }
+        let mut search = Search {
+            runtime: self,
+            threads: &threads,
+            holders,
+            seen: KeyMap::default(),
+            entered: Vec::new(),
+            nodes: Vec::new(),
+        };
+        let mut closing = None;
+        search.enter(place, None).ok()?;
+        let mut at = 0;
+        // Breadth first: the shortest cycle is the one to tell.
+        while at < search.nodes.len() {
+            if search.follow(at, place).ok()? && closing.is_none() {
+                closing = Some(at);
+            }
+            at += 1;
+        }
+        let mut steps = Vec::new();
+        let mut on = closing;
+        while let Some(at) = on {
+            steps.push(search.step(at));
+            on = search.nodes[at].1;
+        }
+        steps.reverse();
+        if let (false, Some(thread)) = (steps.is_empty(), threads.get_mut(&place)) {
+            thread.will_wake = true;
+            return Some(steps);
+        }
+        None
+    }
+}

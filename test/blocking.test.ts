@@ -1,0 +1,85 @@
+/** Waits that block a thread: what they may hold up, and when they can never end. */
+
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { get, type ObjectRef, remote } from '../src/index.ts'
+import type * as tasks from './fixtures/tasks/tasks.ts'
+import { rejection, withRuntime } from './support/with-runtime.ts'
+
+const module = new URL('./fixtures/tasks/tasks.ts', import.meta.url)
+const identity = remote((x: unknown) => x)
+
+test(
+  'getSync for a task whose module is still being imported is no deadlock: another thread does it',
+  withRuntime({ numCpus: 1 }, async () => {
+    const waits = remote.module<typeof tasks.waitsFor>(module, 'waitsFor')
+    const pass = remote.module<typeof tasks.double>(module, 'double')
+    // Both are handed out before the module is there.
+    const [a, b] = await get([waits.remote({ ref: pass.remote(21) }), waits.remote({ ref: pass.remote(4) })])
+    assert.equal([a, b], [42, 8])
+  }),
+)
+
+test(
+  'a task that blocks for what only its own thread can finish learns of it, with the way there',
+  withRuntime({ numCpus: 1, maxWorkers: 1 }, async () => {
+    const waits = remote.module<typeof tasks.waitsFor>(module, 'waitsFor')
+    await get(waits.remote({ ref: identity.remote(1) as ObjectRef<number> }))
+    const later = remote(async function later(ms: number) {
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      return 1
+    })
+    const slow = later.remote(500)
+    const after = remote(function next(x: number) {
+      return x + 1
+    }).remote(slow)
+    // Once it is under way, only its thread can end it.
+    await get(later.remote(20))
+    const error = await rejection(get(waits.remote({ ref: after })))
+    assert.is(error.code, 'ERR_DEADLOCK')
+    assert.match(error.message, /waits for task 'next', which waits for task 'later', which runs on this very thread/)
+    assert.is(await get(after), 2, 'what was waited for goes on')
+  }),
+)
+
+test(
+  'getSync for a task that runs on the same thread is a DeadlockError, not a hang',
+  withRuntime({ numCpus: 1 }, async () => {
+    const deadlock = remote(async (url: string) => {
+      const { getSync, remote } = (await import(url)) as typeof import('../src/index.ts')
+      const never = remote(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 60_000))
+      })
+      const ref = never.remote()
+      // Let it begin here: this worker is the only one.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      return getSync(ref)
+    })
+    const error = await rejection(get(deadlock.remote(new URL('../src/index.ts', import.meta.url).href)))
+    assert.is(error.code, 'ERR_DEADLOCK')
+  }),
+)
+
+test(
+  'when all workers wait by getSync and no more may start, one of them gives up, and the rest goes on',
+  withRuntime({ numCpus: 1, maxWorkers: 2 }, async () => {
+    const nested = remote.module<typeof tasks.blocksOnAsync>(module, 'blocksOnAsync')
+    const error = await rejection(get(nested.remote(6)))
+    assert.is(error.code, 'ERR_DEADLOCK')
+    assert.match(error.message, /maxWorkers/)
+    assert.is(await get(identity.remote('alive')), 'alive')
+  }),
+)
+
+test(
+  'getSync for a function that returns a promise without being async is a DeadlockError, too',
+  withRuntime({ numCpus: 1 }, async () => {
+    const blocks = remote(async (url: string) => {
+      const { getSync, remote } = (await import(url)) as typeof import('../src/index.ts')
+      return getSync(remote(() => new Promise<number>((resolve) => setTimeout(resolve, 1, 1))).remote())
+    })
+    assert.is((await rejection(get(blocks.remote(new URL('../src/index.ts', import.meta.url).href)))).code, 'ERR_DEADLOCK')
+  }),
+)
+
+test.run()
