@@ -5,7 +5,7 @@ import { inspect, types } from 'node:util'
 import vm from 'node:vm'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decode, encodeThrown, registerErrorClass } from '../src/codec/codec.ts'
+import { decode, encodeThrown, registerClass } from '../src/codec/codec.ts'
 import { ObjectLostError, SerializationError, TaskError, WorkerCrashedError } from '../src/errors/errors.ts'
 import { taskError } from '../src/errors/task-error.ts'
 import { bytesOf, thrownBy, trip } from './support/codec.ts'
@@ -111,7 +111,7 @@ test('a registered class is revived without calling its constructor', () => {
       return 'E_COUNTED'
     }
   }
-  const forget = registerErrorClass('file:///tasks.ts#Counted', Counted)
+  const forget = registerClass('file:///tasks.ts#Counted', Counted)
   const back = trip(new Counted('x')) as Counted
   assert.instance(back, Counted)
   assert.is(made, 1)
@@ -123,14 +123,14 @@ test('a registered class is revived without calling its constructor', () => {
 
 test('decode asks for a class that it does not know by its key', () => {
   class Remote extends Error {}
-  const forget = registerErrorClass('file:///remote.ts#Remote', Remote)
+  const forget = registerClass('file:///remote.ts#Remote', Remote)
   const encoded = encodeThrown([new Remote('a'), new Error('b')])
   const bytes = bytesOf(encoded)
   forget()
   const keys: string[] = []
   const [stood] = decode(bytes, [], {
     alias: false,
-    onUnknownErrorClass: (key) => {
+    onUnknownClass: (key) => {
       keys.push(key)
       return undefined
     },
@@ -138,7 +138,7 @@ test('decode asks for a class that it does not know by its key', () => {
   assert.equal(keys, ['file:///remote.ts#Remote'])
   assert.is(stood?.constructor.name, 'Remote')
   class Found extends Error {}
-  const [found] = decode(bytes, [], { alias: false, onUnknownErrorClass: () => Found }) as Error[]
+  const [found] = decode(bytes, [], { alias: false, onUnknownClass: () => Found }) as Error[]
   assert.instance(found, Found)
 })
 

@@ -13,8 +13,6 @@ import { refNumber, thrownBy, trip } from './support/codec.ts'
 class Point {
   x = 1
 }
-class Stack extends Array<number> {}
-class Registry extends Map<string, number> {}
 
 function argumentsOf(..._: unknown[]): unknown {
   // biome-ignore lint/complexity/noArguments: the object itself is the point.
@@ -57,11 +55,8 @@ const refused: readonly (readonly [what: string, value: unknown, reason: RegExp]
   ['Math', Math, /global namespace Math/],
   ['JSON', JSON, /global namespace JSON/],
   ['Intl', Intl, /global namespace Intl/],
-  ['an Intl object', new Intl.NumberFormat('en'), /is an instance of the class NumberFormat/],
-  ['an instance', new Point(), /is an instance of the class Point; .* plain object/],
-  ['a subclass of Array', new Stack(1), /is an instance of the class Stack/],
-  ['a subclass of Map', new Registry(), /is an instance of the class Registry/],
-  ['an object in the image of Map', Object.create(Map.prototype), /is an instance of the class Map/],
+  ['an Intl object', new Intl.NumberFormat('en'), /is an instance of NumberFormat/],
+  ['an object in the image of Map', Object.create(Map.prototype), /has the prototype of Map without being one/],
   ['an object made from another', Object.create({ a: 1 }), /instance/],
   ['a Blob', new Blob(['x']), /is a Blob; pass new Uint8Array/],
   ['a secret key', createSecretKey(Buffer.alloc(16)), /is a \w*Key\w*; pass key\.export/],

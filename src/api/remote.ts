@@ -1,6 +1,6 @@
 /** `remote`: a function that runs elsewhere. */
 
-import { allowModule } from '../functions/error-classes.ts'
+import { allowModule } from '../functions/classes.ts'
 import { callPlace, describeExport, describeFunction, type ShippedFunction } from '../functions/record.ts'
 import { resolveTask, type TaskOptions } from '../options/task.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'

@@ -11,7 +11,7 @@ import { failUnder, refusalOf } from './refusal.ts'
 import { type Plan, Writer } from './writer.ts'
 
 export type { Piece } from './buffers.ts'
-export { registerErrorClass } from './kinds/error.ts'
+export { type AnyClass, addCodec, type Codec, registerClass, setClassFinder } from './classes.ts'
 export type { DecodeOptions, ErrorClass } from './reader.ts'
 
 /**

@@ -65,6 +65,8 @@ export const TAG = {
   ref: 34,
   dependency: 35,
   args: 36,
+  instance: 37,
+  coded: 38,
 } as const
 export const TAG_MASK = 0x7f
 export const REFERENCED = 0x80

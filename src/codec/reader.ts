@@ -5,6 +5,7 @@
 
 import { SerializationError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
+import type { AnyClass, Codec } from './classes.ts'
 import { readers } from './kinds/index.ts'
 import { readArray, readDictionary, readDoubleArray, readInt32Array, readRecord } from './kinds/plain.ts'
 import { BUFFER_ALIGNMENT, FLAG_WIDE_TEXT, HEADER, HEADER_BYTES, MAGIC, PAYLOAD_SHIFT, TABLE_ENTRY_BYTES, TAG, TAG_MASK, VERSION } from './layout.ts'
@@ -14,13 +15,13 @@ import { latin1, utf16 } from './text.ts'
 /** Strings are cut from pieces of this many characters: each keeps no more than that alive. */
 const SEGMENT_UNITS = 4_096
 
-export type ErrorClass = new (...args: never[]) => Error
+export type ErrorClass = abstract new (...args: never[]) => Error
 
 export interface DecodeOptions {
   /** True if the bytes lie in memory that stays: views of it are given out. */
   readonly alias: boolean
-  /** Asked for an error class that nobody registered, by its `url#export` key. */
-  readonly onUnknownErrorClass?: ((key: string) => ErrorClass | undefined) | undefined
+  /** Asked for a class or a codec that nobody registered, by its key. Errors then come back by name, other values not at all. */
+  readonly onUnknownClass?: ((key: string) => AnyClass | undefined) | undefined
 }
 
 /** A place in the value's bytes, as the table gives it. */
@@ -41,6 +42,8 @@ export class Reader {
   readonly options: DecodeOptions
   /** Values that stand for top-level refs among the arguments. */
   readonly dependencies: readonly unknown[]
+  /** Classes and codecs met, by their numbers in this value. */
+  readonly classes: (AnyClass | Codec)[] = []
   #at: number = HEADER_BYTES
   /** Where the stream ends, and the text begins. */
   readonly #end: number

@@ -38,10 +38,13 @@ export const exoticReason = (value: object): string | undefined => {
 
 const classReason = (value: object): string => {
   const name = classNameOf(value)
-  const hint = hints[name]
+  const hint = hintForClass(name)
   if (hint !== undefined) return `is a ${name}; ${hint}`
-  return `is an instance of ${name === '' ? 'a class without a name' : `the class ${name}`}; instances of classes do not travel in this version: pass a plain object and make the instance there`
+  return `is an instance of ${name === '' ? 'a class without a name' : `the class ${name}`}, which extends a builtin class in a way that does not travel; pass plain data, or registerCodec(${name}, { encode, decode })`
 }
+
+/** The way round for instances of well-known classes. */
+export const hintForClass = (name: string): string | undefined => (Object.hasOwn(hints, name) ? hints[name] : undefined)
 
 /** The name of an object's class, without running its code where that can be helped. */
 export const classNameOf = (value: object): string => {

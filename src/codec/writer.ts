@@ -43,6 +43,8 @@ export class Writer {
   /** Short-lived identity of this encoding, compared by shapes. */
   encoding = 0
   shapes = 0
+  /** Keys of the classes and codecs met, by their numbers in this encoding. */
+  classes: string[] = []
   #bytes: Buffer
   #capacity: number
   #depth = 0
@@ -67,6 +69,7 @@ export class Writer {
     this.text = ''
     this.encoding = ++encodings
     this.shapes = 0
+    if (this.classes.length > 0) this.classes = []
     this.#depth = 0
     if (this.#capacity > WORDS_KEPT_MAX) this.#use(WORDS_AT_FIRST)
   }

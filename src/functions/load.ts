@@ -2,7 +2,7 @@
 
 import { Module } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { registerModuleErrors } from './error-classes.ts'
+import { registerModuleClasses } from './classes.ts'
 import type { Source } from './record.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
@@ -27,7 +27,7 @@ const compile = ({ text, file, line, strict }: Extract<Source, { kind: 'text' }>
 
 const importFunction = async ({ url, name }: Extract<Source, { kind: 'module' }>): Promise<AnyFunction> => {
   const namespace = (await import(url)) as Record<string, unknown>
-  registerModuleErrors(url, namespace)
+  registerModuleClasses(url, namespace)
   const value = namespace[name]
   if (typeof value === 'function') return value as AnyFunction
   const names = Object.keys(namespace).join(', ') || 'nothing'

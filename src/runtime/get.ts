@@ -4,7 +4,7 @@ import { decode } from '../codec/codec.ts'
 import type { Engine, Outcome } from '../engine/engine.ts'
 import { DeadlockError, GetTimeoutError, ObjectLostError, ShutdownError, WorkerCrashedError, WorkerSetupError } from '../errors/errors.ts'
 import { taskError } from '../errors/task-error.ts'
-import { errorClassOf, loadErrorClasses } from '../functions/error-classes.ts'
+import { loadClasses, mayImportHere, noteIn } from '../functions/classes.ts'
 import type { Limits } from '../options/get.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { limited } from './limits.ts'
@@ -20,13 +20,14 @@ export const getValues = async (engine: Engine, request: GetRequest): Promise<un
   const status = await limited(engine.wait({ refs: request.refs }), request)
   if (status === 'stopped') throw new ShutdownError('the runtime was shut down before the value was there')
   if (status === 'ended') throw timedOut(request)
-  const missing = new Set<string>()
-  try {
-    return readAll(engine, request, missing)
-  } catch (error) {
-    // An error whose class the user's task module exports comes back as that class, once the module is here.
-    if (missing.size > 0 && (await loadErrorClasses(missing))) return readAll(engine, request, new Set())
-    throw error
+  for (;;) {
+    const missing = new Set<string>()
+    try {
+      return readAll(engine, request, missing)
+    } catch (error) {
+      // What was thrown, or what came back, may be of a class that a module exports which can be had here.
+      if (missing.size === 0 || !(await loadClasses(missing, mayImportHere))) throw error
+    }
   }
 }
 
@@ -47,10 +48,11 @@ const readAll = (engine: Engine, { refs, copy }: GetRequest, missing: Set<string
   const values = new Array<unknown>(refs.length)
   let failure: { error: unknown } | undefined
   let pending = -1
+  const onUnknownClass = noteIn(missing)
   engine.fetch(refs, (position, outcome) => {
     if (failure !== undefined) return
     if (outcome.state === 'pending') pending = position
-    else if (outcome.state === 'value') values[position] = decode(outcome.bytes, outcome.refs, { alias: outcome.alias && !copy })
+    else if (outcome.state === 'value') values[position] = decode(outcome.bytes, outcome.refs, { alias: outcome.alias && !copy, onUnknownClass })
     else failure = { error: errorOf(outcome, refs[position] as ObjectRef, missing) }
   })
   if (failure !== undefined) throw failure.error
@@ -62,8 +64,7 @@ const readAll = (engine: Engine, { refs, copy }: GetRequest, missing: Set<string
 export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }>, ref: ObjectRef, missing: Set<string>): unknown => {
   switch (outcome.state) {
     case 'thrown': {
-      const onUnknownErrorClass = errorClassOf(missing)
-      const thrown = decode(outcome.bytes, outcome.refs, { alias: false, onUnknownErrorClass })
+      const thrown = decode(outcome.bytes, outcome.refs, { alias: false, onUnknownClass: noteIn(missing) })
       return taskError(thrown, { taskName: outcome.taskName })
     }
     case 'crashed': {

@@ -6,6 +6,7 @@ import type { EncodedValue } from '../engine/engine.ts'
 import { type Encoded, fetchOutcomes, readPlaced } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
 import type { Port } from '../engine/local/port.ts'
+import { loadClasses, mayImportAnything, noteIn } from '../functions/classes.ts'
 import { loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
@@ -22,7 +23,7 @@ interface Loaded {
   readonly loading: Promise<AnyFunction> | undefined
 }
 
-/** A task whose function is still being imported. */
+/** A task whose function, or a class of its arguments, is still being imported. */
 interface Waiting {
   readonly begun: Begun
   readonly encoded: Encoded
@@ -32,6 +33,11 @@ interface Begun {
   readonly slot: number
   readonly generation: number
   readonly loaded: Loaded
+}
+
+/** Settles when the classes that decoding `failed` for are here, if they can be had at all. */
+const classesLoaded = async (missing: ReadonlySet<string>, failed: unknown): Promise<void> => {
+  if (!(await loadClasses(missing, mayImportAnything))) throw failed
 }
 
 /** What `await` would wait for: query builders are such, without being promises. */
@@ -74,44 +80,52 @@ export class Executor {
     const slot = words[at] as number
     const generation = words[at + 1] as number
     const begun: Begun = { slot, generation, loaded: this.#load(words[at + 2] as number) }
-    const { fn, loading } = begun.loaded
-    let args: unknown[]
+    let encoded: Encoded
     try {
-      const encoded = this.#place(at, slot, generation)
-      if (fn === undefined) {
-        this.#callWhenLoaded(begun, loading as Promise<AnyFunction>, encoded)
-        return
-      }
-      args = this.#decode(encoded)
+      encoded = this.#place(at, slot, generation)
     } catch (error) {
       this.#fail(begun, error)
+      return
+    }
+    this.#start(begun, encoded)
+  }
+
+  /**
+   * Arguments are decoded when the function's module is there: what they are made of, classes and Arrow's among them, may come with
+   * it. Classes that are missing then are imported, too; that takes a turn of the loop, since modules load asynchronously.
+   */
+  #start(begun: Begun, encoded: Encoded): void {
+    const { fn, loading } = begun.loaded
+    if (fn === undefined) {
+      this.#startWhen(loading as Promise<unknown>, begun, encoded)
+      return
+    }
+    const missing = new Set<string>()
+    let args: unknown[]
+    try {
+      args = this.#decode(encoded, missing)
+    } catch (error) {
+      if (missing.size === 0) this.#fail(begun, error)
+      else this.#startWhen(classesLoaded(missing, error), begun, encoded)
       return
     }
     this.#call(begun, fn, args)
   }
 
-  /**
-   * Arguments are decoded when the function's module is there: what they are made of, classes and Arrow's among them, may come with
-   * it, and a module cannot be had synchronously while it is being imported.
-   */
-  #callWhenLoaded(begun: Begun, loading: Promise<AnyFunction>, encoded: Encoded): void {
+  #startWhen(loading: Promise<unknown>, begun: Begun, encoded: Encoded): void {
     // The area is written again before the module is there.
     const kept: Encoded = encoded.alias ? encoded : { ...encoded, bytes: encoded.bytes.slice(), alias: true }
     const waiting: Waiting = { begun, encoded: kept }
     this.#waiting.add(waiting)
-    const begin = (call: () => void): void => {
+    const goOn = (next: () => void): void => {
       // Given back meanwhile?
       if (!this.#waiting.delete(waiting)) return
-      try {
-        call()
-      } catch (error) {
-        this.#fail(begun, error)
-      }
+      next()
       this.#port.flush()
     }
     loading.then(
-      (fn) => begin(() => this.#call(begun, fn, this.#decode(kept))),
-      (error: unknown) => begin(() => this.#fail(begun, error)),
+      () => goOn(() => this.#start(begun, kept)),
+      (error: unknown) => goOn(() => this.#fail(begun, error)),
     )
   }
 
@@ -197,20 +211,23 @@ export class Executor {
     )
   }
 
-  #decode(encoded: Encoded): unknown[] {
-    return decodeArgs(encoded.bytes, encoded.refs, this.#readDeps(encoded), { alias: encoded.alias })
+  #decode(encoded: Encoded, missing: Set<string>): unknown[] {
+    const onUnknownClass = noteIn(missing)
+    const args = decodeArgs(encoded.bytes, encoded.refs, this.#readDeps(encoded, missing), { alias: encoded.alias, onUnknownClass })
+    // The values are here; handles left to the collector would keep large objects in the store.
+    for (const ref of encoded.deps) ref[Symbol.dispose]()
+    return args
   }
 
-  #readDeps({ deps }: Encoded): unknown[] {
+  #readDeps({ deps }: Encoded, missing: Set<string>): unknown[] {
     if (deps.length === 0) return []
+    const onUnknownClass = noteIn(missing)
     const values = new Array<unknown>(deps.length)
     fetchOutcomes(this.#port, deps, (position, outcome) => {
-      if (outcome.state === 'value') values[position] = decode(outcome.bytes, outcome.refs, { alias: outcome.alias })
+      if (outcome.state === 'value') values[position] = decode(outcome.bytes, outcome.refs, { alias: outcome.alias, onUnknownClass })
       else if (outcome.state === 'pending') throw new Error(`dependency ${position} was reported as settled and is not: please report this`)
       else throw errorOf(outcome, deps[position] as ObjectRef, new Set())
     })
-    // The values are here; handles left to the collector would keep large objects in the store.
-    for (const ref of deps) ref[Symbol.dispose]()
     return values
   }
 

@@ -2,6 +2,7 @@
 
 import * as mobula from '../../errors/errors.ts'
 import { blankTaskError, fillTaskError } from '../../errors/task-error.ts'
+import { classFor, keyFor } from '../classes.ts'
 import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { ErrorClass, Reader } from '../reader.ts'
 import { failUnder, stepTo } from '../refusal.ts'
@@ -37,19 +38,6 @@ const bases: readonly ErrorClass[] = [
 
 const baseNumbers = new Map<unknown, number>(bases.map((base, number) => [base.prototype, number]))
 const namesOfBases = new Map<string, number>(bases.map((base, number) => [base.name, number]))
-
-const classOfKey = new Map<string, ErrorClass>()
-const keyOfClass = new WeakMap<object, string>()
-
-/** Tells the codec that `key` (`url#export`) names a class of errors, in both directions. Returns a function that takes it back. */
-export const registerErrorClass = (key: string, Class: ErrorClass): (() => void) => {
-  classOfKey.set(key, Class)
-  keyOfClass.set(Class, key)
-  return () => {
-    if (classOfKey.get(key) === Class) classOfKey.delete(key)
-    keyOfClass.delete(Class)
-  }
-}
 
 type Fields = Record<string, unknown>
 
@@ -115,11 +103,17 @@ const identify = (error: Error): { base: number; className: string; key: string 
     if (base !== undefined) {
       if (prototype === own) return { base, className: '', key: '' }
       const made = read(error, 'constructor')
-      return { base, className, key: typeof made === 'function' && made.prototype === own ? (keyOfClass.get(made) ?? '') : '' }
+      return { base, className, key: typeof made === 'function' && made.prototype === own ? keyOrNone(made as ErrorClass) : '' }
     }
     prototype = Object.getPrototypeOf(prototype)
   }
   return { base: 0, className, key: '' }
+}
+
+/** An error travels without the key of its class, too: then it comes back by name. */
+const keyOrNone = (Class: ErrorClass): string => {
+  const found = keyFor(Class)
+  return 'key' in found ? found.key : ''
 }
 
 /** A builtin error class of another realm (a `vm` context): native, and named like one of ours. */
@@ -164,8 +158,10 @@ export const readError = (reader: Reader, head: number, at: number): Error => {
   return error
 }
 
-const classNamed = (reader: Reader, key: string): ErrorClass | undefined =>
-  key === '' ? undefined : (classOfKey.get(key) ?? reader.options.onUnknownErrorClass?.(key))
+const classNamed = (reader: Reader, key: string): ErrorClass | undefined => {
+  const Class = key === '' ? undefined : (classFor(key) ?? reader.options.onUnknownClass?.(key))
+  return Class?.prototype instanceof Error ? (Class as ErrorClass) : undefined
+}
 
 const STAND_INS_MAX = 1_000
 const standIns = new Map<string, ErrorClass>()

@@ -13,6 +13,7 @@ import { readBoxed, writeBoxed } from './boxed.ts'
 import { readMap, readSet, writeMap, writeSet } from './collection.ts'
 import { readDate, writeDate } from './date.ts'
 import { readDomException, readError, readTaskError, writeDomException, writeError } from './error.ts'
+import { readCoded, readInstance, writeCoded, writeInstance, writeRecordInstance, writeSibling } from './instance.ts'
 import { readWithProperties, writeArray, writeNullPrototype, writeRecord, writeWithProperties } from './plain.ts'
 import { readBigInt, readLongString } from './primitive.ts'
 import { readDependency, readRef, writeRef } from './ref.ts'
@@ -43,6 +44,8 @@ export const readers: readonly (Read | undefined)[] = (() => {
   table[TAG.headers] = readHeaders
   table[TAG.ref] = readRef
   table[TAG.dependency] = readDependency
+  table[TAG.instance] = readInstance
+  table[TAG.coded] = readCoded
   return table
 })()
 
@@ -97,6 +100,7 @@ for (const Class of [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint1
 for (const Class of [BigInt64Array, BigUint64Array]) byPrototype.set(Class.prototype, VIEW)
 
 export const writeOther = (writer: Writer, value: object, prototype: object | null): void => {
+  if (prototype !== null && writeCoded(writer, value, prototype)) return
   const known = byPrototype.get(prototype)
   if (known?.matches(value, '') === true) write(writer, value, prototype, known)
   else if (prototype === null && !types.isNativeError(value)) writeNullPrototype(writer, value)
@@ -105,18 +109,22 @@ export const writeOther = (writer: Writer, value: object, prototype: object | nu
 
 /** An object whose prototype says nothing: every kind is asked. */
 const writeUnfamiliar = (writer: Writer, value: object, prototype: object | null, known: Kind | undefined): void => {
+  if (prototype !== null && writeSibling(writer, value, prototype, () => writeRecord(writer, value))) return
   const name = classNameOf(value)
   const kind = kinds.find((kind) => kind.matches(value, name))
   if (kind !== undefined) {
-    if (kind.height !== undefined && kind !== known && !isBuiltin(value, kind)) refuse(value)
-    else write(writer, value, prototype, kind)
+    if (kind.height === undefined || kind === known || isBuiltin(value, kind)) write(writer, value, prototype, kind)
+    else if (kind.extensible !== true || prototype === null) refuse(value)
+    else writeInstance(writer, value, prototype, () => write(writer, value, prototype, kind))
     return
   }
   if (exoticReason(value) !== undefined) refuse(value)
   // Plain data of another realm (a `vm` context): its Object.prototype and Array.prototype are not ours.
   else if (name === 'Object' && height(value) === 1) writeRecord(writer, value)
   else if (name === 'Array' && Array.isArray(value) && height(value) === 2) writeArray(writer, value)
-  else refuse(value)
+  else if (prototype === null) refuse(value)
+  else if (Array.isArray(value)) writeInstance(writer, value, prototype, () => writeArray(writer, value))
+  else writeRecordInstance(writer, value, prototype, () => writeRecord(writer, value))
 }
 
 const write = (writer: Writer, value: object, prototype: object | null, kind: Kind): void => {
