@@ -2,6 +2,7 @@
 
 import './platform.ts'
 
+export { free } from './api/free.ts'
 export { get, getSync } from './api/get.ts'
 export { init, isInitialized } from './api/init.ts'
 export { put } from './api/put.ts'
@@ -15,6 +16,7 @@ export {
   DeadlockError,
   GetTimeoutError,
   MobulaError,
+  ObjectFreedError,
   ObjectLostError,
   ObjectStoreFullError,
   SerializationError,

@@ -29,6 +29,7 @@ export type Outcome =
   | { readonly state: 'crashed'; readonly exitCode: number | null; readonly text: string; readonly taskName: string }
   | { readonly state: 'setup'; readonly text: string }
   | { readonly state: 'gone' }
+  | { readonly state: 'freed' }
 
 /** How a wait ended. `failed`: one of the awaited objects failed, and the wait was to end with the first failure. */
 export type WaitStatus = 'ready' | 'failed' | 'ended' | 'stopped'
@@ -57,6 +58,8 @@ export interface Engine {
   define(record: FunctionRecord): number
   submit(functionId: number, args: EncodedArguments): ObjectRef
   put(value: EncodedValue): ObjectRef
+  /** Deletes the values now, whoever refers to them; later fetches say so. */
+  free(refs: readonly ObjectRef[]): void
   wait(request: WaitRequest): PendingWait
   /** Blocks this thread until the wait is over or the time is; false: it timed out. */
   waitSync(request: WaitRequest, timeout: number): boolean

@@ -133,6 +133,17 @@ export class ObjectLostError extends MobulaError {
   }
 }
 
+/** Somebody gave the value up by `free`. */
+export class ObjectFreedError extends MobulaError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { ...options, code: ERROR_CODES.ERR_OBJECT_FREED })
+  }
+
+  static {
+    mark(ObjectFreedError, 'ObjectFreedError')
+  }
+}
+
 /** A value cannot be kept, or bytes are no value: the message has the path inside the value and the way round. */
 export class SerializationError extends MobulaError {
   constructor(message: string, options: ErrorOptions = {}) {

@@ -2,7 +2,7 @@
 
 import { decode } from '../codec/codec.ts'
 import type { Engine, Outcome } from '../engine/engine.ts'
-import { DeadlockError, GetTimeoutError, ObjectLostError, ShutdownError, WorkerCrashedError, WorkerSetupError } from '../errors/errors.ts'
+import { DeadlockError, GetTimeoutError, ObjectFreedError, ObjectLostError, ShutdownError, WorkerCrashedError, WorkerSetupError } from '../errors/errors.ts'
 import { taskError } from '../errors/task-error.ts'
 import { loadClasses, mayImportHere, noteIn } from '../functions/classes.ts'
 import type { Limits } from '../options/get.ts'
@@ -74,6 +74,8 @@ export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }
     }
     case 'setup':
       return new WorkerSetupError(`no worker could be started: ${outcome.text}`)
+    case 'freed':
+      return new ObjectFreedError(`${ref}: its value was freed`)
     case 'gone':
       return new ObjectLostError(`${ref}: its value is gone, since nothing referred to it any more`)
   }

@@ -269,6 +269,7 @@ pub fn layout_constants() -> HashMap<String, u32> {
         WAIT,
         END_WAIT,
         HAND_BACK,
+        FREE,
         STORED
     );
     name!("PLACE_", layout::place, HEAP, VIEW, BULK);
@@ -280,7 +281,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         THROWN,
         CRASHED,
         SETUP,
-        GONE
+        GONE,
+        FREED
     );
     name!("STATUS_", layout::status, READY, FAILED, ENDED);
     name!(

@@ -79,6 +79,30 @@ impl Runtime {
         self.let_go(failure);
     }
 
+    /// Deletes the value of an object now, whoever refers to it. A task that has not settled fails; what it still comes to is
+    /// dropped.
+    pub(crate) fn free(&self, key: Key) {
+        let before = {
+            let mut body = self.cell(key).body.lock();
+            match (self.table.phase(key), &*body) {
+                (Some(Phase::Done), Body::Value(_)) => {
+                    let failure = Failure::shared(u32::MAX, Kind::Freed);
+                    let value = std::mem::replace(&mut *body, Body::Failed(failure));
+                    self.table.advance(key, Phase::Done, Phase::Failed);
+                    value
+                }
+                (Some(phase), Body::Task(_)) if !phase.is_settled() => {
+                    drop(body);
+                    return self.fail_with(key, Kind::Freed);
+                }
+                _ => return,
+            }
+        };
+        if let Body::Value(value) = before {
+            self.release(crate::refs::keys_of(&value).collect::<Vec<_>>());
+        }
+    }
+
     /// Fails all that is queued: no worker will ever take it.
     pub(crate) fn fail_queued(&self) {
         let Some(failure) = self.setup_failure() else {

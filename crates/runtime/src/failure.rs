@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     },
     /// No worker could be started.
     Setup { text: String },
+    /// Somebody freed the object.
+    Freed,
 }
 
 impl Failure {

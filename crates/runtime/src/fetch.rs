@@ -85,6 +85,7 @@ impl Port {
                         entry[7] = exit_code.map_or(0, |code| code.wrapping_add(1));
                         write_text(area, heap, text, is_first, &mut entry)?;
                     }
+                    Kind::Freed => entry[0] = state::FREED,
                     Kind::Setup { text } => {
                         entry[0] = state::SETUP;
                         write_text(area, heap, text, is_first, &mut entry)?;

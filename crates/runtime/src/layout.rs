@@ -123,6 +123,7 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// WAIT      token  arrivals
 /// END_WAIT  token
 /// HAND_BACK slot  generation
+/// FREE      slot  generation
 /// ```
 /// A length of `STORED` says that the bytes lie in the store under (object, generation).
 pub mod op {
@@ -148,6 +149,8 @@ pub mod op {
     pub const END_WAIT: u32 = 10;
     /// A task that was taken out of its queue goes back into one, unbegun.
     pub const HAND_BACK: u32 = 11;
+    /// The value is deleted now, whoever refers to it.
+    pub const FREE: u32 = 12;
     /// In place of a length: the bytes lie in the store.
     pub const STORED: u32 = u32::MAX;
 }
@@ -176,6 +179,8 @@ pub mod state {
     pub const SETUP: u32 = 4;
     /// No such object any more.
     pub const GONE: u32 = 5;
+    /// Somebody freed it.
+    pub const FREED: u32 = 6;
 }
 
 /// How a wait ended.

@@ -93,6 +93,7 @@ impl Port {
                     self.queued = true;
                 }
             }
+            op::FREE => self.runtime.free(key),
             unknown => debug_assert!(false, "unknown operation {unknown}"),
         }
     }

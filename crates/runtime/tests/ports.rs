@@ -827,3 +827,30 @@ fn a_text_longer_than_the_area_is_cut_and_not_asked_for_again_and_again() {
     }
     end(&runtime, [driver]);
 }
+
+#[test]
+fn a_freed_object_fails_all_that_want_it_and_takes_what_lay_in_it_along() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let inner = driver.put(b"inner", &[]);
+    let outer = driver.put(b"outer", &[inner]);
+    let pending = driver.submit(F, b"pending", &[], &[]);
+    let dependant = driver.submit(F, b"dependant", &[pending], &[]);
+    driver.release(inner);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    for key in [outer, pending, outer] {
+        driver.free(key);
+    }
+    let late = driver.submit(F, b"late", &[outer], &[]);
+    driver.flush();
+    let freed = || Outcome::Freed;
+    assert_eq!(
+        driver.fetch(&[outer, inner, pending, dependant, late]),
+        [freed(), Outcome::Gone, freed(), freed(), freed()]
+    );
+    worker.result(pending, false, b"too late", &[]);
+    worker.flush();
+    assert_eq!(driver.fetch(&[pending]), [freed()]);
+    end(&runtime, [driver, worker]);
+}

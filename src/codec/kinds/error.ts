@@ -34,6 +34,7 @@ const bases: readonly ErrorClass[] = [
   mobula.CaptureError,
   mobula.DeadlockError,
   mobula.ShutdownError,
+  mobula.ObjectFreedError,
 ]
 
 const baseNumbers = new Map<unknown, number>(bases.map((base, number) => [base.prototype, number]))

@@ -70,6 +70,10 @@ export class LocalEngine implements Engine {
     return this.#port.put(value)
   }
 
+  free(refs: readonly ObjectRef[]): void {
+    for (const ref of refs) this.#port.free(ref)
+  }
+
   wait(request: WaitRequest): PendingWait {
     let token = -1
     let isOver = false

@@ -1,6 +1,7 @@
 /** Reads outcomes of settled objects: small bytes out of the area, large ones as views of the store. */
 
 import { functionRecord } from '../../binding.ts'
+import { ObjectFreedError } from '../../errors/errors.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { type ObjectRef, partsOf } from '../../refs/object-ref.ts'
 import type { Outcome } from '../engine.ts'
@@ -62,7 +63,7 @@ const viewOf = (port: Port, slot: number, generation: number, which: 0 | 1): Arr
   } catch (error) {
     throw fromCode(error)
   }
-  throw new Error(`slot ${slot} has no stored bytes`)
+  throw new ObjectFreedError('the object was freed while it was read')
 }
 
 /** Deps, refs and bytes in one piece of memory of their own. */
@@ -136,6 +137,7 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   const state = words[at]
   if (state === L.STATE_PENDING) return { state: 'pending' }
   if (state === L.STATE_GONE) return { state: 'gone' }
+  if (state === L.STATE_FREED) return { state: 'freed' }
   const offset = words[at + 2] as number
   const length = words[at + 3] as number
   if (state === L.STATE_VALUE || state === L.STATE_THROWN) {

@@ -228,6 +228,13 @@ export class Port {
     this.#later()
   }
 
+  /** The value is deleted with the next crossing. */
+  free(ref: ObjectRef): void {
+    const { slot, generation } = partsOf(ref)
+    this.#key(L.OP_FREE, slot, generation)
+    this.#later()
+  }
+
   /** A fresh slot from the stock, as a handle. Taken only when nothing can fail any more. */
   #mint(record: number): ObjectRef {
     const words = this.words

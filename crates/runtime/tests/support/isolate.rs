@@ -240,6 +240,10 @@ impl Isolate {
         self.key_record(op::RETAIN, key);
     }
 
+    pub(crate) fn free(&mut self, key: Key) {
+        self.key_record(op::FREE, key);
+    }
+
     pub(crate) fn hand_back(&mut self, key: Key) {
         self.key_record(op::HAND_BACK, key);
         self.flush();
@@ -454,6 +458,7 @@ impl Isolate {
             },
             state::SETUP => Outcome::Setup { text: text() },
             state::GONE => Outcome::Gone,
+            state::FREED => Outcome::Freed,
             other => panic!("unknown state {other}"),
         }
     }

@@ -38,6 +38,7 @@ pub(crate) enum Outcome {
         text: String,
     },
     Gone,
+    Freed,
 }
 
 impl fmt::Debug for Outcome {
@@ -54,6 +55,7 @@ impl fmt::Debug for Outcome {
             Outcome::Crashed { exit_code, text } => write!(f, "Crashed({exit_code:?}, {text:?})"),
             Outcome::Setup { text } => write!(f, "Setup({text:?})"),
             Outcome::Gone => f.write_str("Gone"),
+            Outcome::Freed => f.write_str("Freed"),
         }
     }
 }
