@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use mobula_runtime::{Config, Function, Runtime, layout};
 use mobula_store::{Store, StoreConfig, ViewMode};
@@ -18,6 +19,9 @@ static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 pub(crate) fn current() -> Option<Arc<Runtime>> {
     CURRENT.lock().clone()
 }
+
+/// A thread is up within a second, on a loaded machine within a few.
+const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a runtime is started with.
 #[napi(object)]
@@ -73,6 +77,7 @@ pub fn start(options: StartOptions) -> Result<u32> {
         id,
         slots: options.slots,
         workers_max: options.workers_max,
+        start_patience: START_PATIENCE,
     };
     *current = Some(Runtime::new(config, store));
     Ok(id)

@@ -80,6 +80,13 @@ impl Blocked {
     pub(crate) fn leave(&self, place: usize) {
         self.threads.lock().remove(&place);
     }
+
+    /// The thread was told to give up.
+    pub(crate) fn give_up(&self, place: usize) {
+        if let Some(thread) = self.threads.lock().get_mut(&place) {
+            thread.will_wake = true;
+        }
+    }
 }
 
 /// A search from one thread's wait. Nodes are tasks; each knows by which node it was reached.
@@ -102,38 +109,20 @@ impl Search<'_> {
         }
     }
 
-    fn is_settled(&self, key: Key) -> bool {
-        self.runtime
-            .table
-            .phase(key)
-            .is_none_or(|phase| phase.is_settled() || phase == Phase::Free)
-    }
-
     /// What a blocked thread waits for is reached from the node that runs on it.
     fn enter(&mut self, place: usize, from: Option<usize>) -> Result<(), Moves> {
         let threads = self.threads;
         let thread = threads.get(&place).ok_or(Moves)?;
-        if thread.will_wake {
+        if self.runtime.will_wake(thread) {
             return Err(Moves);
         }
         self.entered.push(place);
-        let need = &thread.need;
-        let mut settled = 0;
-        for key in &need.keys {
-            if !self.is_settled(*key) {
+        for key in &thread.need.keys {
+            if !self.runtime.is_settled(*key) {
                 self.reach(*key, from);
-                continue;
-            }
-            settled += 1;
-            if need.ends_on_failure && self.runtime.table.phase(*key) == Some(Phase::Failed) {
-                return Err(Moves);
             }
         }
-        if settled >= need.arrivals {
-            Err(Moves)
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     /// Reaches what node `at` waits for. True if it runs on the thread that asks.
@@ -145,13 +134,16 @@ impl Search<'_> {
                     Body::Task(task) => task.deps.iter().map(|entry| entry.key).collect(),
                     _ => return Err(Moves),
                 };
-                let open = deps.iter().filter(|dep| !self.is_settled(**dep)).count();
+                let open = deps
+                    .iter()
+                    .filter(|dep| !self.runtime.is_settled(**dep))
+                    .count();
                 let failed = |dep: &Key| self.runtime.table.phase(*dep) == Some(Phase::Failed);
                 if open == 0 || deps.iter().any(failed) {
                     return Err(Moves);
                 }
                 for dep in deps {
-                    if !self.is_settled(dep) {
+                    if !self.runtime.is_settled(dep) {
                         self.reach(dep, Some(at));
                     }
                 }
@@ -186,6 +178,30 @@ impl Search<'_> {
 }
 
 impl Runtime {
+    fn is_settled(&self, key: Key) -> bool {
+        let phase = self.table.phase(key);
+        phase.is_none_or(|phase| phase.is_settled() || phase == Phase::Free)
+    }
+
+    /// The thread's wait is over, or will end by itself.
+    fn will_wake(&self, thread: &Thread) -> bool {
+        let need = &thread.need;
+        let mut settled = 0;
+        for key in need.keys.iter().filter(|key| self.is_settled(**key)) {
+            settled += 1;
+            if need.ends_on_failure && self.table.phase(*key) == Some(Phase::Failed) {
+                return true;
+            }
+        }
+        thread.will_wake || settled >= need.arrivals
+    }
+
+    /// True if one of the threads that block will go on without help from another.
+    pub(crate) fn somebody_will_wake(&self) -> bool {
+        let threads = self.blocked.threads.lock();
+        threads.values().any(|thread| self.will_wake(thread))
+    }
+
     /// The tasks on the way from this blocked thread's wait back to itself, if it can never end. The thread then counts as
     /// one that gives up, so that of all on a cycle only one does.
     pub(crate) fn dead_cycle(&self, place: usize) -> Option<Vec<Step>> {

@@ -14,6 +14,7 @@ use crate::value::{Bytes, RefEntry, Value};
 impl Port {
     /// Reads and performs what was written since the last time, and fills the stock up.
     pub fn flush(&mut self, area: &mut [u8]) {
+        self.notice_awake();
         let mut area = Area::new(area);
         let count = (area.header(header::OPS) as usize).min(layout::OPS_MAX);
         // First of all: whatever happens, no record is performed twice.

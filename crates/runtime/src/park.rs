@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::area::Area;
-use crate::deadlock::Step;
+use crate::deadlock::{Lookout, Step};
 use crate::layout::{self, header};
 use crate::port::Port;
 
@@ -19,6 +19,8 @@ pub enum Reason {
     Resumed = 2,
     /// All workers wait for others, and no more may be started: give this wait up.
     Deadlock = 3,
+    /// Workers were asked for long ago, and none has come up (driver).
+    Stalled = 5,
     /// What is waited for waits for this thread: give this wait up. The fetch entries say who waits for whom.
     Cycle = 4,
 }
@@ -47,6 +49,8 @@ impl Port {
         } else if let Some(cycle) = self.look_for_cycle() {
             write_cycle(&mut area, &cycle);
             Reason::Cycle
+        } else if self.seat.is_none() && self.runtime.is_stalled() {
+            Reason::Stalled
         } else {
             Reason::Slice
         };
@@ -66,10 +70,19 @@ impl Port {
             (Some(figure), _) => Some((figure, 1)),
             (None, _) => None,
         };
-        let is_over = seat
-            .wedged
-            .is_some_and(|(_, slices)| slices >= WEDGED_SLICES);
-        is_over && self.runtime.pool.break_wedge()
+        if seat.wedged.is_none_or(|(_, slices)| slices < WEDGED_SLICES) {
+            return false;
+        }
+        // A wait that is over, or will be, frees a thread: that the thread has not been seen to go on says nothing.
+        if self.runtime.somebody_will_wake() {
+            seat.wedged = None;
+            return false;
+        }
+        let is_chosen = self.runtime.pool.break_wedge();
+        if is_chosen {
+            self.runtime.blocked.give_up(seat.place);
+        }
+        is_chosen
     }
 
     fn look_for_cycle(&mut self) -> Option<Vec<Step>> {
@@ -89,6 +102,7 @@ impl Port {
             holds.retain(|key| !seat.returned.contains(key));
             holds.extend(&seat.in_flight);
             let need = std::mem::take(&mut seat.need);
+            seat.lookout = Lookout::default();
             self.runtime
                 .blocked
                 .enter(seat.place, need, holds, has_limit);

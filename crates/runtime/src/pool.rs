@@ -4,7 +4,7 @@
 //! one again before code that blocked goes on; such code goes before new tasks.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mobula_sync::{Condvar, Mutex};
 
@@ -30,10 +30,12 @@ struct State {
     starting: u32,
     /// Numbers of the starts that reported, until their threads end.
     reported: HashSet<u32>,
-    /// Starts that failed since the last one that succeeded.
+    /// Starts that came to nothing since a thread was last handed work.
     failed_starts: u32,
     /// Blocking waits that ended so far: while this stands still, nobody has gone on.
     resumed: u64,
+    /// Since when nobody is there though somebody is starting, as far as anybody looked.
+    stalled_since: Option<Instant>,
     /// One waiter was told to give up and has not gone on yet.
     is_breaking: bool,
 }
@@ -172,14 +174,38 @@ impl Pool {
         state.reported.insert(start);
         state.starting = state.starting.saturating_sub(1);
         state.live += 1;
-        state.failed_starts = 0;
     }
 
-    /// A thread ended. Another may start in its place, whatever failed before.
-    pub(crate) fn left(&self) {
+    /// A thread that came up was handed work: threads can be had.
+    pub(crate) fn proved(&self) {
+        self.state.lock().failed_starts = 0;
+    }
+
+    /// A thread ended. Another may start in its place, whatever failed before; but one that was never handed work may have
+    /// died of its start. True if that was the last straw.
+    pub(crate) fn left(&self, has_worked: bool) -> bool {
         let mut state = self.state.lock();
         state.live -= 1;
-        state.failed_starts = 0;
+        state.failed_starts = if has_worked {
+            0
+        } else {
+            state.failed_starts + 1
+        };
+        state.failed_starts >= FAILED_STARTS_MAX
+    }
+
+    /// True if workers were asked for, and for so long a time none has come up and none was there.
+    pub(crate) fn is_stalled(&self, patience: Duration) -> bool {
+        let mut state = self.state.lock();
+        if state.live > 0 || state.starting == 0 {
+            state.stalled_since = None;
+            return false;
+        }
+        state
+            .stalled_since
+            .get_or_insert_with(Instant::now)
+            .elapsed()
+            >= patience
     }
 
     /// The thread of this start ended. What it meant to the pool while it lived, `left` has said.

@@ -48,6 +48,8 @@ pub struct Port {
     pub(crate) seat: Option<Seat>,
     /// Tasks were queued since others were last told.
     pub(crate) queued: bool,
+    /// Said that it is about to sleep, and not yet that it is awake.
+    is_announced: bool,
 }
 
 /// The part of a port that only workers have.
@@ -70,6 +72,8 @@ pub(crate) struct Seat {
     /// What the last wait is for: the one that the thread blocks in.
     pub(crate) need: Need,
     pub(crate) lookout: Lookout,
+    /// It was handed records at least once.
+    pub(crate) has_worked: bool,
     pub(crate) round_len: u32,
     pub(crate) round_started: Option<Instant>,
     /// Nanoseconds that one record takes, as a moving average.
@@ -114,6 +118,7 @@ impl Port {
                 returned: KeySet::default(),
                 need: Need::default(),
                 lookout: Lookout::default(),
+                has_worked: false,
                 round_len: 0,
                 round_started: None,
                 pace: crate::work::PACE_AT_FIRST,
@@ -131,6 +136,7 @@ impl Port {
             stock: Vec::new(),
             seat,
             queued: false,
+            is_announced: false,
             runtime,
         })
     }
@@ -162,6 +168,7 @@ impl Port {
 
     /// Hands out completions and what else there is to know.
     pub fn drain(&mut self, area: &mut [u8]) {
+        self.notice_awake();
         let mut area = Area::new(area);
         let mut at = layout::COMPLETIONS_AT;
         let mut tokens = Vec::new();
@@ -257,7 +264,7 @@ impl Port {
         } else if seat.has_slot {
             runtime.pool.release();
         }
-        runtime.leave(seat.place);
+        runtime.leave(seat.place, seat.has_worked, &text);
         if runtime.is_stopped() {
             // Those who wait were told that it was stopped, which is the reason for this thread's end, too.
             return;
@@ -283,7 +290,10 @@ impl Port {
             if std::mem::take(&mut seat.has_slot) {
                 self.runtime.pool.release();
             }
-            self.runtime.idle.announce(seat.place, self.mailbox.bell());
+            let bell = self.mailbox.bell();
+            // Async tasks in flight: also those of a round that has not been ended, since the loop left it for them.
+            let reluctant = !seat.in_flight.is_empty() || !seat.claims.begun().is_empty();
+            self.runtime.idle.announce(seat.place, bell, reluctant);
             if seat.may_run(&self.runtime)
                 && (self.runtime.queues.has_work() || seat.overlooks_records(&self.runtime))
             {
@@ -291,14 +301,30 @@ impl Port {
                 return false;
             }
         }
+        self.is_announced = true;
         true
     }
 
     /// The isolate's loop is awake.
     pub fn retract(&mut self) {
+        self.is_announced = false;
         self.mailbox.retract();
         if let Some(seat) = &self.seat {
             self.runtime.idle.retract(seat.place);
+        }
+    }
+
+    /// JavaScript may run between the announcement and the loop's own word that it is awake: what follows I/O does. Whoever
+    /// called this worker meanwhile, or would, was heard only after that: the call is passed on.
+    pub(crate) fn notice_awake(&mut self) {
+        if !std::mem::take(&mut self.is_announced) {
+            return;
+        }
+        self.mailbox.retract();
+        if let Some(seat) = &self.seat
+            && !self.runtime.idle.retract(seat.place)
+        {
+            self.runtime.ask_for_workers();
         }
     }
 

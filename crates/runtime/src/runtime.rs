@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use mobula_sched::{Claims, Idle, Key, Queues, Slab, Table, Words};
 use mobula_store::Store;
@@ -24,6 +25,8 @@ pub struct Config {
     pub slots: u32,
     /// Threads at most, spares for blocked ones included.
     pub workers_max: u32,
+    /// What the start of a thread may take before a driver that blocks gives up: it cannot hear why none comes up.
+    pub start_patience: Duration,
 }
 
 /// Figures of a runtime.
@@ -160,15 +163,22 @@ impl Runtime {
     /// A thread that was asked for ended. If it never took part, that was a failed start: after the third in a row no more
     /// are tried, and work fails that none of the living threads can do.
     pub fn thread_ended(&self, start: u32, text: String) {
-        let is_failed = match self.pool.thread_ended(start) {
+        match self.pool.thread_ended(start) {
             Ended::AfterJoining => return,
-            Ended::Early { is_last } => is_last,
-        };
-        if is_failed {
-            let failure = Failure::shared(u32::MAX, Kind::Setup { text });
-            self.members.lock().setup_failure = Some(failure);
+            Ended::Early { is_last: true } => self.give_up_starting(text),
+            Ended::Early { is_last: false } => {}
         }
         self.ask_for_workers();
+    }
+
+    /// True if workers are wanted and for too long none has come up.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.pool.is_stalled(self.config.start_patience)
+    }
+
+    fn give_up_starting(&self, text: String) {
+        let failure = Failure::shared(u32::MAX, Kind::Setup { text });
+        self.members.lock().setup_failure = Some(failure);
     }
 
     /// Why no thread can be started.
@@ -210,9 +220,11 @@ impl Runtime {
         Some((place, claims))
     }
 
-    pub(crate) fn leave(&self, place: usize) {
+    pub(crate) fn leave(&self, place: usize, has_worked: bool, text: &str) {
         self.members.lock().claims[place] = None;
-        self.pool.left();
+        if self.pool.left(has_worked) {
+            self.give_up_starting(format!("threads end as soon as they are up: {text}"));
+        }
     }
 
     /// The claims of all workers but one.

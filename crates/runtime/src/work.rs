@@ -41,6 +41,9 @@ impl Port {
         };
         let round = match &mut self.seat {
             Some(seat) if !keys.is_empty() => {
+                if !std::mem::replace(&mut seat.has_worked, true) {
+                    self.runtime.pool.proved();
+                }
                 seat.round_len = keys.len() as u32;
                 seat.round_started = Some(Instant::now());
                 seat.claims.start_round(&keys)

@@ -216,3 +216,45 @@ fn long_chains_are_searched_without_recursion_and_not_all_the_time() {
         .for_each(|isolate| isolate.close(None, ""));
     assert_empty(&runtime);
 }
+
+#[test]
+fn workers_that_all_wait_are_no_wedge_while_one_of_them_has_a_time_limit() {
+    let runtime = runtime(2, 2);
+    let mut driver = Isolate::driver(&runtime);
+    let (mut one, mut two) = (Isolate::worker(&runtime), Isolate::worker(&runtime));
+    let first = begin(&mut driver, &mut one, 1, &[]);
+    let second = begin(&mut driver, &mut two, 2, &[]);
+    let queued = [(); 2].map(|()| driver.submit(3, b"", &[], &[]));
+    driver.flush();
+    let (timed, token) = (one.get(&[queued[0]]), two.get(&[queued[1]]));
+    for _ in 0..30 {
+        assert_eq!(one.park(60_000), Reason::Slice as u32);
+        assert_eq!(two.park(NO_TIMEOUT), Reason::Slice as u32);
+    }
+    give_up(&mut one, timed);
+    // Now nobody has one.
+    let timed = one.get(&[queued[0]]);
+    let reasons: Vec<_> = (0..30)
+        .flat_map(|_| [one.park(NO_TIMEOUT), two.park(NO_TIMEOUT)])
+        .filter(|reason| *reason != Reason::Slice as u32)
+        .collect();
+    assert_eq!(reasons, [Reason::Deadlock as u32], "one, and once");
+    give_up(&mut one, timed);
+    give_up(&mut two, token);
+    for (worker, key) in [(&mut one, first), (&mut two, second)] {
+        worker.result(key, true, b"x", &[]);
+        while !worker.next().is_empty() {
+            for k in 0..worker.header(header::TASKS) as usize {
+                if worker.begin(k) {
+                    let at = layout::TASKS_AT + k * layout::TASK_BYTES;
+                    let key = record::key_at(&worker.area, at);
+                    worker.result(key, false, b"x", &[]);
+                }
+            }
+        }
+    }
+    [driver, one, two]
+        .into_iter()
+        .for_each(|isolate| isolate.close(None, ""));
+    assert_empty(&runtime);
+}

@@ -5,6 +5,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mobula_runtime::layout::{self, header, status};
 use mobula_runtime::{Forage, Reason, Role, Runtime};
@@ -741,7 +742,8 @@ fn a_thread_that_took_part_and_died_was_no_failed_start() {
     driver.flush();
     for start in 0..5 {
         assert_eq!(std::mem::take(&mut driver.wanted), 1);
-        let worker = Isolate::new(&runtime, Role::Worker { start }).unwrap();
+        let mut worker = Isolate::new(&runtime, Role::Worker { start }).unwrap();
+        assert_eq!(worker.next().len(), 1);
         worker.close(Some(1), "exit");
         // The driver hears of it late, or never: it may be blocked.
         driver.drain();
@@ -853,4 +855,120 @@ fn a_freed_object_fails_all_that_want_it_and_takes_what_lay_in_it_along() {
     worker.flush();
     assert_eq!(driver.fetch(&[pending]), [freed()]);
     end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn threads_that_end_as_soon_as_they_are_up_are_not_started_for_ever() {
+    let runtime = runtime(1, 1);
+    let mut driver = Isolate::driver(&runtime);
+    let task = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    for start in 0..3 {
+        assert_eq!(std::mem::take(&mut driver.wanted), 1);
+        let worker = Isolate::new(&runtime, Role::Worker { start }).unwrap();
+        worker.close(Some(7), "boom");
+        driver.drain();
+    }
+    assert_eq!(driver.wanted, 0);
+    assert_eq!(
+        driver.fetch(&[task]),
+        [Outcome::Setup {
+            text: "threads end as soon as they are up: boom".to_owned()
+        }]
+    );
+    end(&runtime, [driver]);
+}
+
+#[test]
+fn a_driver_that_blocks_learns_that_no_thread_comes_up() {
+    let runtime = support::runtime_with(|config| config.start_patience = Duration::from_millis(60));
+    let mut driver = Isolate::driver(&runtime);
+    let task = driver.submit(F, b"x", &[], &[]);
+    let token = driver.get(&[task]);
+    assert_eq!(driver.wanted, 1);
+    let reasons: Vec<u32> = (0..8).map(|_| driver.park(u32::MAX)).collect();
+    assert_eq!(reasons[0], Reason::Slice as u32);
+    assert_eq!(reasons[7], Reason::Stalled as u32);
+    // One comes up after all.
+    let mut worker = Isolate::worker(&runtime);
+    assert_eq!(driver.park(u32::MAX), Reason::Slice as u32);
+    run_all(&mut worker);
+    assert_eq!(driver.park(u32::MAX), Reason::Mail as u32);
+    assert_eq!(driver.drain(), [(token, status::READY)]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_worker_whose_javascript_runs_while_it_counts_as_asleep_passes_calls_on() {
+    let (runtime, mut driver, mut sleeper) = pair(2, 3);
+    let mut busy = Isolate::worker(&runtime);
+    let unfinished = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    assert_eq!(busy.next().len(), 1);
+    assert!(busy.begin(0));
+    busy.next();
+    for worker in [&mut sleeper, &mut busy] {
+        while !worker.port.announce() {
+            worker.port.forage();
+        }
+    }
+    // Nobody knows that its loop runs code of the unfinished task: the other, which has nothing to do, is called first.
+    let task = driver.submit(F, b"y", &[], &[]);
+    driver.flush();
+    assert!(sleeper.bell.take() && !busy.bell.take());
+    // Both were called; the one that runs code hands the call on as soon as it crosses.
+    let second = driver.submit(F, b"z", &[], &[]);
+    driver.flush();
+    assert!(busy.bell.take());
+    sleeper.port.retract();
+    while !sleeper.port.announce() {
+        let done = run_round(&mut sleeper);
+        if done.is_empty() {
+            sleeper.port.forage();
+        }
+    }
+    driver.drain();
+    let third = driver.submit(F, b"z", &[], &[]);
+    driver.flush();
+    sleeper.bell.take();
+    busy.flush();
+    busy.result(unfinished, false, b"x", &[]);
+    busy.flush();
+    sleeper.port.retract();
+    run_all(&mut sleeper);
+    run_all(&mut busy);
+    assert_eq!(
+        driver.fetch(&[unfinished, task, second, third]),
+        [value(b"x"), value(b"y"), value(b"z"), value(b"z")]
+    );
+    end(&runtime, [driver, sleeper, busy]);
+}
+
+#[test]
+fn a_worker_that_blocks_is_no_sleeper_any_more() {
+    let (runtime, mut driver, mut worker) = pair(1, 3);
+    let unfinished = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    worker.next();
+    while !worker.port.announce() {
+        worker.port.forage();
+    }
+    // What follows its I/O blocks, inside of what counts as sleep, for a task that it submits.
+    let task = worker.submit(F, b"y", &[], &[]);
+    worker.get(&[task]);
+    worker.park(0);
+    driver.drain();
+    assert!(!worker.bell.take(), "it does not call itself");
+    assert_eq!(std::mem::take(&mut driver.wanted), 1, "it asks for a spare");
+    let mut spare = Isolate::worker(&runtime);
+    assert_eq!(run_all(&mut spare).len(), 1);
+    worker.drain();
+    while !spare.port.announce() {
+        spare.port.forage();
+    }
+    assert_eq!(worker.resume(), Reason::Resumed as u32);
+    worker.result(unfinished, false, b"x", &[]);
+    end(&runtime, [driver, worker, spare]);
 }

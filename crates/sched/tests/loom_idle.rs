@@ -54,7 +54,7 @@ trait Parking: Send + Sync {
 
 impl Parking for Idle {
     fn announce(&self, worker: usize, bell: Arc<TestBell>) {
-        Idle::announce(self, worker, bell);
+        Idle::announce(self, worker, bell, false);
     }
 
     fn retract(&self, worker: usize) {

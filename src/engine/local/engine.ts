@@ -1,7 +1,7 @@
 /** The local engine: worker threads of this process over the addon. */
 
 import { defineFunction, figures, running, stop } from '../../binding.ts'
-import { DeadlockError, ShutdownError } from '../../errors/errors.ts'
+import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import type { ObjectRef } from '../../refs/object-ref.ts'
 import type { EncodedArguments, EncodedValue, Engine, EngineFigures, FunctionRecord, Outcome, PendingWait, WaitRequest, WaitStatus } from '../engine.ts'
 import { fetchOutcomes, fetchSettled, type Link, readCycle } from './fetch.ts'
@@ -27,10 +27,16 @@ export interface LocalEngineOptions {
 }
 
 const CYCLE = 4
+const STALLED = 5
 
 const allWait = (): DeadlockError =>
   new DeadlockError(
     'getSync: all workers wait for others by getSync, and maxWorkers allows no more of them. Raise init({ maxWorkers }), or use await get(ref) in tasks: a task that awaits needs no thread.',
+  )
+
+const stalled = (): WorkerSetupError =>
+  new WorkerSetupError(
+    'getSync: no worker has come up within 30 s, and why cannot be told while this thread blocks. Use await get(ref), which tells; init({ execArgv, env, resourceLimits }) and --import are what starts depend on.',
   )
 
 const inCycle = (cycle: readonly Link[]): DeadlockError => {
@@ -95,27 +101,25 @@ export class LocalEngine implements Engine {
     this.#helpWith(request.refs)
     const port = this.#port
     const token = port.wait(request)
-    let deadlock: DeadlockError | undefined
+    let givenUp: Error | undefined
     let isBlocking = false
     try {
       for (;;) {
         const status = port.poll(token)
-        if (status === 'ended' && deadlock !== undefined) throw deadlock
+        if (status === 'ended' && givenUp !== undefined) throw givenUp
+        if (status === 'stopped') throw new ShutdownError('getSync: the runtime was shut down before the value was there')
         if (status !== undefined) return status !== 'ended'
         const left = deadline - performance.now()
         if (left <= 0) port.endWait(token)
         if (!isBlocking) this.#options.beforeBlock?.()
         isBlocking = true
-        port.park(left === Number.POSITIVE_INFINITY ? L.NO_TIMEOUT : Math.max(0, Math.ceil(left)))
+        port.park(left === Number.POSITIVE_INFINITY ? L.NO_TIMEOUT : Math.min(Math.max(0, Math.ceil(left)), L.NO_TIMEOUT - 1))
         const reason = port.words[L.H_PARK_REASON]
         if (reason === MAIL) port.drain()
-        else if (reason === DEADLOCK) {
-          deadlock = allWait()
-          port.endWait(token)
-        } else if (reason === CYCLE) {
-          deadlock = inCycle(readCycle(port))
-          port.endWait(token)
-        }
+        else if (reason === DEADLOCK) givenUp = allWait()
+        else if (reason === CYCLE) givenUp = inCycle(readCycle(port))
+        else if (reason === STALLED) givenUp = stalled()
+        if (givenUp !== undefined) port.endWait(token)
       }
     } finally {
       // A CPU is needed to go on; code that blocked goes before new tasks.

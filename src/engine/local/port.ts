@@ -75,29 +75,40 @@ export class Port {
 
   /** Crosses now: everything written so far is performed. */
   flush(): void {
-    this.raw.flush()
-    this.#crossed()
+    try {
+      this.raw.flush()
+    } finally {
+      this.#crossed()
+    }
   }
 
   /** Asks for outcomes; everything written so far is performed first. */
   fetch(): void {
-    this.raw.fetch()
-    this.#crossed()
+    try {
+      this.raw.fetch()
+    } finally {
+      this.#crossed()
+    }
   }
 
   /** Ends the round of records and asks for the next (worker). */
   next(): number {
-    this.raw.next()
-    this.#crossed()
+    try {
+      this.raw.next()
+    } finally {
+      this.#crossed()
+    }
     return this.words[L.H_TASKS] as number
   }
 
   /** Takes one task out of its queue, to run it now (worker). */
   take(ref: ObjectRef): boolean {
     const { slot, generation } = partsOf(ref)
-    const taken = this.raw.take(slot, generation)
-    this.#crossed()
-    return taken
+    try {
+      return this.raw.take(slot, generation)
+    } finally {
+      this.#crossed()
+    }
   }
 
   /** Gives a task that was taken or claimed back, unbegun, with the next crossing (worker). */
@@ -108,8 +119,11 @@ export class Port {
   /** Blocks for a slice at most. */
   park(milliseconds: number): void {
     this.words[L.H_PARK_MS] = milliseconds
-    this.raw.park()
-    this.#crossed()
+    try {
+      this.raw.park()
+    } finally {
+      this.#crossed()
+    }
   }
 
   /** After a crossing that flushed: the area starts anew, and the driver learns what it should start. */

@@ -8,12 +8,18 @@ pub(crate) mod record;
 pub(crate) mod rng;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mobula_runtime::{Config, Runtime};
 use mobula_store::{Backing, Store, StoreConfig};
 
 /// A runtime over a small store on the heap.
 pub(crate) fn runtime(slots: u32, workers_max: u32) -> Arc<Runtime> {
+    runtime_with(|config| (config.slots, config.workers_max) = (slots, workers_max))
+}
+
+/// The same with one slot and one worker, unless `change` says otherwise.
+pub(crate) fn runtime_with(change: impl FnOnce(&mut Config)) -> Arc<Runtime> {
     let store = Store::new(StoreConfig {
         segment_bytes: 2 << 20,
         backing: Backing::Heap {
@@ -21,14 +27,14 @@ pub(crate) fn runtime(slots: u32, workers_max: u32) -> Arc<Runtime> {
         },
         ..StoreConfig::new(64 << 20)
     });
-    Runtime::new(
-        Config {
-            id: 1,
-            slots,
-            workers_max,
-        },
-        store.unwrap(),
-    )
+    let mut config = Config {
+        id: 1,
+        slots: 1,
+        workers_max: 1,
+        start_patience: Duration::from_secs(30),
+    };
+    change(&mut config);
+    Runtime::new(config, store.unwrap())
 }
 
 /// Nothing is left: no slot, no edge, no stored byte.

@@ -52,22 +52,26 @@ impl Idle {
 
     /// The worker says that it is about to sleep. After this, and not before, it must look for work once more; if it finds
     /// some it calls `retract`, else it sleeps until its bell rings.
-    pub fn announce(&self, worker: usize, bell: Arc<dyn Bell>) {
+    /// A `reluctant` one, which has other things to do in its loop and may be slow to answer, is woken after all others.
+    pub fn announce(&self, worker: usize, bell: Arc<dyn Bell>, reluctant: bool) {
         let mut parked = self.parked.lock();
-        parked.push((worker, bell));
+        let at = if reluctant { 0 } else { parked.len() };
+        parked.insert(at, (worker, bell));
         self.word().fetch_add(PARKED, Ordering::SeqCst);
         drop(parked);
         // Pairs with the fence in `notify`: either the producer sees the announcement or the worker sees the work.
         fence(Ordering::SeqCst);
     }
 
-    /// The worker is awake: by its own doing, or since its bell rang and the waker took it off the list.
-    pub fn retract(&self, worker: usize) {
+    /// The worker is awake. False if somebody had called it and taken it off the list.
+    pub fn retract(&self, worker: usize) -> bool {
         let mut parked = self.parked.lock();
-        if let Some(at) = parked.iter().position(|(id, _)| *id == worker) {
-            parked.swap_remove(at);
+        let at = parked.iter().position(|(id, _)| *id == worker);
+        if let Some(at) = at {
+            parked.remove(at);
             self.word().fetch_sub(PARKED, Ordering::SeqCst);
         }
+        at.is_some()
     }
 
     /// Work was published: wakes one sleeper, unless somebody searches and will find it. The woken one wakes the next.
