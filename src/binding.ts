@@ -17,6 +17,10 @@ export interface RawPort {
   view(slot: number, generation: number, which: 0 | 1): ArrayBufferLike | undefined
   bulk(slot: number, generation: number, which: 0 | 1): ArrayBuffer
   write(byteLength: number, offsets: readonly number[], pieces: readonly Uint8Array[]): void
+  /** Memory of the store to write into; its number is where `write` says which object it made. */
+  draft(total: number, at: number, prefix: Uint8Array): ArrayBuffer
+  seal(number: number, buffer: ArrayBuffer): void
+  abandon(number: number, buffer: ArrayBuffer): void
   handles(): number
   detach(): void
   readonly words: ArrayBufferLike

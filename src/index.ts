@@ -2,6 +2,7 @@
 
 import './platform.ts'
 
+export { type BufferOptions, createBuffer } from './api/create-buffer.ts'
 export { free } from './api/free.ts'
 export { get, getSync } from './api/get.ts'
 export { init, isInitialized } from './api/init.ts'
@@ -30,3 +31,4 @@ export type { InitOptions } from './options/init.ts'
 export type { TaskOptions } from './options/task.ts'
 export { ObjectRef } from './refs/object-ref.ts'
 export type { RuntimeInfo } from './runtime/current.ts'
+export type { Draft } from './runtime/draft.ts'

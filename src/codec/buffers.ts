@@ -117,6 +117,16 @@ export const writeViewRecord = (
   writer.plan.add(buffer, { at, inline: true, start: byteOffset, end: byteOffset + byteLength, own: 0 })
 }
 
+/** Writes the record of a view over bytes that are written in place later, behind the table. */
+export const writeBlankRecord = (writer: Writer, kind: number, byteLength: number): void => {
+  writer.word(TAG.view | (kind << PAYLOAD_SHIFT) | (FORM.buffer << FORM_SHIFT))
+  writer.word(writer.plan.attach({ byteLength, own: 0, pieces: [] }))
+  writer.word(byteLength)
+  writer.word(Math.floor(byteLength / 2 ** 32))
+  writer.word(0)
+  writer.word(0)
+}
+
 /** Writes the record of a bare `ArrayBuffer`, which takes all of its bytes along. */
 export const writeBufferRecord = (writer: Writer, buffer: ArrayBuffer): void => {
   const at = writer.open(buffer, TAG.arrayBuffer)

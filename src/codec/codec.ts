@@ -4,6 +4,7 @@ import { SerializationError } from '../errors/errors.ts'
 import { isObjectRef, type ObjectRef } from '../refs/object-ref.ts'
 import type { Piece } from './buffers.ts'
 import { describeThrown } from './describe.ts'
+import { writeBlank } from './kinds/binary.ts'
 import { writeDependency } from './kinds/ref.ts'
 import { TAG } from './layout.ts'
 import { type DecodeOptions, Reader } from './reader.ts'
@@ -104,6 +105,19 @@ const writeArgs = (writer: Writer, args: readonly unknown[], deps: ObjectRef[]):
   } catch (error) {
     failUnder(error, `[${at}]`)
   }
+}
+
+/** A value around bytes that are written in place: all that lies before them, and where they begin. They are its end. */
+export interface Blank {
+  readonly byteLength: number
+  readonly prefix: Uint8Array
+  readonly at: number
+}
+
+/** The form of a `Uint8Array` of so many bytes, without the bytes. Valid until the next encoding, as {@link Encoded} is. */
+export const encodeBlank = (byteLength: number): Blank => {
+  const whole = encodeWith((writer) => writeBlank(writer, byteLength), NONE, 'buffer', '')
+  return { byteLength: whole.byteLength, prefix: (whole.pieces[0] as Piece).bytes, at: whole.byteLength - byteLength }
 }
 
 /** Encodes what a task threw. Never throws itself: what cannot be kept is described instead. */

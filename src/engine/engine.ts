@@ -15,6 +15,20 @@ export interface EncodedArguments extends EncodedValue {
   readonly deps: readonly ObjectRef[]
 }
 
+/** A value whose last bytes, from `at` on, are written in place. */
+export interface BlankValue {
+  readonly byteLength: number
+  readonly at: number
+  readonly prefix: Uint8Array
+}
+
+/** Memory that nobody else sees until it is sealed. Both ends detach the buffer. */
+export interface EngineDraft {
+  readonly buffer: ArrayBuffer
+  seal(): ObjectRef
+  abandon(): void
+}
+
 /** A function as an engine ships it. */
 export interface FunctionRecord {
   readonly name: string
@@ -58,6 +72,8 @@ export interface Engine {
   define(record: FunctionRecord): number
   submit(functionId: number, args: EncodedArguments): ObjectRef
   put(value: EncodedValue): ObjectRef
+  /** Memory to write a value into; throws where there is no room. */
+  draft(blank: BlankValue): EngineDraft
   /** Deletes the values now, whoever refers to them; later fetches say so. */
   free(refs: readonly ObjectRef[]): void
   wait(request: WaitRequest): PendingWait

@@ -15,6 +15,7 @@ export const fromCode = (error: unknown): unknown => {
     case ERROR_CODES.ERR_SHUTDOWN:
       return new ShutdownError(message)
     case ERROR_CODES.ERR_INTERNAL:
+    case ERROR_CODES.ERR_DRAFT_CLOSED:
       return new MobulaError(message, { code })
     default:
       return error

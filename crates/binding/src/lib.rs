@@ -6,6 +6,7 @@
 
 mod bell;
 pub mod control;
+mod drafts;
 mod hook;
 mod objects;
 mod port;

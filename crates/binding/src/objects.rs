@@ -12,6 +12,7 @@ use mobula_sched::Words;
 use mobula_store::View;
 use napi_sys as sys;
 
+use crate::drafts;
 use crate::raw::{Call, Fault, Value, check};
 
 /// `node_api_create_external_sharedarraybuffer`: in Node 22.23.3, 24.16, 26.1 and later. Not in the headers of any stable
@@ -42,6 +43,7 @@ static CREATE_SHARED: LazyLock<Option<CreateShared>> = LazyLock::new(|| {
 enum Lease {
     View(#[expect(dead_code, reason = "held for its drop")] View),
     Words(#[expect(dead_code, reason = "held for its drop")] Arc<Words>),
+    Draft(#[expect(dead_code, reason = "held for its drop")] drafts::Shared),
     Probe(#[expect(dead_code, reason = "held for its drop")] Box<[u8; 64]>),
 }
 
@@ -94,6 +96,15 @@ fn lend(
 pub(crate) fn lend_view(call: &Call, view: View, shared: bool) -> Result<Value, Fault> {
     let (data, len) = (view.as_ptr(), view.len());
     lend(call, data, len, Lease::View(view), shared)
+}
+
+/// The memory of a draft, at `data`. Never as a shared buffer: it has to be detached before the draft is sealed.
+pub(crate) fn lend_draft(
+    call: &Call,
+    (data, len): (*mut u8, usize),
+    draft: drafts::Shared,
+) -> Result<Value, Fault> {
+    lend(call, data, len, Lease::Draft(draft), false)
 }
 
 /// The words that all isolates share.

@@ -11,6 +11,7 @@ use mobula_sched::Key;
 use napi_sys as sys;
 
 use crate::bell::UvBell;
+use crate::drafts::{self, Drafts};
 use crate::hook::Hook;
 use crate::raw::{Call, Fault, Value, check, run, set_function, set_property};
 use crate::{control, objects, uv};
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     area: *mut u8,
     area_ref: sys::napi_ref,
     shared: bool,
+    drafts: Drafts,
 }
 
 impl Inner {
@@ -159,6 +161,10 @@ fn which(call: &Call) -> Result<Which, Fault> {
     })
 }
 
+fn set_header(area: &mut [u8], word: usize, value: u32) {
+    area[4 * word..4 * word + 4].copy_from_slice(&value.to_le_bytes());
+}
+
 fn store_fault(error: &mobula_store::Error) -> Fault {
     let code = if error.is_full() || error.is_out_of_memory() {
         "ERR_OBJECT_STORE_FULL"
@@ -220,9 +226,35 @@ raw_functions! {
         let object = write_pieces(call, &inner.port)?;
         let (port, area) = inner.split();
         port.keep(object);
-        for (word, value) in [(layout::header::WRITTEN_SLOT, object.index), (layout::header::WRITTEN_GENERATION, object.generation)] {
-            area[4 * word..4 * word + 4].copy_from_slice(&value.to_le_bytes());
-        }
+        set_header(area, layout::header::WRITTEN_SLOT, object.index);
+        set_header(area, layout::header::WRITTEN_GENERATION, object.generation);
+        nothing()
+    };
+    draft = |call, inner| {
+        let (total, at) = (call.f64(0)? as u64, call.f64(1)? as usize);
+        // Used before this call returns to JavaScript.
+        let prefix = call.bytes(call.args[2])?;
+        let store = inner.port.runtime().store().clone();
+        let mut draft = store.create(total).map_err(|error| store_fault(&error))?;
+        let place = drafts::prepare(&mut draft, prefix, at)?;
+        let (number, shared) = inner.drafts.add(draft);
+        let (_, area) = inner.split();
+        set_header(area, layout::header::WRITTEN_SLOT, number);
+        objects::lend_draft(call, place, shared)
+    };
+    seal = |call, inner| {
+        let draft = inner.drafts.close(call)?;
+        let total = draft.len();
+        let object = draft.seal();
+        let (port, area) = inner.split();
+        port.keep(object);
+        port.runtime().wrote(total);
+        set_header(area, layout::header::WRITTEN_SLOT, object.index);
+        set_header(area, layout::header::WRITTEN_GENERATION, object.generation);
+        nothing()
+    };
+    abandon = |call, inner| {
+        drop(inner.drafts.close(call)?);
         nothing()
     };
     handles = |call, inner| call.number(inner.port.handles() as f64);
@@ -345,6 +377,7 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
             area: area.cast(),
             area_ref,
             shared,
+            drafts: Drafts::default(),
         });
         let cleanup = Box::into_raw(Box::new(Cleanup { env, isolate }));
         check(

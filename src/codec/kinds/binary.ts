@@ -1,6 +1,6 @@
 /** Kind: binary data: typed arrays, Buffer, DataView, ArrayBuffer. Views of one buffer share one after decoding too. */
 
-import { FORM, FORM_SHIFT, writeBufferRecord, writeViewRecord } from '../buffers.ts'
+import { FORM, FORM_SHIFT, writeBlankRecord, writeBufferRecord, writeViewRecord } from '../buffers.ts'
 import { INLINE_BYTES_MAX, PAYLOAD_SHIFT, REFERENCED } from '../layout.ts'
 import type { Reader } from '../reader.ts'
 import { Refusal } from '../refusal.ts'
@@ -62,6 +62,9 @@ export const writeView = (writer: Writer, view: View, prototype: object | null, 
   if (number === undefined) refuse(view)
   else writeViewRecord(writer, number, view, view)
 }
+
+/** A `Uint8Array` whose bytes come later. */
+export const writeBlank = (writer: Writer, byteLength: number): void => writeBlankRecord(writer, numberOf.get(Uint8Array.prototype) as number, byteLength)
 
 export const writeArrayBuffer = (writer: Writer, buffer: ArrayBuffer): void => {
   refuseDetached(buffer)

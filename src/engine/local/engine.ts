@@ -3,7 +3,19 @@
 import { defineFunction, figures, running, stop } from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import type { ObjectRef } from '../../refs/object-ref.ts'
-import type { EncodedArguments, EncodedValue, Engine, EngineFigures, FunctionRecord, Outcome, PendingWait, WaitRequest, WaitStatus } from '../engine.ts'
+import type {
+  BlankValue,
+  EncodedArguments,
+  EncodedValue,
+  Engine,
+  EngineDraft,
+  EngineFigures,
+  FunctionRecord,
+  Outcome,
+  PendingWait,
+  WaitRequest,
+  WaitStatus,
+} from '../engine.ts'
 import { fetchOutcomes, fetchSettled, type Link, readCycle } from './fetch.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
@@ -74,6 +86,10 @@ export class LocalEngine implements Engine {
 
   put(value: EncodedValue): ObjectRef {
     return this.#port.put(value)
+  }
+
+  draft(blank: BlankValue): EngineDraft {
+    return this.#port.draft(blank)
   }
 
   free(refs: readonly ObjectRef[]): void {

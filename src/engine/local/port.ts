@@ -4,12 +4,18 @@ import { randomFillSync } from 'node:crypto'
 import { attach, functionRecord, type RawPort } from '../../binding.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
-import type { EncodedArguments, EncodedValue, FunctionRecord, WaitRequest, WaitStatus } from '../engine.ts'
+import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, FunctionRecord, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectGarbage } from './collect.ts'
 import * as L from './layout.ts'
 
 /** Refs or keys that one record carries; longer tables take several. */
 const TABLE_MAX = 2048
+
+/** An object of the store. */
+interface Stored {
+  readonly slot: number
+  readonly generation: number
+}
 
 interface Wait {
   status: WaitStatus | undefined
@@ -273,32 +279,39 @@ export class Port {
   }
 
   /** Puts large bytes into the store now, each copied once. An error of the store is thrown here, before anything is queued. */
-  #store(value: EncodedValue): { slot: number; generation: number } | undefined {
+  #store(value: EncodedValue): Stored | undefined {
     if (value.byteLength <= L.INLINE_MAX) return undefined
     const offsets = value.pieces.map((piece) => piece.at)
     const pieces = value.pieces.map((piece) => piece.bytes)
+    this.#withRoom(() => this.raw.write(value.byteLength, offsets, pieces))
+    return this.#written()
+  }
+
+  /** Tries again once releases that were written before count: they may make the room. */
+  #withRoom<T>(act: () => T): T {
     try {
-      this.raw.write(value.byteLength, offsets, pieces)
+      return act()
     } catch {
-      // Releases that were written before this count: they may make the room.
       this.flush()
       try {
-        this.raw.write(value.byteLength, offsets, pieces)
+        return act()
       } catch (error) {
         throw fromCode(error)
       }
     }
+  }
+
+  /** The object that the last crossing made. */
+  #written(): Stored {
     return { slot: this.words[L.H_WRITTEN_SLOT] as number, generation: this.words[L.H_WRITTEN_GENERATION] as number }
   }
 
   /** Writes the words that say where a record's bytes lie. Room was reserved. */
-  #writeValue(record: number, value: EncodedValue, stored: { slot: number; generation: number } | undefined): void {
+  #writeValue(record: number, value: EncodedValue, stored: Stored | undefined): void {
     const words = this.words
     words[record + 11] = value.refs.length
     if (stored !== undefined) {
-      words[record + 9] = L.OP_STORED
-      words[record + 12] = stored.slot
-      words[record + 13] = stored.generation
+      this.#writeStored(record, stored)
       return
     }
     const heap = this.#heapTake(value.byteLength)
@@ -306,6 +319,13 @@ export class Port {
     value.writeTo(this.bytes.subarray(at, at + value.byteLength))
     words[record + 8] = heap
     words[record + 9] = value.byteLength
+  }
+
+  #writeStored(record: number, { slot, generation }: Stored): void {
+    const words = this.words
+    words[record + 9] = L.OP_STORED
+    words[record + 12] = slot
+    words[record + 13] = generation
   }
 
   #inlineBytes(value: EncodedValue): number {
@@ -340,6 +360,33 @@ export class Port {
     this.#needStock()
     const record = this.#record(L.OP_PUT)
     this.#writeValue(record, value, stored)
+    const ref = this.#mint(record)
+    this.#commit()
+    this.#later()
+    return ref
+  }
+
+  /** Memory of the store for bytes that are not there yet. */
+  draft({ byteLength, at, prefix }: BlankValue): EngineDraft {
+    const buffer = this.#withRoom(() => this.raw.draft(byteLength, at, prefix))
+    const number = this.words[L.H_WRITTEN_SLOT] as number
+    const close = (how: 'seal' | 'abandon'): void => {
+      try {
+        this.raw[how](number, buffer)
+      } catch (error) {
+        throw fromCode(error)
+      }
+    }
+    return { buffer, abandon: () => close('abandon'), seal: () => this.#putStored(() => close('seal')) }
+  }
+
+  #putStored(make: () => void): ObjectRef {
+    this.#reserve(1, 0)
+    this.#needStock()
+    make()
+    const record = this.#record(L.OP_PUT)
+    this.words[record + 11] = 0
+    this.#writeStored(record, this.#written())
     const ref = this.#mint(record)
     this.#commit()
     this.#later()
