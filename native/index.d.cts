@@ -9,6 +9,9 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Asks every isolate for a major collection; the figure `collecting` falls to 0 as they have done it. */
+export declare function askToCollect(): void
+
 /** Makes a function known and returns its id; equal records share one. */
 export declare function defineFunction(record: FunctionRecord): number
 
@@ -25,6 +28,24 @@ export interface FunctionRecord {
   /** Text that the workers' loader understands. */
   source: string
 }
+
+/** Objects to which each isolate has handles. */
+export declare function handles(): Array<number>
+
+/** Stored objects of one origin. */
+export interface HoldingRecord {
+  /** `put`, `result` or `arguments`. */
+  kind: string
+  /** The task's, if there is one. */
+  name: string
+  /** How many objects. */
+  objects: number
+  /** Their length together. */
+  bytes: number
+}
+
+/** Stored objects by origin, the largest first. */
+export declare function holdings(): Array<HoldingRecord>
 
 /** Every constant of the record layout, by name. TypeScript has no copy of these numbers. */
 export declare function layoutConstants(): Record<string, number>

@@ -97,3 +97,6 @@ export const defineFunction: typeof Native.defineFunction = addon.defineFunction
 export const functionRecord: typeof Native.functionRecord = addon.functionRecord
 export const threadEnded: typeof Native.threadEnded = addon.threadEnded
 export const figures: typeof Native.figures = addon.figures
+export const holdings: typeof Native.holdings = addon.holdings
+export const handles: typeof Native.handles = addon.handles
+export const askToCollect: typeof Native.askToCollect = addon.askToCollect

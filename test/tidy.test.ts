@@ -11,7 +11,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** The rooms of src by level, the highest first: each may import rooms of lower levels, and itself. */
 const levels: readonly (readonly string[])[] = [
-  ['index'],
+  ['index', 'state', 'testing'],
   ['api', 'driver', 'worker'],
   ['runtime', 'engine'],
   ['store'],
@@ -38,7 +38,7 @@ const doors: readonly { readonly what: RegExp; readonly by: RegExp; readonly why
 const control = { rooms: /^src\/(driver|worker)\//, names: new Set(['running', 'start', 'threadEnded', 'version']), free: /^src\/engine\/local\// }
 
 /** Files that nobody imports, because something else starts them. */
-const entries = /^src\/(index\.ts|worker\/boot\.mjs)$/
+const entries = /^src\/((index|state|testing)\.ts|worker\/boot\.mjs)$/
 
 /** Where `unsafe` may be written: rooms whose reason to exist is memory, atomics or the boundary. The rest of the crate forbids it. */
 const unsafeFiles: readonly RegExp[] = [
@@ -145,10 +145,10 @@ test('there are no drawers', () => {
   none([...source, ...others, ...rust].flatMap(({ file }) => (drawers.test(file) ? [`${file}: name it after its one noun or verb`] : [])))
 })
 
-test('only index.ts, and the file that a room is named after, pass on what others export', () => {
+test('only the entries of the package, and the file that a room is named after, pass on what others export', () => {
   none(
     source.flatMap(({ file, text }) =>
-      !/^src\/(index|(\w+)\/\2)\.ts$/.test(file) && /^export (?:type )?(?:\*|\{[^}]*\}) from /m.test(text) ? [`${file} re-exports`] : [],
+      !/^src\/(index|state|testing|(\w+)\/\2)\.ts$/.test(file) && /^export (?:type )?(?:\*|\{[^}]*\}) from /m.test(text) ? [`${file} re-exports`] : [],
     ),
   )
 })

@@ -64,6 +64,15 @@ export interface EngineFigures {
   readonly [name: string]: number
 }
 
+/** Stored objects of one origin: what was put, what tasks of one name returned, or the arguments of such that have not ended. */
+export interface Holding {
+  readonly kind: 'put' | 'result' | 'arguments'
+  /** The task's; empty for what was put. */
+  readonly name: string
+  readonly objects: number
+  readonly bytes: number
+}
+
 export interface Engine {
   /** Tells refs of this engine's runtime from those of others. */
   readonly runtime: number
@@ -84,5 +93,11 @@ export interface Engine {
   /** Visits the positions of those refs that are settled, in order, now. */
   settled(refs: readonly ObjectRef[], visit: (position: number) => void): void
   figures(): EngineFigures
+  /** Stored objects by origin, the largest first. Walks all of them. */
+  holdings(): readonly Holding[]
+  /** To how many objects each isolate has handles, as of its last crossing: the driver's first. */
+  handles(): readonly number[]
+  /** Asks all isolates for a major collection; the figure `collecting` counts those that have not done it. */
+  askToCollect(): void
   stop(): Promise<void>
 }

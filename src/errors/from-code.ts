@@ -3,13 +3,13 @@
 import { ERROR_CODES } from './codes.ts'
 import { MobulaError, ObjectLostError, ObjectStoreFullError, ShutdownError } from './errors.ts'
 
-/** The same message under the class of the code; what carries no code of ours is given back as it is. */
-export const fromCode = (error: unknown): unknown => {
+/** The same message under the class of the code; what carries no code of ours is given back as it is. `holders` says who takes the most of a full store. */
+export const fromCode = (error: unknown, holders: () => string = () => ''): unknown => {
   if (!(error instanceof Error)) return error
   const { code, message } = error as Error & { code?: unknown }
   switch (code) {
     case ERROR_CODES.ERR_OBJECT_STORE_FULL:
-      return new ObjectStoreFullError(`${message}. Let go of refs (using ref = put(…)) and of views, or raise init({ objectStoreMemory }).`)
+      return new ObjectStoreFullError(`${message}.${holders()} Let go of refs (using ref = put(…)) and of views, or raise init({ objectStoreMemory }).`)
     case ERROR_CODES.ERR_OBJECT_LOST:
       return new ObjectLostError(message)
     case ERROR_CODES.ERR_SHUTDOWN:

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use mobula_runtime::{Config, Function, Runtime, layout};
+use mobula_runtime::{Config, Function, Origin, Runtime, layout};
 use mobula_store::{Store, StoreConfig, ViewMode};
 use mobula_sync::Mutex;
 use napi::bindgen_prelude::{Error, Result, Status};
@@ -153,6 +153,62 @@ pub fn thread_ended(start: u32, text: String) {
     }
 }
 
+/// Asks every isolate for a major collection; the figure `collecting` falls to 0 as they have done it.
+#[napi(catch_unwind)]
+pub fn ask_to_collect() {
+    if let Some(runtime) = current() {
+        runtime.ask_to_collect();
+    }
+}
+
+/// Stored objects of one origin.
+#[napi(object)]
+#[derive(Debug)]
+pub struct HoldingRecord {
+    /// `put`, `result` or `arguments`.
+    pub kind: String,
+    /// The task's, if there is one.
+    pub name: String,
+    /// How many objects.
+    pub objects: f64,
+    /// Their length together.
+    pub bytes: f64,
+}
+
+/// Stored objects by origin, the largest first.
+#[napi(catch_unwind)]
+pub fn holdings() -> Vec<HoldingRecord> {
+    let Some(runtime) = current() else {
+        return Vec::new();
+    };
+    let name = |id| {
+        runtime
+            .function(id)
+            .map_or_else(String::new, |function| function.name.clone())
+    };
+    let record = |holding: mobula_runtime::Holding| {
+        let (kind, name) = match holding.origin {
+            Origin::Put => ("put", String::new()),
+            Origin::Result(id) => ("result", name(id)),
+            Origin::Arguments(id) => ("arguments", name(id)),
+        };
+        HoldingRecord {
+            kind: kind.to_owned(),
+            name,
+            objects: holding.objects as f64,
+            bytes: holding.bytes as f64,
+        }
+    };
+    runtime.holdings().into_iter().map(record).collect()
+}
+
+/// Objects to which each isolate has handles.
+#[napi(catch_unwind)]
+pub fn handles() -> Vec<f64> {
+    let handles = current().map_or_else(Vec::new, |runtime| runtime.handles());
+    handles.into_iter().map(|count| count as f64).collect()
+}
+
 /// Figures of the runtime and of the store, by name.
 #[napi(catch_unwind)]
 pub fn figures() -> HashMap<String, f64> {
@@ -166,6 +222,7 @@ pub fn figures() -> HashMap<String, f64> {
         set("edges", stats.edges as f64);
         set("workers", f64::from(stats.workers));
         set("queued", stats.queued as f64);
+        set("collecting", runtime.collecting() as f64);
     }
     if let Some((_, store)) = &*STORE.lock() {
         let stats = store.stats();
@@ -275,6 +332,7 @@ pub fn layout_constants() -> HashMap<String, u32> {
         END_WAIT,
         HAND_BACK,
         FREE,
+        COLLECTED,
         STORED
     );
     name!("PLACE_", layout::place, HEAP, VIEW, BULK);

@@ -224,8 +224,9 @@ raw_functions! {
     bulk = |call, inner| objects::copy(call, &inner.port.bulk(key(call)?, which(call)?));
     write = |call, inner| {
         let object = write_pieces(call, &inner.port)?;
+        let len = call.f64(0)? as u64;
         let (port, area) = inner.split();
-        port.keep(object);
+        port.keep(object, len);
         set_header(area, layout::header::WRITTEN_SLOT, object.index);
         set_header(area, layout::header::WRITTEN_GENERATION, object.generation);
         nothing()
@@ -247,7 +248,7 @@ raw_functions! {
         let total = draft.len();
         let object = draft.seal();
         let (port, area) = inner.split();
-        port.keep(object);
+        port.keep(object, total);
         port.runtime().wrote(total);
         set_header(area, layout::header::WRITTEN_SLOT, object.index);
         set_header(area, layout::header::WRITTEN_GENERATION, object.generation);

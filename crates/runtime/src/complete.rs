@@ -12,18 +12,21 @@ use crate::value::Value;
 
 impl Runtime {
     /// The task returned a value. Dropped if it was settled before, as when its worker had been given up for dead.
-    pub(crate) fn complete(&self, key: Key, value: Value, mut local: Option<&mut Local>) {
+    pub(crate) fn complete(&self, key: Key, mut value: Value, mut local: Option<&mut Local>) {
         self.retain_all(&value.refs);
         let mut ready = Vec::new();
         let before = {
             let mut body = self.cell(key).body.lock();
             // Only an unsettled task of this generation may be replaced; the lock keeps two results apart.
-            if !matches!(*body, Body::Task(_))
-                || self.table.phase(key).is_none_or(Phase::is_settled)
-            {
-                drop(body);
-                self.release(crate::refs::keys_of(&value).collect::<Vec<_>>());
-                return;
+            match &*body {
+                Body::Task(task) if !self.table.phase(key).is_none_or(Phase::is_settled) => {
+                    value.function = task.function;
+                }
+                _ => {
+                    drop(body);
+                    self.release(crate::refs::keys_of(&value).collect::<Vec<_>>());
+                    return;
+                }
             }
             let before = std::mem::replace(&mut *body, Body::Value(value));
             self.table.resolve(key, Phase::Done, &mut ready);

@@ -124,6 +124,7 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// END_WAIT  token
 /// HAND_BACK slot  generation
 /// FREE      slot  generation
+/// COLLECTED
 /// ```
 /// A length of `STORED` says that the bytes lie in the store under (object, generation).
 pub mod op {
@@ -151,6 +152,8 @@ pub mod op {
     pub const HAND_BACK: u32 = 11;
     /// The value is deleted now, whoever refers to it.
     pub const FREE: u32 = 12;
+    /// This isolate has done the collection that it was asked for.
+    pub const COLLECTED: u32 = 13;
     /// In place of a length: the bytes lie in the store.
     pub const STORED: u32 = u32::MAX;
 }

@@ -13,6 +13,7 @@ mod deadlock;
 mod failure;
 mod fetch;
 mod functions;
+mod holdings;
 pub mod layout;
 mod mailbox;
 mod ops;
@@ -27,6 +28,7 @@ mod waiter;
 mod work;
 
 pub use functions::Function;
+pub use holdings::{Holding, Origin};
 pub use mailbox::Mailbox;
 pub use park::Reason;
 pub use port::{Port, Role};

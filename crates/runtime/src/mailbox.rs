@@ -6,6 +6,7 @@ use std::time::Duration;
 use mobula_sched::Bell;
 use std::sync::Arc;
 
+use mobula_sync::atomic::{AtomicUsize, Ordering};
 use mobula_sync::{Condvar, Mutex};
 
 /// The letters of one isolate.
@@ -14,6 +15,8 @@ pub struct Mailbox {
     mail: Mutex<Mail>,
     arrival: Condvar,
     bell: Arc<dyn Bell>,
+    /// Objects to which the owner has handles, as of its last crossing.
+    handles: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ struct Mail {
     stop_is_news: bool,
     /// The store fills up: a collection may find handles and views that nobody uses.
     collect: bool,
+    /// It was asked to, and has not done it yet.
+    collecting: bool,
     /// The owner's loop is about to sleep, or sleeps: ring.
     parked: bool,
 }
@@ -41,6 +46,7 @@ impl Mailbox {
             mail: Mutex::default(),
             arrival: Condvar::new(),
             bell,
+            handles: AtomicUsize::new(0),
         })
     }
 
@@ -102,7 +108,23 @@ impl Mailbox {
     }
 
     pub(crate) fn ask_to_collect(&self) {
-        self.deliver(|mail| mail.collect = true);
+        self.deliver(|mail| (mail.collect, mail.collecting) = (true, true));
+    }
+
+    pub(crate) fn has_collected(&self) {
+        self.mail.lock().collecting = false;
+    }
+
+    pub(crate) fn is_collecting(&self) -> bool {
+        self.mail.lock().collecting
+    }
+
+    pub(crate) fn set_handles(&self, count: usize) {
+        self.handles.store(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handles(&self) -> usize {
+        self.handles.load(Ordering::Relaxed)
     }
 
     pub(crate) fn take_collect(&self) -> bool {

@@ -25,6 +25,7 @@ impl Port {
             self.perform(&area, &words);
         }
         self.restock(&mut area);
+        self.mailbox.set_handles(self.ledger.len());
         area.set_header(header::OUTSTANDING, self.outstanding);
         if std::mem::take(&mut self.queued) {
             self.runtime.ask_for_workers();
@@ -95,6 +96,7 @@ impl Port {
                 }
             }
             op::FREE => self.runtime.free(key),
+            op::COLLECTED => self.mailbox.has_collected(),
             unknown => debug_assert!(false, "unknown operation {unknown}"),
         }
     }
@@ -146,7 +148,11 @@ impl Port {
             let bytes = area.bytes(layout::OP_HEAP_AT, words[8] as usize, words[9] as usize);
             Bytes::Inline(bytes.into())
         };
-        Value { bytes, refs }
+        Value {
+            bytes,
+            refs,
+            function: u32::MAX,
+        }
     }
 
     fn take_refs(&mut self, count: u32) -> Box<[RefEntry]> {

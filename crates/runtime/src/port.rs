@@ -199,9 +199,9 @@ impl Port {
     }
 
     /// A sealed object of the store is this isolate's until a record names it.
-    pub fn keep(&mut self, object: Object) {
+    pub fn keep(&mut self, object: Object, len: u64) {
         let store = self.runtime.store().clone();
-        self.written.push(Stored::new(store, object));
+        self.written.push(Stored::new(store, object, len));
     }
 
     /// Bytes of the store under an isolate's own protection.

@@ -139,9 +139,13 @@ impl Runtime {
             return;
         }
         self.written.store(0, Ordering::Relaxed);
+        self.ask_to_collect();
+    }
+
+    /// Those of all isolates that take part.
+    pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox>> {
         let members = self.members.lock();
-        let mailboxes = members.mailboxes.iter().filter_map(Weak::upgrade);
-        mailboxes.for_each(|mailbox| mailbox.ask_to_collect());
+        members.mailboxes.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// True after `stop`.

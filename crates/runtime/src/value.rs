@@ -54,11 +54,16 @@ pub(crate) fn table_bytes(refs: &[RefEntry]) -> Vec<u8> {
 pub(crate) struct Stored {
     store: Arc<Store>,
     object: Object,
+    len: u64,
 }
 
 impl Stored {
-    pub(crate) fn new(store: Arc<Store>, object: Object) -> Self {
-        Self { store, object }
+    pub(crate) fn new(store: Arc<Store>, object: Object, len: u64) -> Self {
+        Self { store, object, len }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
     }
 
     pub(crate) fn object(&self) -> Object {
@@ -88,4 +93,6 @@ pub(crate) enum Bytes {
 pub(crate) struct Value {
     pub(crate) bytes: Bytes,
     pub(crate) refs: Box<[RefEntry]>,
+    /// Of the task whose result it is; `u32::MAX` for others.
+    pub(crate) function: u32,
 }

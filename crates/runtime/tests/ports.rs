@@ -786,7 +786,7 @@ fn large_bytes_that_no_record_names_go_with_their_isolate() {
     let before = store.stats().objects;
     for _ in 0..3 {
         let object = store.create(100_000).unwrap().seal();
-        worker.port.keep(object);
+        worker.port.keep(object, 100_000);
     }
     assert_eq!(store.stats().objects, before + 3);
     worker.close(Some(1), "terminated");

@@ -1,6 +1,6 @@
 /** The local engine: worker threads of this process over the addon. */
 
-import { defineFunction, figures, running, stop } from '../../binding.ts'
+import { askToCollect, defineFunction, figures, handles, holdings, running, stop } from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import type { ObjectRef } from '../../refs/object-ref.ts'
 import type {
@@ -11,6 +11,7 @@ import type {
   EngineDraft,
   EngineFigures,
   FunctionRecord,
+  Holding,
   Outcome,
   PendingWait,
   WaitRequest,
@@ -166,6 +167,18 @@ export class LocalEngine implements Engine {
 
   figures(): EngineFigures {
     return { ...figures(), handles: this.#port.isStopped ? 0 : this.#port.raw.handles() }
+  }
+
+  holdings(): readonly Holding[] {
+    return holdings() as Holding[]
+  }
+
+  handles(): readonly number[] {
+    return handles()
+  }
+
+  askToCollect(): void {
+    askToCollect()
   }
 
   async stop(): Promise<void> {

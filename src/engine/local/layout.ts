@@ -56,6 +56,7 @@ export const OP_WAIT: number = constant('OP_WAIT')
 export const OP_END_WAIT: number = constant('OP_END_WAIT')
 export const OP_HAND_BACK: number = constant('OP_HAND_BACK')
 export const OP_FREE: number = constant('OP_FREE')
+export const OP_COLLECTED: number = constant('OP_COLLECTED')
 export const OP_STORED: number = constant('OP_STORED')
 
 export const PLACE_HEAP: number = constant('PLACE_HEAP')

@@ -6,6 +6,7 @@ import { fromCode } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
 import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, FunctionRecord, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectGarbage } from './collect.ts'
+import { largestHolders } from './holders.ts'
 import * as L from './layout.ts'
 
 /** Refs or keys that one record carries; longer tables take several. */
@@ -296,7 +297,7 @@ export class Port {
       try {
         return act()
       } catch (error) {
-        throw fromCode(error)
+        throw fromCode(error, largestHolders)
       }
     }
   }
@@ -469,8 +470,20 @@ export class Port {
       this.#options.onWanted?.(wanted)
     }
     // Outside of the loop's hook, where a callback of the collector's could come back in.
-    if (this.words[L.H_COLLECT] !== 0) setImmediate(collectGarbage)
+    if (this.words[L.H_COLLECT] !== 0) setImmediate(() => this.#collect())
     if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()
+  }
+
+  /** A major collection, and a turn of the loop, in which the finalizers of what it found run. */
+  #collect(): void {
+    collectGarbage()
+    setImmediate(() => {
+      if (this.#isStopped) return
+      this.#reserve(1, 0)
+      this.#record(L.OP_COLLECTED)
+      this.#commit()
+      this.flush()
+    })
   }
 
   #complete(token: number, code: number): void {

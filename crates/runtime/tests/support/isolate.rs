@@ -122,7 +122,7 @@ impl Isolate {
                 .unwrap();
             draft.write(0, bytes).unwrap();
             let object = draft.seal();
-            self.port.keep(object);
+            self.port.keep(object, bytes.len() as u64);
             return [0, op::STORED, object.index, object.generation];
         }
         let heap = self.heap_take(bytes.len());

@@ -1,0 +1,6 @@
+/** `mobula/testing`: what tests of programs over this package look at. */
+
+import './platform.ts'
+
+export { collectGarbage } from './api/collect-garbage.ts'
+export { type Stats, stats } from './api/stats.ts'
