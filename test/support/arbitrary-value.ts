@@ -44,12 +44,12 @@ type NodeRecipe =
       readonly cause: Edge | null
       readonly fields: Fields
     }
-  | { readonly kind: 'exception'; readonly name: string; readonly message: string; readonly cause: Edge | null }
+  | { readonly kind: 'exception'; readonly name: string; readonly message: string; readonly cause: Edge | null; readonly further: Fields }
   | { readonly kind: 'view'; readonly of: number; readonly memory: number; readonly start: number; readonly length: number }
   | { readonly kind: 'buffer'; readonly memory: number; readonly further: Fields }
-  | { readonly kind: 'url'; readonly href: string }
-  | { readonly kind: 'search'; readonly pairs: readonly [string, string][] }
-  | { readonly kind: 'headers'; readonly pairs: readonly [string, string][] }
+  | { readonly kind: 'url'; readonly href: string; readonly further: Fields }
+  | { readonly kind: 'search'; readonly pairs: readonly [string, string][]; readonly further: Fields }
+  | { readonly kind: 'headers'; readonly pairs: readonly [string, string][]; readonly further: Fields }
   | { readonly kind: 'ref'; readonly serial: number }
   | { readonly kind: 'arrow'; readonly form: 'table' | 'batch' | 'vector'; readonly column: readonly (string | null)[] }
 
@@ -194,10 +194,18 @@ const kinds: { readonly [K in Kind]: { readonly weight: number; readonly node: f
       message: text,
       name: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: text }),
       cause: fc.option(edge, { freq: 1 }),
-      fields: further(without('name', 'message', 'stack', 'cause', 'errors')),
+      fields: further(without('stack', 'cause', 'errors')),
     }),
   },
-  exception: { weight: 1, node: fc.record({ name: fc.constantFrom('AbortError', 'DataCloneError', 'odd'), message: text, cause: fc.option(edge) }) },
+  exception: {
+    weight: 1,
+    node: fc.record({
+      name: fc.constantFrom('AbortError', 'DataCloneError', 'odd'),
+      message: text,
+      cause: fc.option(edge),
+      further: further(without('name', 'message', 'code', 'stack', 'cause', 'constructor')),
+    }),
+  },
   view: {
     weight: 6,
     node: fc.record({
@@ -208,12 +216,15 @@ const kinds: { readonly [K in Kind]: { readonly weight: number; readonly node: f
     }),
   },
   buffer: { weight: 2, node: fc.record({ memory: fc.nat({ max: 20 }), further: further(without('byteLength', 'maxByteLength', 'resizable')) }) },
-  url: { weight: 1, node: fc.record({ href: fc.webUrl() }) },
-  search: { weight: 1, node: fc.record({ pairs }) },
+  url: { weight: 1, node: fc.record({ href: fc.webUrl(), further: further() }) },
+  search: { weight: 1, node: fc.record({ pairs, further: further() }) },
   headers: {
     weight: 1,
     // No empty ones: of several for one name, Node joins a text that it would not take back.
-    node: fc.record({ pairs: pairs.map((list) => list.map(([, value], index): [string, string] => [`x-${index % 3}`, `v${value.replace(/[^!-~]/g, '')}`])) }),
+    node: fc.record({
+      pairs: pairs.map((list) => list.map(([, value], index): [string, string] => [`x-${index % 3}`, `v${value.replace(/[^!-~]/g, '')}`])),
+      further: further(without('constructor')),
+    }),
   },
   ref: { weight: 1, node: fc.record({ serial: fc.nat({ max: refs.length - 1 }) }) },
   arrow: {
@@ -369,10 +380,14 @@ const fill = (object: object, one: NodeRecipe, at: (edge: Edge) => unknown): voi
       return
     case 'exception':
       if (one.cause !== null) Object.defineProperty(object, 'cause', { value: at(one.cause), configurable: true, writable: true })
+      give(object, one.further, at)
       return
     case 'date':
     case 'regexp':
     case 'boxed':
+    case 'url':
+    case 'search':
+    case 'headers':
       give(object, one.further, at)
       return
     case 'buffer':
