@@ -119,6 +119,42 @@ test('values of the CommonJS copy of apache-arrow come back in its classes', () 
   assert.is(back.getChildAt(0)?.get(30), 10)
 })
 
+test('types that are made of others, with names, zones and ids in the metadata', () => {
+  const field = (name: string, type: arrow.DataType): arrow.Field => new arrow.Field(name, type)
+  const pair = new arrow.Struct([field('key', new arrow.Utf8()), field('value', new arrow.Int32())])
+  const union = new arrow.DenseUnion([0, 1], [field('i', new arrow.Int32()), field('s', new arrow.Utf8())])
+  const typed: readonly (readonly [values: readonly unknown[], type: arrow.DataType])[] = [
+    [[{ key: 'x', value: 1 }, null], pair],
+    [[new Map([['a', 1]])], new arrow.Map_(field('entries', pair) as never)],
+    [
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      new arrow.FixedSizeList(2, field('item', new arrow.Int32())),
+    ],
+    [[new Array(1_000).fill(null), [null]], new arrow.List(field('item', new arrow.Null()))],
+    [[['a'], ['b', 'a']], new arrow.List(field('item', new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32())))],
+    [[1, 2], new arrow.TimestampMillisecond('Europe/Berlin')],
+    [['a', 'b'], new arrow.LargeUtf8()],
+    [new Array(100_000).fill(null), new arrow.Null()],
+  ]
+  const members = [arrow.vectorFromArray([1], new arrow.Int32()), arrow.vectorFromArray(['x'], new arrow.Utf8())].flatMap(
+    ({ data }) => data as readonly arrow.Data[],
+  )
+  const ids = { typeIds: Int8Array.of(0, 1), valueOffsets: Int32Array.of(0, 0) }
+  const vectors = [
+    ...typed.map(([values, type]) => arrow.vectorFromArray(values as never, type as never) as arrow.Vector),
+    new arrow.Vector([arrow.makeData({ type: union, length: 2, ...ids, children: members } as never)]),
+  ]
+  const text = (value: arrow.Vector): string => `${value.type} ${JSON.stringify([...value], (_, one: unknown) => (one instanceof Map ? [...one] : one))}`
+  for (const vector of vectors) {
+    assert.is(text(trip(vector) as arrow.Vector), text(vector))
+    const table = new arrow.Table({ vector, number: arrow.vectorFromArray(Int32Array.of(1)) })
+    assert.is(String((trip(table) as arrow.Table).getChild('vector')?.length), String(table.getChild('vector')?.length))
+  }
+})
+
 test('damaged metadata are an error of ours, or another value; never a loop without end, nor memory without bound', () => {
   const table = new arrow.Table({
     word: arrow.vectorFromArray(['red', null, 'green']),
