@@ -6,7 +6,8 @@ import * as arrow from 'apache-arrow'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { decode, encode } from '../src/codec/codec.ts'
-import { bytesOf, trip } from './support/codec.ts'
+import { SerializationError } from '../src/errors/errors.ts'
+import { bytesOf, thrownBy, trip } from './support/codec.ts'
 
 const numbers = Float64Array.from({ length: 10_000 }, (_, index) => index / 3)
 
@@ -116,6 +117,77 @@ test('values of the CommonJS copy of apache-arrow come back in its classes', () 
   const back = trip(new common.Table({ a: common.vectorFromArray(numbers) })) as arrow.Table
   assert.instance(back, common.Table)
   assert.is(back.getChildAt(0)?.get(30), 10)
+})
+
+test('types that are made of others, with names, zones and ids in the metadata', () => {
+  const field = (name: string, type: arrow.DataType): arrow.Field => new arrow.Field(name, type)
+  const pair = new arrow.Struct([field('key', new arrow.Utf8()), field('value', new arrow.Int32())])
+  const union = new arrow.DenseUnion([0, 1], [field('i', new arrow.Int32()), field('s', new arrow.Utf8())])
+  const typed: readonly (readonly [values: readonly unknown[], type: arrow.DataType])[] = [
+    [[{ key: 'x', value: 1 }, null], pair],
+    [[new Map([['a', 1]])], new arrow.Map_(field('entries', pair) as never)],
+    [
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      new arrow.FixedSizeList(2, field('item', new arrow.Int32())),
+    ],
+    [[new Array(1_000).fill(null), [null]], new arrow.List(field('item', new arrow.Null()))],
+    [[['a'], ['b', 'a']], new arrow.List(field('item', new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32())))],
+    [[1, 2], new arrow.TimestampMillisecond('Europe/Berlin')],
+    [['a', 'b'], new arrow.LargeUtf8()],
+    [new Array(100_000).fill(null), new arrow.Null()],
+  ]
+  const members = [arrow.vectorFromArray([1], new arrow.Int32()), arrow.vectorFromArray(['x'], new arrow.Utf8())].flatMap(
+    ({ data }) => data as readonly arrow.Data[],
+  )
+  const ids = { typeIds: Int8Array.of(0, 1), valueOffsets: Int32Array.of(0, 0) }
+  const vectors = [
+    ...typed.map(([values, type]) => arrow.vectorFromArray(values as never, type as never) as arrow.Vector),
+    new arrow.Vector([arrow.makeData({ type: union, length: 2, ...ids, children: members } as never)]),
+  ]
+  const text = (value: arrow.Vector): string => `${value.type} ${JSON.stringify([...value], (_, one: unknown) => (one instanceof Map ? [...one] : one))}`
+  for (const vector of vectors) {
+    assert.is(text(trip(vector) as arrow.Vector), text(vector))
+    const table = new arrow.Table({ vector, number: arrow.vectorFromArray(Int32Array.of(1)) })
+    assert.is(String((trip(table) as arrow.Table).getChild('vector')?.length), String(table.getChild('vector')?.length))
+  }
+})
+
+test('damaged metadata are an error of ours, or another value; never a loop without end, nor memory without bound', () => {
+  const table = new arrow.Table({
+    word: arrow.vectorFromArray(['red', null, 'green']),
+    list: arrow.vectorFromArray([[1], [2, 3], []], new arrow.List(arrow.Field.new('item', new arrow.Int32()))),
+    time: arrow.vectorFromArray([1, 2, 3], new arrow.TimestampMillisecond('UTC')),
+  })
+  table.schema.metadata.set('key', 'value')
+  const good = bytesOf(encode(table, 'value')).slice()
+  const outcomes = { decoded: 0, refused: 0 }
+  for (let at = 40; at + 4 <= good.length; at += 4) {
+    for (const word of [0x7fff_ffff, -1, 0x0fff_fff0, 8, 0x41]) {
+      const bytes = good.slice()
+      new DataView(bytes.buffer).setInt32(at, word, true)
+      try {
+        decode(bytes, [], { alias: true })
+        outcomes.decoded++
+      } catch (error) {
+        if (!(error instanceof SerializationError)) throw error
+        outcomes.refused++
+      }
+    }
+  }
+  assert.ok(outcomes.decoded > 100 && outcomes.refused > 100, JSON.stringify(outcomes))
+})
+
+test('a batch that says it is longer than its columns is refused', () => {
+  const bytes = bytesOf(encode(arrow.vectorFromArray(Int32Array.of(1, 2, 3)), 'value')).slice()
+  const view = new DataView(bytes.buffer)
+  // Its only batch has the length three times: of the batch, of its one column, and none anywhere else in 64 bits.
+  const lengths = Array.from({ length: Math.floor(bytes.length / 8) }, (_, index) => index * 8).filter((at) => view.getBigInt64(at, true) === 3n)
+  assert.ok(lengths.length >= 2, `${lengths.length} places`)
+  for (const at of lengths) view.setBigInt64(at, at === lengths[0] ? 2n ** 40n : 3n, true)
+  assert.match(thrownBy(() => decode(bytes, [], { alias: false })).message, /an Arrow batch longer than its columns/)
 })
 
 const child = (program: string): string =>

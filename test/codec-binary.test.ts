@@ -211,6 +211,9 @@ test('what is detached or a class of its own is refused', () => {
   structuredClone(gone, { transfer: [gone.buffer] })
   assert.match(thrownBy(() => trip({ gone })).message, /^value\.gone lies in a detached buffer/)
   assert.match(thrownBy(() => trip([gone.buffer])).message, /^value\[0\] lies in a detached buffer/)
+  // Not every Node makes one so large.
+  const endless = Object.defineProperties(new ArrayBuffer(3), { resizable: { value: true }, maxByteLength: { value: 2 ** 36 + 1 } })
+  assert.match(thrownBy(() => trip({ endless })).message, /^value\.endless is an ArrayBuffer that may grow to more than 64 GiB/)
   class Mine extends Uint8Array {}
   assert.match(thrownBy(() => trip(new Mine(3))).message, /^value is an instance of the class Mine/)
   assert.match(thrownBy(() => trip({ shared: new SharedArrayBuffer(3) })).message, /^value\.shared is a bare SharedArrayBuffer/)

@@ -158,6 +158,14 @@ test('two buffers in one place, and words behind the value, are refused', () => 
   assert.match(thrownBy(() => decode(longer, [], options)).message, /something behind the value/)
 })
 
+test('a resizable buffer that could never be had is refused before it is asked for', () => {
+  const Resizable = ArrayBuffer as unknown as new (byteLength: number, options: { maxByteLength: number }) => ArrayBuffer
+  const bytes = bytesOf(encode(new Resizable(10, { maxByteLength: 100 }), 'value')).slice()
+  const view = new DataView(bytes.buffer)
+  view.setUint32(view.getUint32(24, true) + 20, 2 ** 19, true)
+  assert.match(thrownBy(() => decode(bytes, [], options)).message, /a buffer that may grow beyond all memory/)
+})
+
 test('levels without end are an error, not a crash', () => {
   const bytes = new Uint8Array(40 + 8 * 1_000_000)
   bytes.set(good.subarray(0, 40))

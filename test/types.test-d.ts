@@ -49,9 +49,83 @@ export const functions = async (): Promise<void> => {
   void [product, length, never]
 }
 
-export const stored = (): void => {
-  same<Stored<Uint8Array<ArrayBuffer>>, Uint8Array<ArrayBufferLike>>(true)
-  same<Stored<{ a: Float64Array<ArrayBuffer>; b: string }>, { a: Float64Array<ArrayBufferLike>; b: string }>(true)
-  same<Stored<[Buffer<ArrayBuffer>, Date]>, [Buffer<ArrayBufferLike>, Date]>(true)
-  same<Stored<Map<string, number>>, Map<string, number>>(true)
+class Account {
+  readonly id: number = 1
+  readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1)
+  balance(): number {
+    return this.id
+  }
 }
+
+interface Row {
+  readonly id: number
+  data?: Float64Array<ArrayBuffer>
+  children: Row[]
+}
+
+export const storedViews = (): void => {
+  same<Stored<Int8Array<ArrayBuffer>>, Int8Array<ArrayBufferLike>>(true)
+  same<Stored<Uint8Array<ArrayBuffer>>, Uint8Array<ArrayBufferLike>>(true)
+  same<Stored<Uint8ClampedArray<ArrayBuffer>>, Uint8ClampedArray<ArrayBufferLike>>(true)
+  same<Stored<Int16Array<ArrayBuffer>>, Int16Array<ArrayBufferLike>>(true)
+  same<Stored<Uint16Array<ArrayBuffer>>, Uint16Array<ArrayBufferLike>>(true)
+  same<Stored<Int32Array<ArrayBuffer>>, Int32Array<ArrayBufferLike>>(true)
+  same<Stored<Uint32Array<ArrayBuffer>>, Uint32Array<ArrayBufferLike>>(true)
+  same<Stored<Float32Array<ArrayBuffer>>, Float32Array<ArrayBufferLike>>(true)
+  same<Stored<Float64Array<ArrayBuffer>>, Float64Array<ArrayBufferLike>>(true)
+  same<Stored<BigInt64Array<ArrayBuffer>>, BigInt64Array<ArrayBufferLike>>(true)
+  same<Stored<BigUint64Array<ArrayBuffer>>, BigUint64Array<ArrayBufferLike>>(true)
+  same<Stored<Buffer<ArrayBuffer>>, Buffer<ArrayBufferLike>>(true)
+  same<Stored<DataView<ArrayBuffer>>, DataView<ArrayBufferLike>>(true)
+  same<Stored<Uint8Array<SharedArrayBuffer>>, Uint8Array<ArrayBufferLike>>(true)
+  // A bare one is always private.
+  same<Stored<ArrayBuffer>, ArrayBuffer>(true)
+  same<Stored<Uint8Array<ArrayBuffer> | string>, Uint8Array<ArrayBufferLike> | string>(true)
+}
+
+export const storedData = (): void => {
+  same<Stored<{ a: Float64Array<ArrayBuffer>; b: string }>, { a: Float64Array<ArrayBufferLike>; b: string }>(true)
+  same<Stored<{ a: { b: { c: DataView<ArrayBuffer>[] } } }>, { a: { b: { c: DataView<ArrayBufferLike>[] } } }>(true)
+  same<Stored<[Buffer<ArrayBuffer>, Date]>, [Buffer<ArrayBufferLike>, Date]>(true)
+  same<Stored<readonly [Int8Array<ArrayBuffer>, 'x'?]>, readonly [Int8Array<ArrayBufferLike>, 'x'?]>(true)
+  same<Stored<readonly Int8Array<ArrayBuffer>[]>, readonly Int8Array<ArrayBufferLike>[]>(true)
+  same<Stored<[string, ...Int8Array<ArrayBuffer>[]]>, [string, ...Int8Array<ArrayBufferLike>[]]>(true)
+  same<Stored<{ readonly a?: Int8Array<ArrayBuffer> }>, { readonly a?: Int8Array<ArrayBufferLike> }>(true)
+  same<Stored<{ kind: 'a'; bytes: Buffer<ArrayBuffer> } | { kind: 'b' } | null>, { kind: 'a'; bytes: Buffer<ArrayBufferLike> } | { kind: 'b' } | null>(true)
+  same<Stored<Record<string, Int8Array<ArrayBuffer>>>, Record<string, Int8Array<ArrayBufferLike>>>(true)
+  for (const value of [1, 'x', true, null, undefined, 1n] as const) {
+    same<Stored<typeof value>, typeof value>(true)
+  }
+  same<Stored<unknown>, unknown>(true)
+  same<Stored<never>, never>(true)
+  same<IsAny<Stored<ReturnType<typeof JSON.parse>>>, true>(true)
+  const row: Stored<Row> = { id: 1, children: [] }
+  const data: Float64Array<ArrayBufferLike> | undefined = row.children[0]?.data
+  void data
+}
+
+type IsAny<T> = 0 extends 1 & T ? true : false
+
+export const storedAsTheyAre = (): void => {
+  same<Stored<Map<string, number>>, Map<string, number>>(true)
+  same<Stored<Set<Date>>, Set<Date>>(true)
+  same<Stored<Date | RegExp | URL | Headers | URLSearchParams>, Date | RegExp | URL | Headers | URLSearchParams>(true)
+  same<Stored<RangeError>, RangeError>(true)
+  same<Stored<ObjectRef<Uint8Array<ArrayBuffer>>>, ObjectRef<Uint8Array<ArrayBuffer>>>(true)
+  same<Stored<() => Uint8Array<ArrayBuffer>>, () => Uint8Array<ArrayBuffer>>(true)
+  same<Stored<Account>, Account>(true)
+  same<Stored<{ account: Account }>, { account: Account }>(true)
+  same<Stored<{ f: () => void; bytes: Uint8Array<ArrayBuffer> }>, { f: () => void; bytes: Uint8Array<ArrayBuffer> }>(true)
+}
+
+export const whatComesBack = async (): Promise<void> => {
+  same<typeof made, ObjectRef<{ image: Uint8Array<ArrayBufferLike>; size: readonly [number, number] }>>(true)
+  const { image } = await get(made)
+  // @ts-expect-error: it may be a view of shared memory
+  const own: ArrayBuffer = image.buffer
+  const later = remote(async () => [new Float64Array(2)])
+  const [numbers]: Float64Array<ArrayBufferLike>[] = await get(later.remote())
+  void [own, numbers]
+}
+
+const made = put({ image: new Uint8Array(4), size: [2, 2] as readonly [number, number] })

@@ -1,6 +1,7 @@
 /** What leaves the stream: each buffer's bytes once, and which views lie where in it. */
 
-import { BUFFER_ALIGNMENT, INLINE_BYTES_MAX, PAYLOAD_SHIFT, TAG } from './layout.ts'
+import { BUFFER_ALIGNMENT, INLINE_BYTES_MAX, PAYLOAD_SHIFT, RESIZABLE_BYTES_MAX, TAG } from './layout.ts'
+import { Refusal } from './refusal.ts'
 import type { Writer } from './writer.ts'
 
 /** How a view's record names its bytes. */
@@ -132,6 +133,8 @@ export const writeBufferRecord = (writer: Writer, buffer: ArrayBuffer): void => 
   const at = writer.open(buffer, TAG.arrayBuffer)
   writer.word(0)
   const { resizable, maxByteLength } = buffer as ArrayBuffer & { readonly resizable?: boolean; readonly maxByteLength?: number }
+  if (resizable === true && (maxByteLength ?? 0) > RESIZABLE_BYTES_MAX)
+    throw new Refusal('is an ArrayBuffer that may grow to more than 64 GiB; pass a copy with a smaller limit')
   const own = resizable === true && maxByteLength !== undefined ? 2 + maxByteLength : 1
   writer.plan.add(buffer, { at, inline: false, start: 0, end: buffer.byteLength, own })
 }

@@ -79,3 +79,5 @@ export const DEPTH_MAX = 1_000
 export const TEXT_UNITS_MAX = 2_048
 /** Smaller binary data lies in the stream: a buffer of its own would cost a table entry and up to 63 bytes of padding. */
 export const INLINE_BYTES_MAX = 128
+/** The most that a resizable buffer may grow to. It is address space, and where there is not enough, Node 26 ends a worker that has limits instead of throwing. */
+export const RESIZABLE_BYTES_MAX: number = 2 ** 36

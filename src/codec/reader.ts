@@ -8,7 +8,19 @@ import type { ObjectRef } from '../refs/object-ref.ts'
 import type { AnyClass, Codec } from './classes.ts'
 import { readers } from './kinds/index.ts'
 import { readArray, readDictionary, readDoubleArray, readInt32Array, readRecord } from './kinds/plain.ts'
-import { BUFFER_ALIGNMENT, FLAG_WIDE_TEXT, HEADER, HEADER_BYTES, MAGIC, PAYLOAD_SHIFT, TABLE_ENTRY_BYTES, TAG, TAG_MASK, VERSION } from './layout.ts'
+import {
+  BUFFER_ALIGNMENT,
+  FLAG_WIDE_TEXT,
+  HEADER,
+  HEADER_BYTES,
+  MAGIC,
+  PAYLOAD_SHIFT,
+  RESIZABLE_BYTES_MAX,
+  TABLE_ENTRY_BYTES,
+  TAG,
+  TAG_MASK,
+  VERSION,
+} from './layout.ts'
 import { type ReadShape, readShapeOf } from './shapes.ts'
 import { latin1, utf16 } from './text.ts'
 
@@ -265,6 +277,7 @@ export class Reader {
   }
 
   #copy(span: Span): ArrayBuffer {
+    if (span.own - 2 > RESIZABLE_BYTES_MAX) this.damaged('a buffer that may grow beyond all memory')
     const options = span.own < 2 ? undefined : { maxByteLength: span.own - 2 }
     const copy = new (ArrayBuffer as new (length: number, options?: { maxByteLength: number }) => ArrayBuffer)(span.byteLength, options)
     new Uint8Array(copy).set(new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + span.at, span.byteLength))

@@ -33,8 +33,26 @@ export const exoticReason = (value: object): string | undefined => {
   if (types.isExternal(value)) return 'is a native handle, which belongs to its thread'
   if (namespaces.has(value)) return `is the global namespace ${(value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? 'object'}; use the one there`
   if (isForeignRef(value)) return 'is an ObjectRef of another copy of mobula, which has a store of its own; get it there and pass the value'
+  if (isDisguised(value)) return 'is a builtin object whose prototype was taken away; pass one with its own'
   return undefined
 }
+
+/** What has content that is no property: with the prototype of a plain object it would become `{}`. */
+const isDisguised = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (prototype === null || prototype === Object.prototype) && isBuiltin(value)
+}
+
+const isBuiltin = (value: object): boolean =>
+  types.isMap(value) ||
+  types.isSet(value) ||
+  types.isDate(value) ||
+  types.isRegExp(value) ||
+  types.isNativeError(value) ||
+  types.isBoxedPrimitive(value) ||
+  types.isArrayBuffer(value) ||
+  ArrayBuffer.isView(value) ||
+  Array.isArray(value)
 
 const classReason = (value: object): string => {
   const name = classNameOf(value)

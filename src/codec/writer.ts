@@ -176,7 +176,8 @@ export class Writer {
   /** Closes the encoding: places the buffers, appends text and table to the stream, writes the header. */
   finish(): Plan {
     this.#plan?.settle(this)
-    const entries = this.#plan?.entries
+    // Views that lie in the stream make a plan, and no table.
+    const entries = this.#plan?.entries.length === 0 ? undefined : this.#plan?.entries
     const { text } = this
     const wide = isWide(text)
     const streamBytes = this.at * 4 - HEADER_BYTES

@@ -8,6 +8,7 @@ import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
 import { Refusal } from '../refusal.ts'
 import type { Writer } from '../writer.ts'
+import { checkArrowStream } from './arrow-metadata.ts'
 
 /** As much of apache-arrow as is used here. Its own types would be needed by everybody who has no Arrow. */
 interface Region {
@@ -86,7 +87,9 @@ export const readArrow = (reader: Reader, head: number, at: number): object => {
   const payload = head >>> PAYLOAD_SHIFT
   const copy = load(payload & COMMON_JS)
   if (copy === undefined) throw new Error('the value is an Arrow one, and apache-arrow (a peer dependency, version 21) cannot be imported here')
-  const table = copy.arrow.tableFromIPC(reader.keptBytes(reader.unsigned()))
+  const bytes = reader.keptBytes(reader.unsigned())
+  checkArrowStream(bytes, (what) => reader.damaged(what))
+  const table = copy.arrow.tableFromIPC(bytes)
   const form = payload & FORM_MASK
   const value = form === FORM.table ? table : form === FORM.batch ? table.batches[0] : table.getChildAt(0)
   if (value === undefined || value === null) return reader.damaged('an Arrow stream without its one batch or column')

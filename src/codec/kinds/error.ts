@@ -72,8 +72,9 @@ const writeThrowable = (writer: Writer, error: Error): void => {
   writer.open(error, TAG.error | (base << PAYLOAD_SHIFT) | (flags << FLAGS_SHIFT))
   writer.value(className)
   writer.value(key)
-  writer.value(textOf(error, 'name'))
-  writer.value(textOf(error, 'message'))
+  // Text as a rule, and otherwise kept as it is.
+  writePart(writer, 'name', read(error, 'name') ?? '')
+  writePart(writer, 'message', read(error, 'message') ?? '')
   writePart(writer, 'stack', read(error, 'stack'))
   if (hasCode) writer.value(code)
   if (flags & HAS.cause) writePart(writer, 'cause', read(error, 'cause'))
@@ -153,9 +154,9 @@ export const readError = (reader: Reader, head: number, at: number): Error => {
     if (typeof property !== 'string') return reader.damaged('a key that is no string')
     Object.defineProperty(error, property, { value: reader.value(), enumerable: true, writable: true, configurable: true })
   }
-  // What the class gives by itself stays there, so that the error has the own properties it had.
-  if (read(error, 'name') !== name) hide(error, 'name', name)
-  if (read(error, 'message') !== message) hide(error, 'message', message)
+  // What the class gives by itself stays there, so that the error has the own properties it had. One of that name came with the others.
+  if (!Object.hasOwn(error, 'name') && read(error, 'name') !== name) hide(error, 'name', name)
+  if (!Object.hasOwn(error, 'message') && read(error, 'message') !== message) hide(error, 'message', message)
   return error
 }
 

@@ -73,11 +73,12 @@ const ARRAY_BUFFER: Kind = { matches: types.isArrayBuffer, write: writeArrayBuff
 const DOM_EXCEPTION: Kind = {
   matches: (value, name) => name === 'DOMException' && value instanceof DOMException && !Object.hasOwn(value, 'taskCode'),
   write: writeDomException,
+  extensible: true,
 }
 const ERROR: Kind = { matches: isError, write: writeError }
-const URLS: Kind = { matches: isUrl, write: writeUrl }
-const SEARCH_PARAMS: Kind = { matches: isSearchParams, write: writeSearchParams }
-const HEADERS: Kind = { matches: isHeaders, write: writeHeaders }
+const URLS: Kind = { matches: isUrl, write: writeUrl, extensible: true }
+const SEARCH_PARAMS: Kind = { matches: isSearchParams, write: writeSearchParams, extensible: true }
+const HEADERS: Kind = { matches: isHeaders, write: writeHeaders, extensible: true }
 const REF: Kind = { matches: (value) => value instanceof ObjectRef, write: writeRef }
 const ARROW: Kind = { matches: looksLikeArrow, write: writeArrow }
 

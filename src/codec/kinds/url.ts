@@ -18,7 +18,7 @@ export const writeUrl = (writer: Writer, url: URL): void => {
 }
 
 export const writeSearchParams = (writer: Writer, params: URLSearchParams): void => {
-  const text = params.toString()
+  const text = URLSearchParams.prototype.toString.call(params)
   writer.open(params, TAG.searchParams)
   writer.value(text)
 }

@@ -1,0 +1,39 @@
+/** `npm run fuzz`: feeds a target of test/fuzz with damaged input for a while; a finding is an exit code of 1, and its input to see it again. */
+
+import { randomInt } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { ensureDependencies } from './build.mjs'
+import { place, root } from './places.mjs'
+import { StepError, script } from './steps.mjs'
+import { run } from './tool.mjs'
+
+const help = `npm run fuzz -- codec [options]
+
+  --seconds N    how long; 60 unless said
+  --seed N       the same seed feeds the same inputs; another one each time unless said
+  --input HEX    only this input, in every mode`
+
+await script(async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { seconds: { type: 'string' }, seed: { type: 'string' }, input: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  })
+  const [name = 'codec'] = positionals
+  if (values.help) {
+    console.log(help)
+    return
+  }
+  if (!existsSync(place('test', 'fuzz', `${name}.ts`))) throw new StepError(`there is no target ${name}`)
+  const seconds = Number(values.seconds ?? 60)
+  const seed = Number(values.seed ?? randomInt(2 ** 31))
+  if (!(seconds > 0) || !Number.isInteger(seed)) throw new StepError('--seconds and --seed want numbers')
+  await ensureDependencies()
+  const settings = JSON.stringify({ seconds, seed, input: values.input })
+  const result = await run(process.execPath, ['--import', 'tsx', 'test/fuzz/run.ts', `./${name}.ts`, settings], {
+    cwd: root,
+    inherit: true,
+    limitSeconds: seconds + 300,
+  })
+  if (result.code !== 0) throw new StepError(`${name}: see above`, { repeat: `npm run fuzz -- ${name} --seconds ${seconds} --seed ${seed}` })
+})
