@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import * as arrow from 'apache-arrow'
+import { addCodec, registerClass } from '../../src/codec/codec.ts'
 import { TAG } from '../../src/codec/layout.ts'
 import { taskError } from '../../src/errors/task-error.ts'
 import type { ObjectRef } from '../../src/refs/object-ref.ts'
@@ -20,7 +21,13 @@ export interface FormatExample {
 /** What the examples are written with. */
 export const exampleRef = refNumber(1)
 const withStack = (error: Error, stack: string): Error => Object.defineProperty(error, 'stack', { value: stack, writable: true, configurable: true })
-const scope = { ref: exampleRef, withStack, taskError, Table: arrow.Table }
+class Point {
+  x = 1
+}
+registerClass('a#P', Point)
+class Coded {}
+addCodec({ key: 'a#C', Class: Coded, encode: () => 7, decode: () => new Coded() })
+const scope = { ref: exampleRef, withStack, taskError, Table: arrow.Table, Point, Coded }
 
 export const formatExamples = (): FormatExample[] => {
   const document = readFileSync(new URL('../../docs/object-format.md', import.meta.url), 'utf8')
