@@ -2,6 +2,7 @@
 
 import * as arrow from 'apache-arrow'
 import fc from 'fast-check'
+import { registerClass } from '../../src/codec/codec.ts'
 import type { ObjectRef } from '../../src/refs/object-ref.ts'
 import { refNumber } from './codec.ts'
 
@@ -28,6 +29,7 @@ interface MemoryRecipe {
 type NodeRecipe =
   | { readonly kind: 'record'; readonly fields: Fields }
   | { readonly kind: 'bare'; readonly fields: Fields }
+  | { readonly kind: 'instance'; readonly of: number; readonly fields: Fields }
   | { readonly kind: 'array'; readonly slots: readonly (Edge | 'hole')[]; readonly further: Fields }
   | { readonly kind: 'packed'; readonly numbers: readonly number[]; readonly end: readonly Edge[] }
   | { readonly kind: 'sparse'; readonly at: number; readonly edge: Edge; readonly length: number }
@@ -162,9 +164,24 @@ const arrayKey = key.filter((name) => name !== 'length' && !(String(Number(name)
 const latin = fc.string({ maxLength: 8 })
 const pairs = fc.array(fc.tuple(latin, latin), { maxLength: 4 })
 
+/** What users' classes may be: of their own, below one, and below builtin ones. */
+const classes = [
+  class Plain {},
+  class Below extends class Above {} {},
+  class Rows extends Array<unknown> {},
+  class Index extends Map<string, unknown> {},
+  class Moment extends Date {
+    constructor() {
+      super(86_400_000)
+    }
+  },
+]
+for (const Class of classes) registerClass(`arbitrary#${Class.name}`, Class)
+
 const kinds: { readonly [K in Kind]: { readonly weight: number; readonly node: fc.Arbitrary<Omit<Of<K>, 'kind'>> } } = {
   record: { weight: 12, node: fc.record({ fields: fields() }) },
   bare: { weight: 1, node: fc.record({ fields: fields() }) },
+  instance: { weight: 3, node: fc.record({ of: fc.nat({ max: classes.length - 1 }), fields: further(arrayKey) }) },
   array: {
     weight: 6,
     node: fc.record({
@@ -283,6 +300,8 @@ const shellOf = (one: NodeRecipe, memories: readonly ArrayBufferLike[]): object 
       return {}
     case 'bare':
       return Object.create(null) as object
+    case 'instance':
+      return new (classes[one.of] as new () => object)()
     case 'array':
     case 'packed':
     case 'sparse':
@@ -349,6 +368,7 @@ const fill = (object: object, one: NodeRecipe, at: (edge: Edge) => unknown): voi
   switch (one.kind) {
     case 'record':
     case 'bare':
+    case 'instance':
       give(object, one.fields, at)
       return
     case 'array': {
