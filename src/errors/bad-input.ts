@@ -19,11 +19,6 @@ export const unknownOption = (name: string, known: readonly string[], where: str
 /** What the contract has and this version has not: it is refused, never accepted and ignored. */
 export const notSupported = (what: string): MobulaError => new MobulaError(`${what} is not supported in this version`, { code: ERROR_CODES.ERR_NOT_SUPPORTED })
 
-/** Throws for the first key of `options` that is not among `known`. */
-export const rejectUnknown = (options: object, known: readonly string[], where: string): void => {
-  for (const name of Object.keys(options)) if (!known.includes(name)) throw unknownOption(name, known, where)
-}
-
 /** The known name closest to `name`, if it is close enough to be a slip of the keyboard. */
 export const nearest = (name: string, known: readonly string[]): string | undefined => {
   let best: string | undefined

@@ -1,6 +1,6 @@
 /** The local engine: worker threads of this process over the addon. */
 
-import { askToCollect, defineFunction, figures, handles, holdings, running, stop } from '../../binding.ts'
+import { askToCollect, defineFunction, figures, handles, holdings, running, stop, trim } from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import type { ObjectRef } from '../../refs/object-ref.ts'
 import type {
@@ -185,5 +185,7 @@ export class LocalEngine implements Engine {
     stop()
     await this.#options.stopThreads?.()
     this.#port.close()
+    // What no view holds any more goes back to the system; the next runtime takes the segments over.
+    trim()
   }
 }
