@@ -87,21 +87,20 @@ export class Reader {
     this.options = options
     if (bytes.length < HEADER_BYTES) this.damaged(`${bytes.length} bytes, fewer than a header has`)
     const words = wordsOf(bytes)
-    const field = (at: number): number => (words[at / 4] as number) >>> 0
-    if (field(HEADER.magic) !== MAGIC) this.damaged('no magic number')
-    const version = field(HEADER.version) & 0xffff
+    if (field(words, HEADER.magic) !== MAGIC) this.damaged('no magic number')
+    const version = field(words, HEADER.version) & 0xffff
     if (version !== VERSION) throw new SerializationError(`the bytes have version ${version} of the object format, this package reads ${VERSION}`)
-    const flags = field(HEADER.version) >>> 16
-    const byteLength = field(HEADER.byteLength) + field(HEADER.byteLength + 4) * 2 ** 32
+    const flags = field(words, HEADER.version) >>> 16
+    const byteLength = field(words, HEADER.byteLength) + field(words, HEADER.byteLength + 4) * 2 ** 32
     if (byteLength > bytes.length) this.damaged(`${bytes.length} bytes of ${byteLength}`)
-    const streamBytes = field(HEADER.streamBytes)
-    const textBytes = field(HEADER.textBytes)
+    const streamBytes = field(words, HEADER.streamBytes)
+    const textBytes = field(words, HEADER.textBytes)
     const textAt = HEADER_BYTES + streamBytes
-    this.#tableAt = field(HEADER.tableAt)
-    this.#bufferCount = field(HEADER.bufferCount)
+    this.#tableAt = field(words, HEADER.tableAt)
+    this.#bufferCount = field(words, HEADER.bufferCount)
     const end = this.#bufferCount === 0 ? byteLength : this.#tableAt
     if (textAt + textBytes > end || streamBytes % 4 !== 0 || flags > FLAG_WIDE_TEXT) this.damaged('a header that contradicts itself')
-    if (field(HEADER.refCount) !== refs.length) this.damaged(`${refs.length} refs of ${field(HEADER.refCount)}`)
+    if (field(words, HEADER.refCount) !== refs.length) this.damaged(`${refs.length} refs of ${field(words, HEADER.refCount)}`)
     if (this.#bufferCount !== 0 && (this.#tableAt % 8 !== 0 || this.#tableAt + this.#bufferCount * TABLE_ENTRY_BYTES > byteLength)) {
       this.damaged('a buffer table outside the bytes')
     }
@@ -327,11 +326,10 @@ export class Reader {
 
   #readTable(): Span[] {
     const table = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#tableAt, this.#bufferCount * TABLE_ENTRY_BYTES)
-    const long = (at: number): number => table.getUint32(at, true) + table.getUint32(at + 4, true) * 2 ** 32
     const spans: Span[] = []
     let end = this.#tableAt + table.byteLength
     for (let at = 0; at < table.byteLength; at += TABLE_ENTRY_BYTES) {
-      const span = { at: long(at), byteLength: long(at + 8), own: long(at + 16) }
+      const span = { at: longAt(table, at), byteLength: longAt(table, at + 8), own: longAt(table, at + 16) }
       // In order and apart, as they are written: so damaged bytes cannot make a small value take much memory.
       if (span.at % BUFFER_ALIGNMENT !== 0 || span.at < end || span.at + span.byteLength > this.#bytes.length) this.damaged('a buffer outside the bytes')
       end = span.at + span.byteLength
@@ -349,8 +347,17 @@ export class Reader {
 const whole = new Float64Array(1)
 const halves = new Int32Array(whole.buffer)
 
+const longAt = (table: DataView, at: number): number => table.getUint32(at, true) + table.getUint32(at + 4, true) * 2 ** 32
+
+const field = (words: Int32Array, at: number): number => (words[at / 4] as number) >>> 0
+
 /** The words of header and stream; of a copy, if they are not aligned. */
 const wordsOf = (bytes: Uint8Array): Int32Array => {
   const length = Math.min(Math.floor(bytes.length / 4), WORDS_MAX)
   return bytes.byteOffset % 4 === 0 ? new Int32Array(bytes.buffer, bytes.byteOffset, length) : new Int32Array(bytes.slice(0, length * 4).buffer)
 }
+
+const NOTHING = new Int32Array([MAGIC, VERSION, HEADER_BYTES + 4, 0, 4, 0, 0, 0, 0, 0, TAG.undefined])
+
+/** V8 throws optimized code away at a full collection if no object of a class that it deals with is alive just then. One always is. */
+export const standing: Reader = new Reader(new Uint8Array(NOTHING.buffer), [], [], { alias: false })
