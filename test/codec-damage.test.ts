@@ -3,6 +3,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { decode, decodeArgs, encode, encodeArgs } from '../src/codec/codec.ts'
+import { HEADER_WORDS, TAG } from '../src/codec/layout.ts'
 import { SerializationError, TaskError } from '../src/errors/errors.ts'
 import { taskError } from '../src/errors/task-error.ts'
 import { bytesOf, refNumber, seeded, thrownBy } from './support/codec.ts'
@@ -92,6 +93,19 @@ test('cut off at any length', () => {
   for (let length = 0; length < good.length; length += length < 3_000 ? 1 : 13) {
     assert.not(survives(good.slice(0, length), false), `${length} bytes`)
   }
+})
+
+test('lengths that nest allocate no more than the bytes can hold', () => {
+  const bytes = bytesOf(encode(new Array(10_000).fill(7), 'value')).slice()
+  const words = new Int32Array(bytes.buffer)
+  // Each level claims as many elements as there are words left: 200 MB if every one of them were believed.
+  for (let at = HEADER_WORDS; at + 1 < words.length; at += 2) {
+    words[at] = TAG.array
+    words[at + 1] = words.length - at - 2
+  }
+  const before = process.resourceUsage().maxRSS
+  assert.is((thrownBy(() => decode(bytes, [], options)) as SerializationError).code, 'ERR_SERIALIZATION')
+  assert.ok(process.resourceUsage().maxRSS - before < 50_000, 'KiB')
 })
 
 test('random bytes behind a good header', () => {

@@ -76,6 +76,17 @@ test('many strings, longer together than the pieces they are cut from', () => {
   same([...list, '€'])
 })
 
+test('much narrow text, and one wide character before, amid and behind it', () => {
+  const list = Array.from({ length: 20_000 }, (_, index) => `${index} of many é`)
+  same(list)
+  for (const at of [0, 5_000, 20_000]) same(list.toSpliced(at, 0, '€'))
+})
+
+test('long strings in one value keep apart, whatever their lengths', () => {
+  same(Array.from({ length: 40 }, (_, index) => `${index}${index % 3 === 0 ? 'ж' : 'z'}`.repeat(1_100 * (1 + (index % 9) * 12))))
+  same(['a'.repeat(3_000), 'b'.repeat(3_000_000), 'c'.repeat(3_000)])
+})
+
 test('a string of 300 MB in one byte a unit', () => {
   const text = 'z'.repeat(300_000_000)
   const encoded = encode(text, 'value')
@@ -281,6 +292,32 @@ test('shared and circular structure is kept', () => {
   ]) {
     const [first, second] = trip([one, one]) as unknown[]
     assert.is(first, second, String(one))
+  }
+})
+
+test('one object met again among thousands, of plain data and of other kinds', () => {
+  for (const count of [14, 15, 16, 17, 18, 5_000]) {
+    for (const shared of [{ a: 1 }, [1], new Map([[1, 2]]), new Date(5), new Error('x'), Object.assign(new Set([1]), { own: 1 })]) {
+      for (const at of [0, 1, count - 1]) {
+        const list: unknown[] = Array.from({ length: count }, (_, index) => ({ index, of: [index] }))
+        list[at] = shared
+        const back = trip([...list, null, shared, { shared }, list[0]], { alias: true }) as unknown[]
+        assert.is(back[count + 1], back[at])
+        assert.is((back[count + 2] as { shared: unknown }).shared, back[at])
+        assert.is(back[count + 3], back[0])
+        deepStrictEqual(back.slice(0, count), list)
+      }
+    }
+  }
+})
+
+test('bytes are read wherever they begin', () => {
+  const value = { text: ['a', 'é'], numbers: [1.5, 2.5, 3.5], ints: [1, 2, 3, 4], view: new Uint8Array(200).fill(3), small: new Int16Array([1, 2]) }
+  const encoded = encode(value, 'value')
+  for (let shift = 0; shift < 16; shift++) {
+    const bytes = new Uint8Array(encoded.byteLength + 32).subarray(shift)
+    encoded.writeTo(bytes)
+    for (const alias of [false, true]) deepStrictEqual(decode(bytes, [], { alias }), value)
   }
 })
 

@@ -13,6 +13,7 @@ import {
   FLAG_WIDE_TEXT,
   HEADER,
   HEADER_BYTES,
+  HEADER_WORDS,
   MAGIC,
   PAYLOAD_SHIFT,
   RESIZABLE_BYTES_MAX,
@@ -21,11 +22,15 @@ import {
   TAG_MASK,
   VERSION,
 } from './layout.ts'
-import { type ReadShape, readShapeOf } from './shapes.ts'
+import { type ReadShape, readShapeIn } from './shapes.ts'
 import { latin1, utf16 } from './text.ts'
 
 /** Strings are cut from pieces of this many characters: each keeps no more than that alive. */
 const SEGMENT_UNITS = 4_096
+/** More than any stream has. */
+const WORDS_MAX = 0x2000_0000
+/** Longer arrays grow with what is read: a long one that is made at once becomes a dictionary. */
+const ELEMENTS_AT_ONCE_MAX = 1 << 24
 
 export type ErrorClass = abstract new (...args: never[]) => Error
 
@@ -56,11 +61,14 @@ export class Reader {
   readonly dependencies: readonly unknown[]
   /** Classes and codecs met, by their numbers in this value. */
   readonly classes: (AnyClass | Codec)[] = []
-  #at: number = HEADER_BYTES
-  /** Where the stream ends, and the text begins. */
+  /** Position of the next word, counted from the start of the bytes. */
+  #at: number = HEADER_WORDS
+  /** Where the stream ends. */
   readonly #end: number
   readonly #bytes: Uint8Array
-  readonly #view: DataView
+  readonly #words: Int32Array
+  /** How many elements arrays may still take on trust: all of them together have no more than the stream has words, holes apart. */
+  #trusted: number
   readonly #refs: readonly ObjectRef[]
   readonly #shapes: ReadShape[] = []
   readonly #bufferCount: number
@@ -69,6 +77,7 @@ export class Reader {
   #memories: (Memory | undefined)[] | undefined
   #objects: Map<number, unknown> | undefined
   readonly #wide: boolean
+  readonly #textAt: number
   readonly #textUnits: number
   #segment = ''
   #segmentAt = 0
@@ -81,28 +90,30 @@ export class Reader {
     this.dependencies = dependencies
     this.options = options
     if (bytes.length < HEADER_BYTES) this.damaged(`${bytes.length} bytes, fewer than a header has`)
-    const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    if (header.getUint32(HEADER.magic, true) !== MAGIC) this.damaged('no magic number')
-    const version = header.getUint16(HEADER.version, true)
+    const words = wordsOf(bytes)
+    if (field(words, HEADER.magic) !== MAGIC) this.damaged('no magic number')
+    const version = field(words, HEADER.version) & 0xffff
     if (version !== VERSION) throw new SerializationError(`the bytes have version ${version} of the object format, this package reads ${VERSION}`)
-    const flags = header.getUint16(HEADER.flags, true)
-    const byteLength = header.getUint32(HEADER.byteLength, true) + header.getUint32(HEADER.byteLength + 4, true) * 2 ** 32
+    const flags = field(words, HEADER.version) >>> 16
+    const byteLength = field(words, HEADER.byteLength) + field(words, HEADER.byteLength + 4) * 2 ** 32
     if (byteLength > bytes.length) this.damaged(`${bytes.length} bytes of ${byteLength}`)
-    const streamBytes = header.getUint32(HEADER.streamBytes, true)
-    const textBytes = header.getUint32(HEADER.textBytes, true)
+    const streamBytes = field(words, HEADER.streamBytes)
+    const textBytes = field(words, HEADER.textBytes)
     const textAt = HEADER_BYTES + streamBytes
-    this.#tableAt = header.getUint32(HEADER.tableAt, true)
-    this.#bufferCount = header.getUint32(HEADER.bufferCount, true)
+    this.#tableAt = field(words, HEADER.tableAt)
+    this.#bufferCount = field(words, HEADER.bufferCount)
     const end = this.#bufferCount === 0 ? byteLength : this.#tableAt
     if (textAt + textBytes > end || streamBytes % 4 !== 0 || flags > FLAG_WIDE_TEXT) this.damaged('a header that contradicts itself')
-    if (header.getUint32(HEADER.refCount, true) !== refs.length) this.damaged(`${refs.length} refs of ${header.getUint32(HEADER.refCount, true)}`)
+    if (field(words, HEADER.refCount) !== refs.length) this.damaged(`${refs.length} refs of ${field(words, HEADER.refCount)}`)
     if (this.#bufferCount !== 0 && (this.#tableAt % 8 !== 0 || this.#tableAt + this.#bufferCount * TABLE_ENTRY_BYTES > byteLength)) {
       this.damaged('a buffer table outside the bytes')
     }
     this.#wide = flags === FLAG_WIDE_TEXT
-    this.#end = textAt
+    this.#textAt = textAt
     this.#textUnits = this.#wide ? textBytes >>> 1 : textBytes
-    this.#view = header
+    this.#end = textAt / 4
+    this.#trusted = streamBytes / 4
+    this.#words = words
   }
 
   /** The one value that the bytes hold. */
@@ -120,8 +131,8 @@ export class Reader {
     const at = this.#at
     // One check a value. What follows a head may reach a few words into the text, never outside the bytes; the end is compared again.
     if (at >= this.#end) this.damaged('a value beyond the end')
-    const head = this.#view.getInt32(at, true)
-    this.#at = at + 4
+    const head = this.#words[at] as number
+    this.#at = at + 1
     switch (head & TAG_MASK) {
       case TAG.smallInt:
         return head >> PAYLOAD_SHIFT
@@ -145,7 +156,9 @@ export class Reader {
         return readRecord(this, head, at, shape)
       }
       case TAG.objectNewShape: {
-        const shape = readShapeOf(this.take(head >>> PAYLOAD_SHIFT))
+        const units = head >>> PAYLOAD_SHIFT
+        const from = this.#seek(units)
+        const shape = readShapeIn(this.#segment, from, units)
         this.#shapes.push(shape)
         return readRecord(this, head, at, shape)
       }
@@ -166,10 +179,9 @@ export class Reader {
     }
   }
 
+  /** Past the bytes there are zeros; `end` tells. */
   word(): number {
-    const at = this.#at
-    this.#at = at + 4
-    return this.#view.getInt32(at, true)
+    return (this.#words[this.#at++] as number) | 0
   }
 
   unsigned(): number {
@@ -183,15 +195,15 @@ export class Reader {
   }
 
   double(): number {
-    const at = this.#at
-    this.#at = at + 8
-    return this.#view.getFloat64(at, true)
+    halves[0] = this.#words[this.#at++] as number
+    halves[1] = this.#words[this.#at++] as number
+    return whole[0] as number
   }
 
   /** How many holes stand here; 0 for an element. */
   holes(): number {
-    if ((this.#view.getInt32(this.#at, true) & TAG_MASK) !== TAG.holes) return 0
-    this.#at += 4
+    if (((this.#words[this.#at] as number) & TAG_MASK) !== TAG.holes) return 0
+    this.#at++
     const count = this.unsigned()
     return count === 0 ? this.damaged('no holes where some were announced') : count
   }
@@ -200,31 +212,59 @@ export class Reader {
   raw(count: number): Uint8Array {
     this.expectBytes(count)
     const at = this.#at
-    this.#at = at + Math.ceil(count / 4) * 4
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, count)
+    this.#at = at + Math.ceil(count / 4)
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at * 4, count)
+  }
+
+  /** The next 32-bit integers of the stream, where they lie. */
+  integers(count: number): Int32Array {
+    this.expectBytes(count * 4)
+    const at = this.#at
+    this.#at = at + count
+    return this.#words.subarray(at, at + count)
+  }
+
+  /** The next doubles of the stream, where they lie or, if that is not aligned, copied. */
+  doubles(count: number): Float64Array {
+    const bytes = this.raw(count * 8)
+    return bytes.byteOffset % 8 === 0 ? new Float64Array(bytes.buffer, bytes.byteOffset, count) : new Float64Array(bytes.slice().buffer)
+  }
+
+  /** Whether an array may have room for so many elements at once. If not, its length may still be right: holes take no bytes. */
+  trusts(length: number): boolean {
+    if (length > this.#trusted || length > ELEMENTS_AT_ONCE_MAX) return false
+    this.#trusted -= length
+    return true
   }
 
   /** Refuses a count before a loop or an allocation believes it. */
   expectBytes(count: number): void {
-    if (this.#at + count > this.#end) this.damaged('a length beyond the end')
+    if (this.#at * 4 + count > this.#end * 4) this.damaged('a length beyond the end')
   }
 
   /** The next characters of the text. */
   take(units: number): string {
-    const from = this.#cursor - this.#segmentAt
-    if (from + units > this.#segment.length) return this.#load(units)
-    this.#cursor += units
+    const from = this.#seek(units)
     return this.#segment.substring(from, from + units)
   }
 
-  #load(units: number): string {
+  /** Moves behind the next characters of the text, and says where they begin in the segment, which has all of them. */
+  #seek(units: number): number {
+    const from = this.#cursor - this.#segmentAt
+    if (from + units > this.#segment.length) return this.#load(units)
+    this.#cursor += units
+    return from
+  }
+
+  #load(units: number): number {
     const start = this.#cursor
     if (start + units > this.#textUnits) this.damaged('text beyond its end')
     const end = Math.min(this.#textUnits, start + Math.max(units, SEGMENT_UNITS))
-    this.#segment = this.#wide ? utf16(this.#bytes, this.#end + start * 2, this.#end + end * 2) : latin1(this.#bytes, this.#end + start, this.#end + end)
+    const at = this.#textAt
+    this.#segment = this.#wide ? utf16(this.#bytes, at + start * 2, at + end * 2) : latin1(this.#bytes, at + start, at + end)
     this.#segmentAt = start
     this.#cursor = start + units
-    return this.#segment.substring(0, units)
+    return 0
   }
 
   /** Keeps an object that something else refers back to. */
@@ -234,7 +274,7 @@ export class Reader {
   }
 
   #recall(at: number): unknown {
-    const object = this.#objects?.get(HEADER_BYTES + at * 4)
+    const object = this.#objects?.get(HEADER_WORDS + at)
     return object === undefined ? this.damaged('a reference back to nothing') : object
   }
 
@@ -291,11 +331,10 @@ export class Reader {
 
   #readTable(): Span[] {
     const table = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#tableAt, this.#bufferCount * TABLE_ENTRY_BYTES)
-    const long = (at: number): number => table.getUint32(at, true) + table.getUint32(at + 4, true) * 2 ** 32
     const spans: Span[] = []
     let end = this.#tableAt + table.byteLength
     for (let at = 0; at < table.byteLength; at += TABLE_ENTRY_BYTES) {
-      const span = { at: long(at), byteLength: long(at + 8), own: long(at + 16) }
+      const span = { at: longAt(table, at), byteLength: longAt(table, at + 8), own: longAt(table, at + 16) }
       // In order and apart, as they are written: so damaged bytes cannot make a small value take much memory.
       if (span.at % BUFFER_ALIGNMENT !== 0 || span.at < end || span.at + span.byteLength > this.#bytes.length) this.damaged('a buffer outside the bytes')
       end = span.at + span.byteLength
@@ -308,3 +347,22 @@ export class Reader {
     throw new SerializationError(`damaged bytes: ${what}`)
   }
 }
+
+/** A double in two words, which need no alignment. */
+const whole = new Float64Array(1)
+const halves = new Int32Array(whole.buffer)
+
+const longAt = (table: DataView, at: number): number => table.getUint32(at, true) + table.getUint32(at + 4, true) * 2 ** 32
+
+const field = (words: Int32Array, at: number): number => (words[at / 4] as number) >>> 0
+
+/** The words of header and stream; of a copy, if they are not aligned. */
+const wordsOf = (bytes: Uint8Array): Int32Array => {
+  const length = Math.min(Math.floor(bytes.length / 4), WORDS_MAX)
+  return bytes.byteOffset % 4 === 0 ? new Int32Array(bytes.buffer, bytes.byteOffset, length) : new Int32Array(bytes.slice(0, length * 4).buffer)
+}
+
+const NOTHING = new Int32Array([MAGIC, VERSION, HEADER_BYTES + 4, 0, 4, 0, 0, 0, 0, 0, TAG.undefined])
+
+/** V8 throws optimized code away at a full collection if no object of a class that it deals with is alive just then. One always is. */
+export const standing: Reader = new Reader(new Uint8Array(NOTHING.buffer), [], [], { alias: false })

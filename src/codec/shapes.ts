@@ -13,6 +13,8 @@ const SHAPES_PER_FIRST_KEY_MAX = 64
 /** Compiling takes tens of microseconds: it pays for shapes that come back. */
 const USES_BEFORE_COMPILING = 8
 
+const SIGNATURE_LENGTHS = 128
+
 const SEPARATOR = '\0'
 
 export interface WriteShape {
@@ -27,6 +29,7 @@ export interface WriteShape {
 
 export interface ReadShape {
   readonly keys: readonly string[]
+  readonly signature: string
   uses: number
   make: ((reader: Reader) => object) | undefined
 }
@@ -35,6 +38,8 @@ let writeShapes = new Map<string | undefined, WriteShape[]>()
 let writeShapeCount = 0
 let readShapes = new Map<string, ReadShape>()
 let last: WriteShape | undefined
+/** The shapes read last, by the length of their signatures: comparing one takes less than looking it up. */
+const lastRead: (ReadShape | undefined)[] = new Array(SIGNATURE_LENGTHS).fill(undefined)
 
 /** The shape with just these keys, or `undefined` for objects that are better written as dictionaries. */
 export const writeShapeOf = (keys: readonly string[]): WriteShape | undefined => {
@@ -52,14 +57,26 @@ export const writeShapeOf = (keys: readonly string[]): WriteShape | undefined =>
   return addWriteShape(keys)
 }
 
-/** The shape that a signature from the bytes stands for. */
-export const readShapeOf = (signature: string): ReadShape => {
-  const known = readShapes.get(signature)
+/** The shape whose signature stands in `text` at `from`, so many units long. */
+export const readShapeIn = (text: string, from: number, units: number): ReadShape => {
+  const slot = units % SIGNATURE_LENGTHS
+  const guess = lastRead[slot]
+  if (guess !== undefined && guess.signature.length === units && text.startsWith(guess.signature, from)) return guess
+  const shape = readShapeOf(text.substring(from, from + units))
+  if (units <= SIGNATURE_UNITS_MAX) lastRead[slot] = shape
+  return shape
+}
+
+const readShapeOf = (given: string): ReadShape => {
+  const known = readShapes.get(given)
   if (known !== undefined) return known
   if (readShapes.size >= SHAPES_MAX) readShapes = new Map()
-  const shape: ReadShape = { keys: signature === '' ? [] : signature.split(SEPARATOR), uses: 0, make: undefined }
+  const keys = given === '' ? [] : given.split(SEPARATOR)
   // A copy that is flat and alone: a slice would keep the text of the whole value alive.
-  readShapes.set(shape.keys.join(SEPARATOR), shape)
+  const signature = keys.join(SEPARATOR)
+  const shape: ReadShape = { keys, signature, uses: 0, make: undefined }
+  // Encoders announce none that is longer: what damaged bytes hold is not kept.
+  if (signature.length <= SIGNATURE_UNITS_MAX) readShapes.set(signature, shape)
   return shape
 }
 

@@ -5,6 +5,12 @@ export const isWide = (text: string): boolean => WIDE.test(text)
 
 const WIDE = /[\u0100-\uffff]/
 
+/** Writes text that has room there. */
+export const writeText = (bytes: Buffer, text: string, at: number, wide: boolean): void => {
+  if (wide) bytes.write(text, at, 'utf16le')
+  else bytes.write(text, at, 'latin1')
+}
+
 type Slice = (bytes: Uint8Array, start: number, end: number) => string
 
 /** Buffer's own slices take any `Uint8Array`; making a Buffer of it first would cost more than the slice. They are undocumented, hence the other way. */

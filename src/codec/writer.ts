@@ -7,19 +7,26 @@ import { writeOther } from './kinds/index.ts'
 import { writeArray, writeRecord } from './kinds/plain.ts'
 import { writeBigInt, writeNumber, writeString } from './kinds/primitive.ts'
 import { DEPTH_MAX, FLAG_WIDE_TEXT, HEADER_BYTES, HEADER_WORDS, MAGIC, REFERENCED, TABLE_ENTRY_BYTES, TAG, VERSION } from './layout.ts'
+import { Met } from './met.ts'
 import { Refusal } from './refusal.ts'
 import { refuse } from './refuse.ts'
-import { isWide } from './text.ts'
+import { isWide, writeText } from './text.ts'
 
 const { isProxy } = types
 
 const WORDS_AT_FIRST = 4_096
 /** Scratch memory beyond this is not kept for the next value. */
-const WORDS_KEPT_MAX = 1 << 18
+const WORDS_KEPT_MAX = 1 << 19
 const WORDS_MAX = 0x1fff_ff00
 const TEXT_UNITS_TOTAL_MAX = 1 << 28
-/** Up to here a linear search over the objects met is faster than a map. */
-const FEW = 16
+/** So much text is gathered in a string before it becomes bytes. Each joint takes 32 bytes, which the collector should not have to move. */
+const TEXT_PIECE_UNITS = 1 << 16
+const TEXT_BYTES_AT_FIRST = 1 << 14
+/** As for the words. */
+const TEXT_BYTES_KEPT_MAX = 1 << 20
+
+/** As for long strings. */
+const LONG_BYTES_KEPT_MAX = 1 << 21
 
 /** Numbers encodings, across all writers of this thread: a shape announced in another encoding is announced again. */
 let encodings = 0
@@ -39,7 +46,6 @@ export class Writer {
   doubles: DataView
   /** Position of the next word; the header's words come first. */
   at: number = HEADER_WORDS
-  text = ''
   /** Short-lived identity of this encoding, compared by shapes. */
   encoding = 0
   shapes = 0
@@ -47,13 +53,19 @@ export class Writer {
   classes: string[] = []
   #bytes: Buffer
   #capacity: number
+  /** The end of the text, not yet among its bytes. */
+  #text = ''
+  #textBytes: Buffer = Buffer.allocUnsafeSlow(TEXT_BYTES_AT_FIRST)
+  /** How much of the text is among its bytes. */
+  #textUnits = 0
+  #wide = false
+  /** Where long strings become bytes, and how much of it is taken. */
+  #long: Buffer = Buffer.alloc(0)
+  #longAt = 0
   #depth = 0
   #refs: ObjectRef[] | undefined
   #plan: BufferPlan | undefined
-  readonly #few: (object | undefined)[] = new Array(FEW).fill(undefined)
-  readonly #fewAt = new Int32Array(FEW)
-  #fewCount = 0
-  #many: Map<object, number> | undefined
+  readonly #met = new Met()
 
   constructor() {
     const memory = new ArrayBuffer(WORDS_AT_FIRST * 4)
@@ -66,22 +78,23 @@ export class Writer {
   /** Starts over; whatever the last encoding left is forgotten. */
   begin(): void {
     this.at = HEADER_WORDS
-    this.text = ''
     this.encoding = ++encodings
     this.shapes = 0
     if (this.classes.length > 0) this.classes = []
+    this.#textUnits = 0
+    this.#wide = false
+    this.#longAt = 0
     this.#depth = 0
     if (this.#capacity > WORDS_KEPT_MAX) this.#use(WORDS_AT_FIRST)
+    if (this.#textBytes.length > TEXT_BYTES_KEPT_MAX) this.#textBytes = Buffer.allocUnsafeSlow(TEXT_BYTES_AT_FIRST)
   }
 
   /** Lets go of everything of the user's. The words stay: the encoded value lies in them. */
   end(): void {
-    for (let index = 0; index < this.#fewCount; index++) this.#few[index] = undefined
-    this.#fewCount = 0
-    this.#many = undefined
+    this.#met.clear()
     this.#refs = undefined
     this.#plan = undefined
-    this.text = ''
+    this.#text = ''
   }
 
   get plan(): BufferPlan {
@@ -121,16 +134,7 @@ export class Writer {
   open(value: object, head: number): number {
     const at = this.at
     this.word(head)
-    if (this.#many !== undefined) {
-      this.#many.set(value, at)
-    } else if (this.#fewCount < FEW) {
-      this.#few[this.#fewCount] = value
-      this.#fewAt[this.#fewCount++] = at
-    } else {
-      this.#many = new Map()
-      for (let index = 0; index < FEW; index++) this.#many.set(this.#few[index] as object, this.#fewAt[index] as number)
-      this.#many.set(value, at)
-    }
+    this.#met.place(value, at)
     return at
   }
 
@@ -162,8 +166,21 @@ export class Writer {
 
   /** Adds to the text. What belongs there is told by lengths in the stream. */
   say(text: string): void {
-    this.text += text
-    if (this.text.length > TEXT_UNITS_TOTAL_MAX) throw new Refusal('has more than 268,435,456 characters in short strings; split the value')
+    this.#text += text
+    if (this.#text.length >= TEXT_PIECE_UNITS) this.#sayBytes()
+  }
+
+  /** Memory for bytes that lie outside of stream and text, until this writer is used again. */
+  scratch(bytes: number): Buffer {
+    if (bytes > LONG_BYTES_KEPT_MAX) return Buffer.allocUnsafeSlow(bytes)
+    if (this.#longAt + bytes > this.#long.length) {
+      // What was given out keeps the old memory.
+      this.#long = Buffer.allocUnsafeSlow(Math.min(LONG_BYTES_KEPT_MAX, Math.max(bytes, this.#long.length * 2)))
+      this.#longAt = 0
+    }
+    const from = this.#longAt
+    this.#longAt += bytes
+    return this.#long.subarray(from, this.#longAt)
   }
 
   /** The index of a ref in the table outside the bytes; the same ref has one. */
@@ -178,18 +195,28 @@ export class Writer {
     this.#plan?.settle(this)
     // Views that lie in the stream make a plan, and no table.
     const entries = this.#plan?.entries.length === 0 ? undefined : this.#plan?.entries
-    const { text } = this
-    const wide = isWide(text)
-    const streamBytes = this.at * 4 - HEADER_BYTES
-    const textBytes = wide ? text.length * 2 : text.length
-    const textAt = HEADER_BYTES + streamBytes
-    const tableAt = entries === undefined ? 0 : alignUp(textAt + textBytes, 8)
-    const mainBytes = entries === undefined ? textAt + textBytes : tableAt + entries.length * TABLE_ENTRY_BYTES
-    this.reserve(Math.ceil(mainBytes / 4) - this.at)
-    if (wide) this.#bytes.write(text, textAt, 'utf16le')
-    else if (textBytes !== 0) this.#bytes.write(text, textAt, 'latin1')
     const rest: Piece[] = []
-    const byteLength = entries === undefined ? mainBytes : this.#table(entries, tableAt, mainBytes, rest)
+    // Little text goes straight behind the stream; much of it is copied once, unless a table follows.
+    const text = this.#textUnits === 0 ? this.#text : ''
+    if (text === '') this.#sayBytes()
+    else this.#wide = isWide(text)
+    const wide = this.#wide
+    const streamBytes = this.at * 4 - HEADER_BYTES
+    const textBytes = (this.#textUnits + text.length) * (wide ? 2 : 1)
+    const textAt = HEADER_BYTES + streamBytes
+    const textEnd = textAt + textBytes
+    const tableAt = entries === undefined ? 0 : alignUp(textEnd, 8)
+    const apart = entries === undefined && this.#textUnits !== 0
+    const mainBytes = apart ? textAt : entries === undefined ? textEnd : tableAt + entries.length * TABLE_ENTRY_BYTES
+    this.reserve(Math.ceil(mainBytes / 4) - this.at)
+    if (text !== '') {
+      writeText(this.#bytes, text, textAt, wide)
+    } else if (textBytes !== 0) {
+      const bytes = new Uint8Array(this.#textBytes.buffer, 0, textBytes)
+      if (apart) rest.push({ at: textAt, bytes })
+      else this.#bytes.set(bytes, textAt)
+    }
+    const byteLength = entries === undefined ? textEnd : this.#table(entries, tableAt, mainBytes, rest)
     const { words } = this
     words[0] = MAGIC
     words[1] = VERSION | ((wide ? FLAG_WIDE_TEXT : 0) << 16)
@@ -201,7 +228,7 @@ export class Writer {
     words[7] = entries === undefined ? 0 : entries.length
     words[8] = this.#refs === undefined ? 0 : this.#refs.length
     words[9] = 0
-    return { byteLength, refs: this.#refs ?? NO_REFS, main: this.#bytes.subarray(0, mainBytes), rest }
+    return { byteLength, refs: this.#refs ?? NO_REFS, main: new Uint8Array(words.buffer, 0, mainBytes), rest }
   }
 
   /** Writes the buffer table, and says where each piece goes. Returns where the last buffer ends. */
@@ -223,7 +250,7 @@ export class Writer {
   }
 
   #object(value: object): void {
-    const known = this.#positionOf(value)
+    const known = this.#met.meet(value)
     if (known >= 0) {
       this.words[known] = (this.words[known] as number) | REFERENCED
       this.words[this.at++] = TAG.backReference
@@ -246,11 +273,33 @@ export class Writer {
     this.#depth--
   }
 
-  /** The word where this very object was written, or -1. */
-  #positionOf(value: object): number {
-    if (this.#many !== undefined) return this.#many.get(value) ?? -1
-    for (let index = 0; index < this.#fewCount; index++) if (this.#few[index] === value) return this.#fewAt[index] as number
-    return -1
+  /** Moves the text that was gathered to its bytes. */
+  #sayBytes(): void {
+    const text = this.#text
+    if (text === '') return
+    const units = this.#textUnits + text.length
+    if (units > TEXT_UNITS_TOTAL_MAX) throw new Refusal('has more than 268,435,456 characters in short strings; split the value')
+    if (!this.#wide && isWide(text)) this.#widen()
+    this.#textRoom(this.#wide ? units * 2 : units)
+    writeText(this.#textBytes, text, this.#wide ? this.#textUnits * 2 : this.#textUnits, this.#wide)
+    this.#textUnits = units
+    this.#text = ''
+  }
+
+  /** Some character takes two bytes: from now on each does, those that are there included. */
+  #widen(): void {
+    const units = this.#textUnits
+    this.#textRoom(units * 2)
+    const wide = new Uint16Array(this.#textBytes.buffer, 0, units)
+    for (let unit = units - 1; unit >= 0; unit--) wide[unit] = this.#textBytes[unit] as number
+    this.#wide = true
+  }
+
+  #textRoom(bytes: number): void {
+    if (bytes <= this.#textBytes.length) return
+    const more = Buffer.allocUnsafeSlow(Math.max(bytes, this.#textBytes.length * 2))
+    more.set(this.#textBytes)
+    this.#textBytes = more
   }
 
   #grow(words: number): void {

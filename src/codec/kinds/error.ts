@@ -166,6 +166,7 @@ const classNamed = (reader: Reader, key: string): ErrorClass | undefined => {
 }
 
 const STAND_INS_MAX = 1_000
+const STAND_IN_UNITS_MAX = 200
 const standIns = new Map<string, ErrorClass>()
 
 /** A class of that name, so that `error.constructor.name` and `inspect` say what the error was where its class is not known. */
@@ -175,7 +176,7 @@ const standIn = (name: string, Base: ErrorClass): ErrorClass => {
   if (Class === undefined) {
     if (standIns.size >= STAND_INS_MAX) standIns.clear()
     Class = { [name]: class extends Base {} }[name] as ErrorClass
-    standIns.set(key, Class)
+    if (name.length <= STAND_IN_UNITS_MAX) standIns.set(key, Class)
   }
   return Class
 }

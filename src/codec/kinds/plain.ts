@@ -12,6 +12,8 @@ const NULL_PROTOTYPE = 1
 /** From here on an array is asked by `inspect` whether it has further properties: listing keys takes 6 to 30 ns an element. */
 const KEYS_LISTED_MAX = 256
 const PACKED_MIN = 4
+/** So many numbers get room at once: an array may be long and have few elements. */
+const BLOCK = 1 << 16
 /** Holes are looked for one by one up to here, then in the list of keys: `a[4e9] = 1` must not take a minute. */
 const HOLES_WALKED_MAX = 64
 
@@ -171,13 +173,22 @@ const writePacked = (writer: Writer, array: readonly unknown[], first: number): 
   let index = 0
   let element: unknown = first
   for (;;) {
-    const int = typeof element === 'number' ? element | 0 : 0
-    if (int !== element || (int === 0 && 1 / element < 0)) break
-    writer.word(int)
-    if (++index === length) return
-    element = elementAt(array, index)
+    const end = Math.min(length, index + BLOCK)
+    writer.reserve(end - index)
+    const { words } = writer
+    let to = writer.at
+    while (index < end) {
+      const int = typeof element === 'number' ? element | 0 : 0
+      if (int !== element || (int === 0 && 1 / element < 0)) {
+        writeDoubles(writer, array, { at, index, element })
+        return
+      }
+      words[to++] = int
+      if (++index < length) element = elementAt(array, index)
+    }
+    writer.at = to
+    if (index === length) return
   }
-  writeDoubles(writer, array, { at, index, element })
 }
 
 interface Unpacked {
@@ -199,9 +210,17 @@ const writeDoubles = (writer: Writer, array: readonly unknown[], stop: Unpacked)
   writer.at = at + 2
   for (const int of ints) writer.double(int)
   while (typeof element === 'number') {
-    writer.double(element)
-    if (++index === length) return
-    element = elementAt(array, index)
+    const end = Math.min(length, index + BLOCK)
+    writer.reserve((end - index) * 2)
+    const { doubles } = writer
+    let to = writer.at * 4
+    while (index < end && typeof element === 'number') {
+      doubles.setFloat64(to, element, true)
+      to += 8
+      if (++index < length) element = elementAt(array, index)
+    }
+    writer.at = to / 4
+    if (index === length) return
   }
   const numbers: number[] = []
   for (let word = at + 2; word < writer.at; word += 2) numbers.push(writer.doubles.getFloat64(word * 4, true))
@@ -265,7 +284,7 @@ const put = (object: object, key: string, value: unknown): void => {
 
 export const readArray = (reader: Reader, head: number, at: number): unknown[] => {
   const length = reader.unsigned()
-  const array: unknown[] = []
+  const array: unknown[] = reader.trusts(length) ? new Array(length) : []
   if ((head & REFERENCED) !== 0) reader.remember(at, array)
   let index = 0
   while (index < length) {
@@ -287,20 +306,22 @@ export const readArray = (reader: Reader, head: number, at: number): unknown[] =
   return array
 }
 
+// These two are apart, and make arrays of their own, since V8 learns by the place where an array is made what it will hold.
+
 export const readInt32Array = (reader: Reader, head: number, at: number): number[] => {
-  const length = reader.unsigned()
-  reader.expectBytes(length * 4)
-  const array: number[] = []
+  const numbers = reader.integers(reader.unsigned())
+  const { length } = numbers
+  const array: number[] = reader.trusts(length) ? new Array(length) : []
   if ((head & REFERENCED) !== 0) reader.remember(at, array)
-  for (let index = 0; index < length; index++) array.push(reader.word())
+  for (let index = 0; index < length; index++) array[index] = numbers[index] as number
   return array
 }
 
 export const readDoubleArray = (reader: Reader, head: number, at: number): number[] => {
-  const length = reader.unsigned()
-  reader.expectBytes(length * 8)
-  const array: number[] = []
+  const numbers = reader.doubles(reader.unsigned())
+  const { length } = numbers
+  const array: number[] = reader.trusts(length) ? new Array(length) : []
   if ((head & REFERENCED) !== 0) reader.remember(at, array)
-  for (let index = 0; index < length; index++) array.push(reader.double())
+  for (let index = 0; index < length; index++) array[index] = numbers[index] as number
   return array
 }

@@ -2,7 +2,7 @@
 
 import { PAYLOAD_SHIFT, TAG, TEXT_UNITS_MAX } from '../layout.ts'
 import type { Reader } from '../reader.ts'
-import { isWide } from '../text.ts'
+import { isWide, writeText } from '../text.ts'
 import type { Writer } from '../writer.ts'
 
 const SMALL_INT_MIN = -0x80_0000
@@ -35,8 +35,8 @@ export const writeString = (writer: Writer, value: string): void => {
 
 const writeLongString = (writer: Writer, value: string): void => {
   const wide = isWide(value)
-  const bytes = Buffer.allocUnsafeSlow(wide ? value.length * 2 : value.length)
-  bytes.write(value, wide ? 'utf16le' : 'latin1')
+  const bytes = writer.scratch(wide ? value.length * 2 : value.length)
+  writeText(bytes, value, 0, wide)
   writer.word(TAG.longString | (wide ? 1 << PAYLOAD_SHIFT : 0))
   writer.word(writer.plan.attach({ byteLength: bytes.length, own: 0, pieces: [{ at: 0, bytes }] }))
 }
