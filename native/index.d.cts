@@ -66,6 +66,10 @@ export interface StartOptions {
   capacity: number
   /** How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best. */
   views: string
+  /** Whether objects may go to disk when the store is full. */
+  spills: boolean
+  /** Where to; the folder for temporary files if nothing is said. */
+  spillDirectory?: string
 }
 
 /** Stops the runtime: all waits end. Its memory is free when the last isolate has let go of it. */

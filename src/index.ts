@@ -20,6 +20,7 @@ export {
   ObjectFreedError,
   ObjectLostError,
   ObjectStoreFullError,
+  OutOfDiskError,
   SerializationError,
   ShutdownError,
   TaskError,

@@ -140,7 +140,7 @@ test(
 
 test(
   'wrong sizes and options are told; too much is ObjectStoreFullError',
-  withRuntime({ numCpus: 1, objectStoreMemory: 2 ** 22 }, () => {
+  withRuntime({ numCpus: 1, objectStoreMemory: 2 ** 22, spillDirectory: false }, () => {
     const loose = createBuffer as (...args: unknown[]) => unknown
     for (const [args, expected] of [
       [[], /^byteLength: expected a number, got undefined/],

@@ -141,7 +141,7 @@ test('a shutdown gives the memory of the store back to the system, but for what 
 
 test(
   'a full store is a synchronous ObjectStoreFullError, and the runtime goes on',
-  withRuntime({ objectStoreMemory: 8 * MIB }, async () => {
+  withRuntime({ spillDirectory: false, objectStoreMemory: 8 * MIB }, async () => {
     const held = [put(new Uint8Array(6 * MIB))]
     const error = thrown(() => put(new Uint8Array(4 * MIB)))
     assert.instance(error, ObjectStoreFullError)

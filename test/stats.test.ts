@@ -105,7 +105,7 @@ test(
 
 test(
   'a full store names its largest holders',
-  withRuntime({ numCpus: 1, objectStoreMemory: 16 * MB }, async () => {
+  withRuntime({ numCpus: 1, objectStoreMemory: 16 * MB, spillDirectory: false }, async () => {
     const fill = remote(function fill(length: number) {
       return new Uint8Array(length)
     })

@@ -18,12 +18,7 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   if (running() !== 0) throw inUse()
   const slots = Math.floor(options.numCpus)
   const views = viewMode()
-  const id = startNative({
-    slots,
-    workersMax: options.maxWorkers,
-    capacity: options.objectStoreMemory,
-    views,
-  })
+  const id = startStore(options, { slots, workersMax: options.maxWorkers, capacity: options.objectStoreMemory, views })
   forgetNames()
   if (slots === 0) process.emitWarning(`init: no task can run, since each needs 1 CPU and numCpus is ${options.numCpus}`, 'MobulaWarning')
   const namespace = options.namespace ?? randomBytes(8).toString('hex')
@@ -54,6 +49,21 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   host.info = runtime.info
   setCurrent(runtime)
   return runtime
+}
+
+type Start = Parameters<typeof startNative>[0]
+
+/** The only thing about a start that cannot be checked before is whether files can be made in a folder. */
+const startStore = ({ spillDirectory }: ResolvedInit, start: Omit<Start, 'spills' | 'spillDirectory'>): number => {
+  const spills = spillDirectory !== false
+  if (typeof spillDirectory !== 'string') return startNative({ ...start, spills })
+  try {
+    return startNative({ ...start, spills, spillDirectory })
+  } catch (cause) {
+    const error = badRange('options.spillDirectory', 'a folder in which files can be made', spillDirectory)
+    error.cause = cause
+    throw error
+  }
 }
 
 /** How readers see stored bytes; the addon knows what the platform does best. */

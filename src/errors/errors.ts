@@ -122,6 +122,17 @@ export class ObjectStoreFullError extends MobulaError {
   }
 }
 
+/** The store is full, and the disk that objects could go to is, too. */
+export class OutOfDiskError extends MobulaError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { ...options, code: ERROR_CODES.ERR_OUT_OF_DISK })
+  }
+
+  static {
+    mark(OutOfDiskError, 'OutOfDiskError')
+  }
+}
+
 /** The value behind a ref is gone, and nothing can make it again. */
 export class ObjectLostError extends MobulaError {
   constructor(message: string, options: ErrorOptions = {}) {

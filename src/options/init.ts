@@ -1,6 +1,7 @@
 /** Options of `init`: raw as users write them, resolved as the driver needs them. Defaults are written here alone. */
 
 import { availableParallelism, totalmem } from 'node:os'
+import { resolve } from 'node:path'
 import type { ResourceLimits } from 'node:worker_threads'
 import { badType } from '../errors/bad-input.ts'
 import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalString } from './check.ts'
@@ -11,6 +12,8 @@ export interface InitOptions {
   readonly numCpus?: number
   /** Bytes that the object store may hold, at least 1 MiB. Default: 30 % of the memory that this process may use. Committed as it is needed. */
   readonly objectStoreMemory?: number
+  /** Where objects go when the store is full: a folder on a disk. `false`: nowhere; then a full store is an `ObjectStoreFullError`. Default: the folder for temporary files, `/var/tmp` if that lies in memory, nowhere if both do. Its files have no names, and are gone with the process. */
+  readonly spillDirectory?: string | false
   /** Worker threads at most, spares for blocked ones included. Default: 4 × cores + 16. */
   readonly maxWorkers?: number
   /** Scope of names. Default: random. */
@@ -30,6 +33,8 @@ export interface InitOptions {
 export interface ResolvedInit {
   readonly numCpus: number
   readonly objectStoreMemory: number
+  /** Undefined: where the platform has room. */
+  readonly spillDirectory: string | false | undefined
   readonly maxWorkers: number
   readonly namespace: string | undefined
   readonly logToDriver: boolean
@@ -39,9 +44,20 @@ export interface ResolvedInit {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-const KNOWN = ['numCpus', 'objectStoreMemory', 'maxWorkers', 'namespace', 'logToDriver', 'ignoreReinitError', 'resourceLimits', 'execArgv', 'env']
+const KNOWN = [
+  'numCpus',
+  'objectStoreMemory',
+  'spillDirectory',
+  'maxWorkers',
+  'namespace',
+  'logToDriver',
+  'ignoreReinitError',
+  'resourceLimits',
+  'execArgv',
+  'env',
+]
 /** Names of the contract that this version refuses. */
-const LATER = ['numGpus', 'resources', 'spillDirectory', 'workers', 'setup', 'maxPendingTasks', 'asyncConcurrency', 'dashboard', 'address']
+const LATER = ['numGpus', 'resources', 'workers', 'setup', 'maxPendingTasks', 'asyncConcurrency', 'dashboard', 'address']
 
 const STORE_MIN = 1024 * 1024
 const STORE_SHARE = 0.3
@@ -52,6 +68,7 @@ export const resolveInit = (options: unknown): ResolvedInit => {
   return {
     numCpus: optionalNumber(raw.numCpus, 'options.numCpus', 0, 4096) ?? availableCpus(),
     objectStoreMemory: optionalInteger(raw.objectStoreMemory, 'options.objectStoreMemory', STORE_MIN, totalmem()) ?? share,
+    spillDirectory: spillDirectory(raw.spillDirectory),
     maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, 4096) ?? 4 * availableParallelism() + 16,
     namespace: optionalString(raw.namespace, 'options.namespace'),
     logToDriver: optionalBoolean(raw.logToDriver, 'options.logToDriver') ?? true,
@@ -60,6 +77,12 @@ export const resolveInit = (options: unknown): ResolvedInit => {
     execArgv: execArgv(raw.execArgv),
     env: env(raw.env),
   }
+}
+
+const spillDirectory = (value: unknown): string | false | undefined => {
+  if (value === undefined || value === false) return value
+  if (typeof value !== 'string' || value === '') throw badType('options.spillDirectory', 'the path of a folder, or false', value)
+  return resolve(value)
 }
 
 const resourceLimits = (value: unknown): ResourceLimits | undefined => {

@@ -1,6 +1,7 @@
 //! Start and stop, functions, figures, constants: what is called seldom.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,8 +14,16 @@ use napi_derive::napi;
 
 /// The runtime that runs now; its segments outlive it and serve the next.
 static CURRENT: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
-static STORE: Mutex<Option<(ViewMode, Arc<Store>)>> = Mutex::new(None);
+static STORE: Mutex<Option<Kept>> = Mutex::new(None);
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+/// The store of the last runtime, which the next takes over if it wants the same.
+#[derive(Debug)]
+struct Kept {
+    views: ViewMode,
+    spill: Option<PathBuf>,
+    store: Arc<Store>,
+}
 
 pub(crate) fn current() -> Option<Arc<Runtime>> {
     CURRENT.lock().clone()
@@ -35,29 +44,45 @@ pub struct StartOptions {
     pub capacity: f64,
     /// How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best.
     pub views: String,
+    /// Whether objects may go to disk when the store is full.
+    pub spills: bool,
+    /// Where to; the folder for temporary files if nothing is said.
+    pub spill_directory: Option<String>,
 }
 
 fn store(options: &StartOptions) -> Result<Arc<Store>> {
     let capacity = options.capacity as u64;
     let mut kept = STORE.lock();
-    let mode = match options.views.as_str() {
+    let views = match options.views.as_str() {
         "private" => ViewMode::Private,
         "copy" => ViewMode::Copy,
         "shared" => ViewMode::Shared,
         _ => ViewMode::platform_default(),
     };
-    if let Some((kept_mode, store)) = &*kept
-        && *kept_mode == mode
+    let refused = |error: mobula_store::Error| Error::new(Status::InvalidArg, error.to_string());
+    let preferred = options.spill_directory.as_deref().map(Path::new);
+    let spill = match options.spills {
+        true => mobula_store::spill_directory(preferred).map_err(refused)?,
+        false => None,
+    };
+    if let Some(kept) = &*kept
+        && kept.views == views
+        && kept.spill == spill
     {
-        store.set_capacity(capacity);
-        return Ok(store.clone());
+        kept.store.set_capacity(capacity);
+        return Ok(kept.store.clone());
     }
     let store = Store::new(StoreConfig {
-        views: mode,
+        views,
+        spill: spill.clone(),
         ..StoreConfig::new(capacity)
     })
-    .map_err(|error| Error::new(Status::GenericFailure, error.to_string()))?;
-    *kept = Some((mode, store.clone()));
+    .map_err(refused)?;
+    *kept = Some(Kept {
+        views,
+        spill,
+        store: store.clone(),
+    });
     Ok(store)
 }
 
@@ -104,8 +129,8 @@ pub fn stop() {
 /// Gives memory of the store that nobody uses back to the system.
 #[napi(catch_unwind)]
 pub fn trim() {
-    if let Some((_, store)) = &*STORE.lock() {
-        store.trim();
+    if let Some(kept) = &*STORE.lock() {
+        kept.store.trim();
     }
 }
 
@@ -224,13 +249,17 @@ pub fn figures() -> HashMap<String, f64> {
         set("queued", stats.queued as f64);
         set("collecting", runtime.collecting() as f64);
     }
-    if let Some((_, store)) = &*STORE.lock() {
-        let stats = store.stats();
+    if let Some(kept) = &*STORE.lock() {
+        let stats = kept.store.stats();
         set("storeBytes", stats.bytes as f64);
         set("storeCommitted", stats.committed as f64);
         set("storeObjects", stats.objects as f64);
         set("storePins", stats.pins as f64);
         set("storeCapacity", stats.capacity as f64);
+        set("storeSpilledBytes", stats.spilled as f64);
+        set("storeSpilledObjects", stats.spilled_objects as f64);
+        set("storeRestoredObjects", stats.restored_objects as f64);
+        set("storeDiskBytes", stats.disk as f64);
     }
     figures
 }

@@ -166,7 +166,9 @@ fn set_header(area: &mut [u8], word: usize, value: u32) {
 }
 
 fn store_fault(error: &mobula_store::Error) -> Fault {
-    let code = if error.is_full() || error.is_out_of_memory() {
+    let code = if error.is_out_of_disk() {
+        "ERR_OUT_OF_DISK"
+    } else if error.is_full() || error.is_out_of_memory() {
         "ERR_OBJECT_STORE_FULL"
     } else {
         "ERR_OBJECT_LOST"

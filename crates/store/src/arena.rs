@@ -8,6 +8,8 @@
 //! The arena covers only the pages up to a frontier, which its owner moves on when nothing fits:
 //! pages that have never been used come last.
 
+use std::ops::Range;
+
 /// How many sizes there are per power of two; sizes below have a list each.
 const SIZES_PER_LEVEL: u32 = 32;
 const SIZES_LOG2: u32 = SIZES_PER_LEVEL.ilog2();
@@ -56,6 +58,15 @@ pub(crate) struct Lent {
     pub(crate) block: u32,
     /// The first page.
     pub(crate) start: u32,
+}
+
+/// Pages that an arena has got back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Returned {
+    pub(crate) start: u32,
+    pub(crate) pages: u32,
+    /// The free piece that they are part of now.
+    pub(crate) piece: Range<u32>,
 }
 
 impl Arena {
@@ -136,8 +147,8 @@ impl Arena {
         })
     }
 
-    /// Takes pages back and merges them with their free neighbours. Returns how many they were.
-    pub(crate) fn give_back(&mut self, block: u32) -> u32 {
+    /// Takes pages back and merges them with their free neighbours.
+    pub(crate) fn give_back(&mut self, block: u32) -> Returned {
         let given = self.blocks[block as usize];
         assert!(!given.free && given.pages > 0, "block {block} is not lent");
         let mut merged = block;
@@ -152,7 +163,12 @@ impl Arena {
             self.absorb_next(merged);
         }
         self.link(merged);
-        given.pages
+        let piece = self.blocks[merged as usize];
+        Returned {
+            start: given.start,
+            pages: given.pages,
+            piece: piece.start..piece.start + piece.pages,
+        }
     }
 
     /// The free pieces, as first page and number of pages, by address.
@@ -386,7 +402,10 @@ mod tests {
                     Step::GiveBack(which) => {
                         if let Some(&start) = lent.keys().nth(which % lent.len().max(1)) {
                             let (pages, block) = lent.remove(&start).unwrap();
-                            prop_assert_eq!(arena.give_back(block), pages);
+                            let returned = arena.give_back(block);
+                            prop_assert_eq!((returned.start, returned.pages), (start, pages));
+                            let piece = (returned.piece.start, returned.piece.len() as u32);
+                            prop_assert!(gaps(&lent, size).contains(&piece));
                         }
                     }
                     Step::Grow(pages) => {

@@ -1,5 +1,7 @@
 //! What a store's maker decides.
 
+use std::path::PathBuf;
+
 use crate::layout::{RUN_BYTES, SEGMENT_BYTES, SLOT_BYTES_MAX, page_bytes, round_up};
 
 /// What a store's maker decides. Everything but the capacity has a default for the platform:
@@ -10,7 +12,7 @@ use crate::layout::{RUN_BYTES, SEGMENT_BYTES, SLOT_BYTES_MAX, page_bytes, round_
 /// let config = StoreConfig { views: ViewMode::Copy, ..StoreConfig::new(64 << 20) };
 /// assert_eq!(config.capacity, 64 << 20);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// The most bytes that objects may take, rounded up to slots and pages as they are. Rounded
     /// down to whole pages.
@@ -27,6 +29,9 @@ pub struct StoreConfig {
     pub backing: Backing,
     /// How written pages of private views are found.
     pub scan: Scan,
+    /// The directory whose disk objects go to when the store is full; nothing: none do. Only
+    /// nameless files are made there. See [`spill_directory`](crate::spill_directory).
+    pub spill: Option<PathBuf>,
 }
 
 /// How a reader sees an object that is too large to be copied.
@@ -82,6 +87,7 @@ impl StoreConfig {
             segment_bytes: SEGMENT_BYTES,
             backing: Backing::File,
             scan: Scan::Best,
+            spill: None,
         }
     }
 }

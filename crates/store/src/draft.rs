@@ -76,7 +76,9 @@ impl Draft {
     /// [`Store::release`] gives up.
     pub fn seal(self) -> Object {
         let object = self.object;
-        self.store.table.entry(object.index).seal();
+        let entry = self.store.table.entry(object.index);
+        entry.touch(self.store.clock.now());
+        entry.seal();
         let mut draft = mem::ManuallyDrop::new(self);
         // SAFETY: the draft is not used again, nor dropped: its `drop` would free the object.
         unsafe { std::ptr::drop_in_place(&raw mut draft.store) };

@@ -1,8 +1,11 @@
 //! What can go wrong, said with numbers.
 
-use std::{error, fmt, io};
+use std::{
+    error, fmt, io,
+    path::{Path, PathBuf},
+};
 
-use crate::Object;
+use crate::{Object, disk};
 
 /// Why a call on the store failed. Ask the `is_…` methods; the message is for people.
 pub struct Error(Box<Kind>);
@@ -40,11 +43,24 @@ enum Kind {
         source: Option<io::Error>,
     },
     Retired,
+    Lost {
+        object: Object,
+    },
+    Disk {
+        attempt: &'static str,
+        bytes: u64,
+        source: io::Error,
+    },
+    BadDirectory {
+        path: PathBuf,
+        source: io::Error,
+    },
 }
 
 impl Error {
     /// There is no room: letting objects go, or a larger capacity, would help. Also true when the
-    /// system refused the memory ([`Error::is_out_of_memory`]).
+    /// system refused the memory ([`Error::is_out_of_memory`]) or the disk what would have made room
+    /// in it ([`Error::is_out_of_disk`]).
     pub fn is_full(&self) -> bool {
         matches!(
             *self.0,
@@ -52,7 +68,24 @@ impl Error {
                 | Kind::NoAddresses { .. }
                 | Kind::TooManyObjects { .. }
                 | Kind::OutOfMemory { .. }
+                | Kind::Disk { .. }
         )
+    }
+
+    /// There is room neither in memory nor on the disk: the disk is full, or the user's share of it.
+    pub fn is_out_of_disk(&self) -> bool {
+        matches!(&*self.0, Kind::Disk { source, .. } if disk::is_full(source))
+    }
+
+    /// The object was spilled to disk, and what came back is not what was written. It stays lost;
+    /// releasing it is still due.
+    pub fn is_lost(&self) -> bool {
+        matches!(*self.0, Kind::Lost { .. })
+    }
+
+    /// The directory for spilled objects does not exist, or no file can be made there.
+    pub fn is_bad_directory(&self) -> bool {
+        matches!(*self.0, Kind::BadDirectory { .. })
     }
 
     /// The object has been released, or never was.
@@ -70,7 +103,7 @@ impl Error {
         matches!(*self.0, Kind::OutOfBounds { .. })
     }
 
-    /// One object has been pinned a thousand million times at once.
+    /// One object has been pinned hundreds of millions of times at once.
     pub fn is_too_many_pins(&self) -> bool {
         matches!(*self.0, Kind::TooManyPins { .. })
     }
@@ -127,6 +160,25 @@ impl Error {
 
     pub(crate) fn retired() -> Self {
         Self(Box::new(Kind::Retired))
+    }
+
+    pub(crate) fn lost(object: Object) -> Self {
+        Self(Box::new(Kind::Lost { object }))
+    }
+
+    pub(crate) fn disk(attempt: &'static str, bytes: u64, source: io::Error) -> Self {
+        Self(Box::new(Kind::Disk {
+            attempt,
+            bytes,
+            source,
+        }))
+    }
+
+    pub(crate) fn bad_directory(path: &Path, source: io::Error) -> Self {
+        Self(Box::new(Kind::BadDirectory {
+            path: path.to_owned(),
+            source,
+        }))
     }
 }
 
@@ -187,6 +239,25 @@ impl fmt::Display for Error {
                 }
             }
             Kind::Retired => write!(f, "the reader has been retired; make a new one"),
+            Kind::Lost { object } => write!(
+                f,
+                "object {}/{} is lost: it was spilled to disk, and could not be read back as it \
+                 was written",
+                object.index, object.generation
+            ),
+            Kind::Disk {
+                attempt,
+                bytes,
+                source,
+            } => write!(
+                f,
+                "the object store is full, and cannot {attempt} ({bytes} bytes): {source}"
+            ),
+            Kind::BadDirectory { path, source } => write!(
+                f,
+                "objects cannot be spilled to {}: {source}",
+                path.display()
+            ),
         }
     }
 }
@@ -203,7 +274,9 @@ impl error::Error for Error {
             Kind::OutOfMemory {
                 source: Some(source),
                 ..
-            } => Some(source),
+            }
+            | Kind::Disk { source, .. }
+            | Kind::BadDirectory { source, .. } => Some(source),
             _ => None,
         }
     }

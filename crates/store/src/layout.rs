@@ -18,12 +18,21 @@ pub(crate) const SEGMENT_BYTES: u64 = 1 << 30;
 /// How many segments a store can have; with the bound on address space this is far away.
 pub(crate) const SEGMENTS_MAX: usize = 1024;
 
+/// Segments in files on disk have numbers of their own, from here on.
+pub(crate) const FIRST_DISK_SEGMENT: u32 = SEGMENTS_MAX as u32;
+
+/// How many segments can be on disk. Each takes a file descriptor.
+pub(crate) const DISK_SEGMENTS_MAX: usize = 512;
+
+/// How long a segment on disk is, unless one object needs more or the disk has less.
+pub(crate) const DISK_SEGMENT_BYTES: u64 = 32 << 20;
+
 /// From here on, never-used memory is filled through the file rather than the mapping: below,
 /// the system call costs more than the page faults it saves.
 pub(crate) const FILE_WRITE_BYTES_MIN: usize = 64 << 10;
 
 /// A page is no larger than this on any platform the store runs on (arm64 Linux has 64 KiB).
-const PAGE_BYTES_MAX: u64 = 64 << 10;
+pub(crate) const PAGE_BYTES_MAX: u64 = 64 << 10;
 
 const _: () = {
     assert!(OBJECT_ALIGN.is_power_of_two());

@@ -35,17 +35,24 @@
 //! # Ok::<(), mobula_store::Error>(())
 //! ```
 //!
-//! How the memory is laid out is told in `docs/object-store.md`.
+//! Given a directory ([`StoreConfig::spill`]) a full store sends what nobody has pinned to a disk;
+//! [`Store::pin`] brings it back.
+//!
+//! How the memory is laid out, and the order of the locks, is told in `docs/object-store.md`.
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
 mod arena;
+mod clock;
 mod config;
 mod copy;
+mod directory;
+mod disk;
 mod draft;
 mod entry;
 mod error;
 mod extent;
+mod fallocate;
 mod file;
 mod fresh;
 mod growth;
@@ -59,18 +66,23 @@ mod pin;
 mod place;
 mod private;
 mod reader;
+mod restore;
 mod segment;
 mod segments;
 mod slab;
 mod space;
+mod spill;
+mod spillfile;
 mod stats;
 mod store;
 mod table;
 mod tract;
+mod victims;
 mod view;
 mod window;
 
 pub use config::{Backing, Scan, StoreConfig, ViewMode};
+pub use directory::spill_directory;
 pub use draft::Draft;
 pub use error::Error;
 pub use object::Object;

@@ -52,7 +52,10 @@ impl Reader {
             ViewMode::Private => {
                 let segment = self.store.segments.get(place.segment);
                 let index = pin.object().index;
-                match self.window.open(index, place, segment, &self.store.scanner) {
+                match self
+                    .window
+                    .open(index, place, &segment, &self.store.scanner)
+                {
                     Some(start) => Ok(View::mapped(start, Arc::clone(&self.window), pin)),
                     None => View::copied(&pin),
                 }

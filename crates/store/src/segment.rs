@@ -6,14 +6,18 @@ use std::{
     fs::File,
     io,
     ops::Range,
+    path::Path,
     ptr,
     ptr::NonNull,
+    slice,
     sync::Arc,
 };
 
 use mobula_sync::atomic::{AtomicU64, Ordering};
 
-use crate::{config::Backing, file, fresh, layout::RUN_BYTES, mapping::Mapping};
+#[cfg(target_os = "linux")]
+use crate::fallocate;
+use crate::{config::Backing, disk, file, fresh, layout::RUN_BYTES, mapping::Mapping};
 
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -59,6 +63,17 @@ impl Segment {
         Ok(Self { memory, bytes })
     }
 
+    /// Maps a nameless file on disk, with blocks behind all of it: what the system is short of memory
+    /// for, it writes there.
+    pub(crate) fn on_disk(directory: &Path, bytes: u64) -> io::Result<Self> {
+        let size = usize::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let file = Arc::new(disk::create(directory)?);
+        disk::reserve(&file, bytes)?;
+        let mapping = Mapping::shared(&file, size)?;
+        let memory = Memory::Mapped { mapping, file };
+        Ok(Self { memory, bytes })
+    }
+
     #[cfg(target_os = "linux")]
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
@@ -77,9 +92,7 @@ impl Segment {
     pub(crate) fn commit(&self, range: Range<u64>) -> io::Result<()> {
         match &self.memory {
             #[cfg(target_os = "linux")]
-            Memory::Mapped { file, .. } => {
-                allocate(file, rustix::fs::FallocateFlags::empty(), range)
-            }
+            Memory::Mapped { file, .. } => fallocate::take(file, range),
             // Elsewhere nothing of the kind exists for shared memory objects.
             #[cfg(not(target_os = "linux"))]
             Memory::Mapped { .. } => Ok(()),
@@ -94,14 +107,7 @@ impl Segment {
     pub(crate) unsafe fn punch(&self, range: Range<u64>) -> io::Result<()> {
         match &self.memory {
             #[cfg(target_os = "linux")]
-            Memory::Mapped { file, .. } => {
-                use rustix::fs::FallocateFlags;
-                allocate(
-                    file,
-                    FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
-                    range,
-                )
-            }
+            Memory::Mapped { file, .. } => fallocate::punch(file, range),
             #[cfg(not(target_os = "linux"))]
             Memory::Mapped { .. } => Err(io::ErrorKind::Unsupported.into()),
             Memory::Heap(heap) => {
@@ -132,6 +138,22 @@ impl Segment {
         unsafe { start.add(offset as usize) }
     }
 
+    /// Lets `fill` write a range.
+    ///
+    /// # Safety
+    /// The range is committed, and nobody else uses it until this returns.
+    pub(crate) unsafe fn fill<T>(
+        &self,
+        offset: u64,
+        len: u64,
+        fill: impl FnOnce(&mut [u8]) -> T,
+    ) -> T {
+        let start = self.address(offset, len);
+        // SAFETY: `address` checked the range, which is committed and ours alone (the caller's
+        // promise); the system initialises what nobody else has.
+        fill(unsafe { slice::from_raw_parts_mut(start.as_ptr(), len as usize) })
+    }
+
     /// Copies bytes in; `fresh` says that the place has never been written, which only makes it
     /// faster.
     ///
@@ -149,20 +171,6 @@ impl Segment {
         // promise), and its memory is committed.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), target.as_ptr(), bytes.len()) }
     }
-}
-
-#[cfg(target_os = "linux")]
-fn allocate(file: &File, flags: rustix::fs::FallocateFlags, range: Range<u64>) -> io::Result<()> {
-    // A signal ends the call early, with nothing done: long ranges go step by step, so that a
-    // program with a profiling timer gets on.
-    const STEP_BYTES: u64 = 64 << 20;
-    let mut at = range.start;
-    while at < range.end {
-        let len = STEP_BYTES.min(range.end - at);
-        rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, flags, at, len))?;
-        at += len;
-    }
-    Ok(())
 }
 
 impl Heap {

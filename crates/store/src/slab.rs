@@ -162,6 +162,13 @@ impl Slabs {
         None
     }
 
+    /// How many slots of a slab are in use.
+    pub(crate) fn in_use(&self, home: u32) -> u32 {
+        self.slabs
+            .get(home as usize)
+            .map_or(0, |slab| SlotSize(slab.size).slots() - slab.free_count)
+    }
+
     fn link(&mut self, home: u32) {
         let size = self.slabs[home as usize].size;
         let next = std::mem::replace(&mut self.heads[size], home);

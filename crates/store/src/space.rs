@@ -7,20 +7,23 @@ use std::ops::Range;
 use crate::{
     Error,
     extent::Extent,
-    layout::{RUN_BYTES, SEGMENTS_MAX, SLOT_BYTES_MAX},
+    layout::{FIRST_DISK_SEGMENT, RUN_BYTES, SEGMENTS_MAX, SLOT_BYTES_MAX},
     place::Place,
     slab::{Slabs, SlotSize},
-    tract::Tract,
+    tract::{Parcel, Tract},
 };
 
 #[derive(Debug)]
 pub(crate) struct Space {
     tracts: Vec<Tract>,
+    /// The books of segments on disk, from [`FIRST_DISK_SEGMENT`] on.
+    disk_tracts: Vec<Option<Tract>>,
     slabs: Slabs,
     page_bytes: u64,
     used: u64,
     committed: u64,
     reserved: u64,
+    used_on_disk: u64,
 }
 
 /// An extent lent, and what is to be known about its memory.
@@ -31,6 +34,24 @@ pub(crate) struct Grant {
     /// Nothing has ever been written there.
     pub(crate) fresh: bool,
 }
+
+impl Grant {
+    /// Where an object lies that the whole extent was lent for, and whether nothing has ever been
+    /// written there.
+    pub(crate) fn place(self, len: u64) -> (Place, bool) {
+        let place = Place {
+            segment: self.extent.segment,
+            home: self.extent.block,
+            offset: self.extent.offset,
+            len,
+        };
+        (place, self.fresh)
+    }
+}
+
+/// The number of a segment on disk of which nothing is lent any more. The caller removes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Emptied(pub(crate) u32);
 
 /// A part of a segment, in bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,11 +65,13 @@ impl Space {
         let slabs = Slabs::new();
         Self {
             tracts: Vec::new(),
+            disk_tracts: Vec::new(),
             slabs,
             page_bytes,
             used: 0,
             committed: 0,
             reserved: 0,
+            used_on_disk: 0,
         }
     }
 
@@ -80,39 +103,76 @@ impl Space {
         let found = self.find(lend).or_else(|| self.find(grow));
         Ok(found.map(|(segment, parcel)| {
             self.used = after;
-            let offset = u64::from(parcel.lent.start) * self.page_bytes;
-            Grant {
-                extent: Extent {
-                    segment,
-                    block: parcel.lent.block,
-                    offset,
-                    bytes,
-                },
-                committed: parcel.committed,
-                fresh: parcel.fresh,
-            }
+            self.grant(segment, parcel, bytes)
         }))
     }
 
-    pub(crate) fn give_back(&mut self, extent: Extent) {
-        let pages = self.tracts[extent.segment as usize].give_back(extent.block);
-        self.used -= u64::from(pages) * self.page_bytes;
+    /// Whole pages of a segment on disk. Nothing: none has so many in a row.
+    pub(crate) fn lend_on_disk(&mut self, bytes: u64) -> Option<Grant> {
+        let pages = u32::try_from(bytes / self.page_bytes).ok()?;
+        let mut tracts = self.disk_tracts.iter_mut().zip(FIRST_DISK_SEGMENT..);
+        let (segment, parcel) = tracts.find_map(|(tract, number)| {
+            let tract = tract.as_mut()?;
+            let parcel = tract
+                .lend(pages)
+                .or_else(|| tract.grow_for(pages).then(|| tract.lend(pages)).flatten());
+            Some((number, parcel?))
+        })?;
+        self.used_on_disk += bytes;
+        Some(self.grant(segment, parcel, bytes))
+    }
+
+    #[must_use]
+    pub(crate) fn give_back(&mut self, extent: Extent) -> Option<Emptied> {
+        self.give_back_block(extent.segment, extent.block)
     }
 
     /// Frees what an object took.
-    pub(crate) fn free(&mut self, place: Place) {
+    #[must_use]
+    pub(crate) fn free(&mut self, place: Place) -> Option<Emptied> {
         match place.len {
-            0 => {}
+            0 => None,
             1..=SLOT_BYTES_MAX => {
-                if let Some(extent) = self.slabs.put_back(place) {
-                    self.give_back(extent);
-                }
+                let extent = self.slabs.put_back(place)?;
+                self.give_back(extent)
             }
-            _ => {
-                let pages = self.tracts[place.segment as usize].give_back(place.home);
-                self.used -= u64::from(pages) * self.page_bytes;
-            }
+            _ => self.give_back_block(place.segment, place.home),
         }
+    }
+
+    fn give_back_block(&mut self, segment: u32, block: u32) -> Option<Emptied> {
+        let Some(slot) = segment.checked_sub(FIRST_DISK_SEGMENT) else {
+            let pages = self.tracts[segment as usize].give_back(block);
+            self.used -= u64::from(pages) * self.page_bytes;
+            return None;
+        };
+        let slot = &mut self.disk_tracts[slot as usize];
+        let tract = slot.as_mut().expect("what is lent keeps its tract");
+        let pages = tract.give_back(block);
+        self.used_on_disk -= u64::from(pages) * self.page_bytes;
+        if !tract.is_idle() {
+            return None;
+        }
+        *slot = None;
+        Some(Emptied(segment))
+    }
+
+    fn grant(&self, segment: u32, parcel: Parcel, bytes: u64) -> Grant {
+        Grant {
+            extent: Extent {
+                segment,
+                block: parcel.lent.block,
+                offset: u64::from(parcel.lent.start) * self.page_bytes,
+                bytes,
+            },
+            committed: parcel.committed,
+            fresh: parcel.fresh,
+        }
+    }
+
+    /// How many objects and drafts lie in a slab.
+    pub(crate) fn slots_in_use(&self, home: u32) -> u32 {
+        self.slabs.in_use(home)
     }
 
     /// Opens the books of a new segment; returns its number.
@@ -122,6 +182,22 @@ impl Space {
             .push(Tract::new(pages, (RUN_BYTES / self.page_bytes) as u32));
         self.reserved += bytes;
         self.tracts.len() as u32 - 1
+    }
+
+    /// Opens the books of a new segment on disk, all of which is committed.
+    pub(crate) fn add_disk_segment(&mut self, number: u32, bytes: u64) {
+        let pages = (bytes / self.page_bytes) as u32;
+        let mut tract = Tract::new(pages, (RUN_BYTES / self.page_bytes) as u32);
+        tract.commit(0..pages);
+        let slot = (number - FIRST_DISK_SEGMENT) as usize;
+        if self.disk_tracts.len() <= slot {
+            self.disk_tracts.resize_with(slot + 1, || None);
+        }
+        assert!(
+            self.disk_tracts[slot].is_none(),
+            "segment {number} is there already"
+        );
+        self.disk_tracts[slot] = Some(tract);
     }
 
     /// Whether a segment of that size keeps within the capacity and one segment more.
@@ -192,6 +268,11 @@ impl Space {
     /// Bytes lent, in whole pages.
     pub(crate) fn used(&self) -> u64 {
         self.used
+    }
+
+    /// Bytes lent in segments on disk, in whole pages.
+    pub(crate) fn used_on_disk(&self) -> u64 {
+        self.used_on_disk
     }
 
     /// Bytes with memory behind them.

@@ -15,4 +15,12 @@ pub struct Stats {
     pub objects: u64,
     /// Pins that have not been given back.
     pub pins: u64,
+    /// Bytes that objects take in memory that a file on disk stands behind. Not in `bytes`.
+    pub disk: u64,
+    /// Objects that are on disk instead of in memory.
+    pub spilled_objects: u64,
+    /// Bytes of the spill file that they take. Not in `bytes`.
+    pub spilled: u64,
+    /// How often an object has been brought back from there.
+    pub restored_objects: u64,
 }

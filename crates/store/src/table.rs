@@ -86,6 +86,13 @@ impl Table {
             .expect("the index was handed out by this table")
     }
 
+    /// The entries that have been handed out at least once, with their indices.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        let used = self.stock.lock().next;
+        let entries = self.chunks.iter().filter_map(OnceLock::get).flatten();
+        (0..used).zip(entries)
+    }
+
     /// How many objects and drafts there are.
     pub(crate) fn live(&self) -> u64 {
         let stock = self.stock.lock();

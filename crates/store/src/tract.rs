@@ -68,7 +68,12 @@ impl Tract {
     }
 
     pub(crate) fn give_back(&mut self, block: u32) -> u32 {
-        self.arena.give_back(block)
+        self.arena.give_back(block).pages
+    }
+
+    /// Whether no page is lent.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.arena.free_at_end() == self.arena.frontier()
     }
 
     /// These pages and all others of their runs that lie before the frontier.

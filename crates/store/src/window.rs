@@ -9,12 +9,15 @@
 //! still to be closed.
 #![allow(unsafe_code, reason = "restores pages")]
 
-use std::{collections::HashMap, ptr::NonNull};
+use std::{
+    collections::{HashMap, hash_map},
+    ptr::NonNull,
+};
 
 use mobula_sync::Mutex;
 
 use crate::{
-    layout::page_bytes,
+    layout::{FIRST_DISK_SEGMENT, page_bytes},
     pagemap::{Scanner, Written},
     place::Place,
     private::PrivateMap,
@@ -28,6 +31,8 @@ pub(crate) struct Window(Mutex<Inside>);
 struct Inside {
     /// By number of segment.
     maps: Vec<Map>,
+    /// Of segments on disk, likewise: unmapped with the last view.
+    disk_maps: HashMap<u32, DiskMap>,
     /// How many views of an object are open, by its index in the table. While there is one the
     /// object is pinned, so the index means the same object.
     views: HashMap<u32, u32>,
@@ -39,6 +44,13 @@ enum Map {
     Made(PrivateMap),
     /// Has been refused, and is not asked for again.
     Refused,
+}
+
+#[derive(Debug)]
+struct DiskMap {
+    map: PrivateMap,
+    /// How many objects of the segment have open views.
+    objects: u32,
 }
 
 /// Whether the pages of a closed view show what is in the store.
@@ -73,6 +85,11 @@ impl Window {
             return None;
         }
         *views += 1;
+        if *views == 1
+            && let Some(disk) = inside.disk_maps.get_mut(&place.segment)
+        {
+            disk.objects += 1;
+        }
         Some(start)
     }
 
@@ -80,6 +97,7 @@ impl Window {
     /// last one.
     pub(crate) fn close(&self, index: u32, place: Place, scanner: &Scanner) -> Closed {
         let mut inside = self.0.lock();
+        let inside = &mut *inside;
         let views = inside
             .views
             .get_mut(&index)
@@ -89,8 +107,8 @@ impl Window {
             return Closed::Clean;
         }
         inside.views.remove(&index);
-        let Some(Map::Made(map)) = inside.maps.get(place.segment as usize) else {
-            unreachable!("the view lies in a map of this window");
+        let Some(map) = inside.close(place.segment) else {
+            return Closed::Clean;
         };
         let len = place.len.next_multiple_of(page_bytes());
         let pages = match scanner.written(map.address(place.offset, len), len as usize) {
@@ -111,6 +129,18 @@ impl Window {
 
 impl Inside {
     fn map(&mut self, number: u32, segment: &Segment) -> Option<&PrivateMap> {
+        if number >= FIRST_DISK_SEGMENT {
+            return Some(
+                &match self.disk_maps.entry(number) {
+                    hash_map::Entry::Occupied(made) => made.into_mut(),
+                    hash_map::Entry::Vacant(vacant) => vacant.insert(DiskMap {
+                        map: PrivateMap::new(segment).ok()?,
+                        objects: 0,
+                    }),
+                }
+                .map,
+            );
+        }
         let number = number as usize;
         if self.maps.len() <= number {
             self.maps.resize_with(number + 1, || Map::Unmade);
@@ -123,5 +153,22 @@ impl Inside {
             Map::Made(map) => Some(map),
             _ => None,
         }
+    }
+
+    /// Closes the last view of an object. Returns the map that it was in, unless that has gone too.
+    fn close(&mut self, number: u32) -> Option<&PrivateMap> {
+        if number < FIRST_DISK_SEGMENT {
+            let Some(Map::Made(map)) = self.maps.get(number as usize) else {
+                unreachable!("the view lies in a map of this window");
+            };
+            return Some(map);
+        }
+        let disk = self.disk_maps.get_mut(&number)?;
+        disk.objects -= 1;
+        if disk.objects == 0 {
+            // With everything that was written in it, and before the segment can go.
+            self.disk_maps.remove(&number);
+        }
+        self.disk_maps.get(&number).map(|disk| &disk.map)
     }
 }

@@ -19,11 +19,19 @@ enum Step {
     Unpin(usize),
     Release(usize),
     ReleaseStale(usize),
-    Open { pin: usize, reader: usize },
-    Scribble { view: usize, at: usize },
+    Open {
+        pin: usize,
+        reader: usize,
+    },
+    Scribble {
+        view: usize,
+        at: usize,
+    },
     Close(usize),
     Replace(usize),
     Trim,
+    /// Asks for everything, so that all goes that may.
+    Spill,
 }
 
 fn len() -> impl Strategy<Value = u64> {
@@ -53,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => at().prop_map(Step::Close),
         1 => at().prop_map(Step::Replace),
         1 => Just(Step::Trim),
+        1 => Just(Step::Spill),
     ]
 }
 
@@ -62,15 +71,17 @@ fn config() -> impl Strategy<Value = StoreConfig> {
         prop_oneof![3 => Just(Backing::File), 1 => Just(Backing::Heap { bytes_max: u64::MAX })];
     let scan = prop_oneof![2 => Just(Scan::Best), 1 => Just(Scan::PageMap), 1 => Just(Scan::Never)];
     let segment_bytes = prop_oneof![Just(2_u64 << 20), Just(8 << 20)];
-    (views, backing, scan, segment_bytes).prop_map(|(views, backing, scan, segment_bytes)| {
-        StoreConfig {
+    let options = (views, backing, scan, segment_bytes, any::<bool>());
+    options.prop_map(
+        |(views, backing, scan, segment_bytes, spills)| StoreConfig {
             views,
             backing,
             scan,
             segment_bytes,
+            spill: spills.then(std::env::temp_dir),
             ..StoreConfig::new(CAPACITY)
-        }
-    })
+        },
+    )
 }
 
 /// The bytes of the object with this seed.
@@ -96,6 +107,7 @@ struct OpenView {
 /// The store, and all that it must agree with.
 struct World {
     store: Arc<Store>,
+    spills: bool,
     readers: Vec<(u64, Arc<Reader>)>,
     drafts: Vec<(Draft, u64)>,
     objects: BTreeMap<u32, (Object, Expected)>,
@@ -107,10 +119,12 @@ struct World {
 
 impl World {
     fn new(config: StoreConfig) -> Self {
+        let spills = config.spill.is_some();
         let store = Store::new(config).unwrap();
         let readers = (0..2).map(|at| (at, Reader::new(&store))).collect();
         Self {
             store,
+            spills,
             readers,
             drafts: Vec::new(),
             objects: BTreeMap::new(),
@@ -130,7 +144,7 @@ impl World {
                     self.drafts.push((draft, self.seeds));
                 }
                 Err(error) => {
-                    assert!(error.is_full(), "{error}");
+                    assert!(error.is_full() && !self.spills, "{error}");
                     let rounded = len.next_multiple_of(4096).max(64 << 10);
                     let fits = self.store.stats().bytes + rounded <= CAPACITY;
                     assert!(!fits || error.to_string().contains("fragmented"), "{error}");
@@ -228,6 +242,11 @@ impl World {
                 self.readers[at] = (self.seeds, Reader::new(&self.store));
             }
             Step::Trim => self.store.trim(),
+            Step::Spill => {
+                if let Ok(mut draft) = self.store.create(CAPACITY) {
+                    draft.as_mut_slice().fill(0xdd);
+                }
+            }
         }
         self.check();
     }
@@ -256,6 +275,7 @@ impl World {
         let stats = self.store.stats();
         assert!(stats.bytes <= stats.capacity && stats.committed <= stats.capacity);
         assert!(stats.bytes <= stats.committed);
+        assert!(self.spills || (stats.spilled, stats.disk) == (0, 0));
     }
 
     fn finish(mut self) {
@@ -271,9 +291,14 @@ impl World {
         self.views.clear();
         let stats = self.store.stats();
         assert_eq!((stats.bytes, stats.objects, stats.pins), (0, 0, 0));
+        let elsewhere = (stats.spilled, stats.spilled_objects, stats.disk);
+        assert_eq!(elsewhere, (0, 0, 0));
         self.store.trim();
         // In segments of 2 MiB the whole needs one more, which the bound on addresses may refuse.
-        let whole = CAPACITY.min(2 << 20);
+        let whole = match self.spills {
+            true => CAPACITY / 10 * 9,
+            false => CAPACITY.min(2 << 20),
+        };
         let mut draft = self.store.create(whole).unwrap();
         draft.as_mut_slice().fill(1);
         let object = draft.seal();

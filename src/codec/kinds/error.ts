@@ -35,6 +35,7 @@ const bases: readonly ErrorClass[] = [
   mobula.DeadlockError,
   mobula.ShutdownError,
   mobula.ObjectFreedError,
+  mobula.OutOfDiskError,
 ]
 
 const baseNumbers = new Map<unknown, number>(bases.map((base, number) => [base.prototype, number]))
