@@ -14,7 +14,8 @@ export interface RawPort {
   park(): void
   resume(): void
   take(slot: number, generation: number): boolean
-  view(slot: number, generation: number, which: 0 | 1): ArrayBufferLike | undefined
+  /** `task`: the function whose code runs now, for reports of writes. */
+  view(slot: number, generation: number, which: 0 | 1, task: number): ArrayBufferLike | undefined
   bulk(slot: number, generation: number, which: 0 | 1): ArrayBuffer
   write(byteLength: number, offsets: readonly number[], pieces: readonly Uint8Array[]): void
   /** Memory of the store to write into; its number is where `write` says which object it made. */

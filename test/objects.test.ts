@@ -186,4 +186,19 @@ for (const what of ['views', 'forgotten', 'stream']) {
   })
 }
 
+test('MOBULA_REPORT_WRITES=1 names the task that wrote into an object', () => {
+  if (process.platform !== 'linux') return
+  const program = fileURLToPath(new URL('./fixtures/programs/writes.ts', import.meta.url))
+  const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program], {
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: { ...process.env, MOBULA_REPORT_WRITES: '1' },
+  })
+  assert.is(stdout.trim().split('\n').at(-1), '5', stderr)
+  const reports = stderr.split('\n').filter((line) => line.startsWith('mobula: '))
+  assert.is(reports.length, 2, stderr)
+  assert.match(reports[0] as string, /task 'sorts' wrote into 8\d{5} bytes/)
+  assert.match(reports[1] as string, /code outside of tasks/)
+})
+
 test.run()

@@ -5,7 +5,7 @@ import { decode, decodeArgs, encode, encodeThrown } from '../codec/codec.ts'
 import type { EncodedValue } from '../engine/engine.ts'
 import { type Encoded, fetchOutcomes, readPlaced } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
-import type { Port } from '../engine/local/port.ts'
+import { NO_TASK, type Port } from '../engine/local/port.ts'
 import { loadClasses, mayImportAnything, noteIn } from '../functions/classes.ts'
 import { loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
@@ -32,6 +32,8 @@ interface Waiting {
 interface Begun {
   readonly slot: number
   readonly generation: number
+  /** The number of its function. */
+  readonly task: number
   readonly loaded: Loaded
 }
 
@@ -79,7 +81,8 @@ export class Executor {
     const { words } = this.#port
     const slot = words[at] as number
     const generation = words[at + 1] as number
-    const begun: Begun = { slot, generation, loaded: this.#load(words[at + 2] as number) }
+    const task = words[at + 2] as number
+    const begun: Begun = { slot, generation, task, loaded: this.#load(task) }
     let encoded: Encoded
     try {
       encoded = this.#place(at, slot, generation)
@@ -102,9 +105,11 @@ export class Executor {
     }
     const missing = new Set<string>()
     let args: unknown[]
+    this.#port.task = begun.task
     try {
       args = this.#decode(encoded, missing)
     } catch (error) {
+      this.#port.task = NO_TASK
       if (missing.size === 0) this.#fail(begun, error)
       else this.#startWhen(classesLoaded(missing, error), begun, encoded)
       return
@@ -148,9 +153,11 @@ export class Executor {
       this.#port.flush()
       return
     }
-    const outer = this.taskName
+    const { taskName } = this
+    const { task } = this.#port
     this.run(L.TASKS)
-    this.taskName = outer
+    this.taskName = taskName
+    this.#port.task = task
     this.#port.flush()
   }
 
@@ -252,6 +259,7 @@ export class Executor {
     } finally {
       this.#flushOutput()
       this.taskName = undefined
+      this.#port.task = NO_TASK
     }
   }
 

@@ -14,7 +14,7 @@ use crate::bell::UvBell;
 use crate::drafts::{self, Drafts};
 use crate::hook::Hook;
 use crate::raw::{Call, Fault, Value, check, run, set_function, set_property};
-use crate::{control, objects, uv};
+use crate::{control, objects, uv, writes};
 
 /// What the raw functions of an isolate find in their data pointer. It lives until its environment ends, since the
 /// functions may; what is in it goes when the port is closed.
@@ -219,7 +219,12 @@ raw_functions! {
     view = |call, inner| {
         let view = inner.port.view(key(call)?, which(call)?).map_err(|error| store_fault(&error))?;
         match view {
-            Some(view) => objects::lend_view(call, view, inner.shared),
+            Some(mut view) => {
+                if *writes::REPORTED {
+                    writes::watch(&mut view, inner.port.runtime(), call.u32(3)?);
+                }
+                objects::lend_view(call, view, inner.shared)
+            }
             None => call.undefined(),
         }
     };

@@ -26,6 +26,8 @@ enum Content {
 struct Mapped {
     window: Arc<Window>,
     pin: ManuallyDrop<Pin>,
+    /// Told how many bytes of pages were written, if any were.
+    report: Option<Box<dyn FnOnce(u64) + Send + Sync>>,
 }
 
 // SAFETY: `start` points into memory that `content` owns or keeps, which belongs to no thread. The
@@ -41,7 +43,11 @@ impl View {
         Self {
             start,
             len,
-            content: Content::Mapped(Mapped { window, pin }),
+            content: Content::Mapped(Mapped {
+                window,
+                pin,
+                report: None,
+            }),
         }
     }
 
@@ -59,6 +65,14 @@ impl View {
             start: pin.start(),
             len: pin.len(),
             content: Content::Shared(pin),
+        }
+    }
+
+    /// Calls `report` when this view is closed, if it is the last one of its object in its reader and pages of it have been
+    /// written: with their bytes, in whole pages. From the thread that closes it. Copies are not looked at.
+    pub fn report_writes(&mut self, report: impl FnOnce(u64) + Send + Sync + 'static) {
+        if let Content::Mapped(mapped) = &mut self.content {
+            mapped.report = Some(Box::new(report));
         }
     }
 
@@ -86,9 +100,13 @@ impl View {
 impl Drop for Mapped {
     fn drop(&mut self) {
         let (index, place) = (self.pin.object().index, self.pin.place());
-        match self.window.close(index, place, &self.pin.store().scanner) {
+        let closed = self.window.close(index, place, &self.pin.store().scanner);
+        if let (Closed::Restored(bytes), Some(report)) = (closed, self.report.take()) {
+            report(bytes);
+        }
+        match closed {
             // SAFETY: dropped here and nowhere else, and not used after.
-            Closed::Clean => unsafe { ManuallyDrop::drop(&mut self.pin) },
+            Closed::Clean | Closed::Restored(_) => unsafe { ManuallyDrop::drop(&mut self.pin) },
             Closed::Stuck => {}
         }
     }

@@ -59,6 +59,8 @@ struct DiskMap {
 pub(crate) enum Closed {
     /// Or other views of the object are open, whose closing will see to it.
     Clean,
+    /// So many bytes of pages had been written, and show it again.
+    Restored(u64),
     /// They do not, and nothing helps: the object's pin must be kept for ever, so that its place is
     /// never used for another object.
     Stuck,
@@ -111,6 +113,8 @@ impl Window {
             return Closed::Clean;
         };
         let len = place.len.next_multiple_of(page_bytes());
+        let is_known = !matches!(scanner, Scanner::Blind);
+        let mut restored = 0;
         let pages = match scanner.written(map.address(place.offset, len), len as usize) {
             Written::Nothing => return Closed::Clean,
             Written::Pages(pages) => pages,
@@ -118,12 +122,17 @@ impl Window {
         };
         for range in pages {
             let range = place.offset + range.start as u64..place.offset + range.end as u64;
+            restored += range.end - range.start;
             // SAFETY: the pages are the object's own, and its last view has just been closed.
             if unsafe { map.restore(range) }.is_err() {
                 return Closed::Stuck;
             }
         }
-        Closed::Clean
+        if is_known {
+            Closed::Restored(restored)
+        } else {
+            Closed::Clean
+        }
     }
 }
 

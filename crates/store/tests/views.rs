@@ -376,3 +376,38 @@ fn many_written_pages_are_all_found() {
         assert!(all(&open(&reader, &store, object), 1), "{scan:?}");
     });
 }
+
+#[test]
+fn writes_are_reported_by_the_last_view_if_they_can_be_told() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    with_every_scan(|store, scan| {
+        let object = put(&store, 10 * PAGE as u64, 7);
+        let reader = Reader::new(&store);
+        let reported = Arc::new(AtomicU64::new(0));
+        let watched = || {
+            let mut view = open(&reader, &store, object);
+            let reported = Arc::clone(&reported);
+            view.report_writes(move |bytes| {
+                reported.fetch_add(bytes, Ordering::Relaxed);
+            });
+            view
+        };
+        let clean = watched();
+        drop(clean);
+        assert_eq!(reported.load(Ordering::Relaxed), 0);
+        let (first, second) = (watched(), watched());
+        write(&first, 0, 1);
+        write(&first, 5 * PAGE, 1);
+        drop(first);
+        assert_eq!(reported.load(Ordering::Relaxed), 0, "another view is open");
+        drop(second);
+        let expected = if scan == Scan::Never {
+            0
+        } else {
+            2 * PAGE as u64
+        };
+        assert_eq!(reported.load(Ordering::Relaxed), expected);
+        assert!(all(&open(&reader, &store, object), 7));
+    });
+}

@@ -58,7 +58,7 @@ export const readPlaced = (port: Port, placed: Placed, which: 'value' | 'argumen
 
 const viewOf = (port: Port, slot: number, generation: number, which: 0 | 1): ArrayBufferLike => {
   try {
-    const view = port.raw.view(slot, generation, which)
+    const view = port.raw.view(slot, generation, which, port.task)
     if (view !== undefined) return view
   } catch (error) {
     throw fromCode(error)

@@ -9,6 +9,9 @@ import { collectGarbage } from './collect.ts'
 import { largestHolders } from './holders.ts'
 import * as L from './layout.ts'
 
+/** No function has this number. */
+export const NO_TASK: number = 2 ** 32 - 1
+
 /** Refs or keys that one record carries; longer tables take several. */
 const TABLE_MAX = 2048
 
@@ -48,6 +51,8 @@ export class Port {
   readonly #registry: FinalizationRegistry<RefParts>
   readonly #waits: (Wait | undefined)[] = []
   readonly #freeTokens: number[] = []
+  /** The function whose code runs now, where that is known (worker). */
+  task: number = NO_TASK
   #serial = 0
   #ops = 0
   #heap = 0
