@@ -2,6 +2,7 @@
 
 import './platform.ts'
 
+export { asCompleted } from './api/as-completed.ts'
 export { type BufferOptions, createBuffer } from './api/create-buffer.ts'
 export { free } from './api/free.ts'
 export { get, getSync } from './api/get.ts'

@@ -1,0 +1,50 @@
+/** Gives refs back in the order in which they settle. */
+
+import type { Engine, PendingWait, WaitStatus } from '../engine/engine.ts'
+import { GetTimeoutError, ShutdownError } from '../errors/errors.ts'
+import type { Limits } from '../options/get.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
+import { limited } from './limits.ts'
+
+/** Each ref has a native wait of its own, so that the whole takes time in proportion to their number. */
+export async function* refsAsCompleted<T>(
+  engine: Engine,
+  refs: readonly ObjectRef<T>[],
+  { timeout, signal }: Limits,
+  stopped: ShutdownError | undefined,
+): AsyncIterableIterator<ObjectRef<T>> {
+  if (stopped !== undefined) throw stopped
+  const deadline = timeout === undefined ? undefined : performance.now() + timeout
+  const settled: ObjectRef<T>[] = []
+  let tell: (status: WaitStatus) => void = () => {}
+  const waits = refs.map((ref) => {
+    const wait = engine.wait({ refs: [ref], count: 1 })
+    void wait.done.then((status) => {
+      if (status === 'ready') settled.push(ref)
+      tell(status)
+    })
+    return wait
+  })
+  /** The next ref that settles, as something that can be waited for. */
+  const next = (): PendingWait => {
+    let resolve: (status: WaitStatus) => void = () => {}
+    const done = new Promise<WaitStatus>((settle) => {
+      resolve = settle
+    })
+    tell = resolve
+    return { done, end: () => resolve('ended') }
+  }
+  try {
+    for (let given = 0; given < refs.length; given++) {
+      signal?.throwIfAborted()
+      if (given >= settled.length) {
+        const status = await limited(next(), { timeout: deadline === undefined ? undefined : Math.max(0, deadline - performance.now()), signal })
+        if (status === 'stopped') throw new ShutdownError('asCompleted: the runtime was shut down before all refs had settled')
+        if (given >= settled.length) throw new GetTimeoutError(`asCompleted: ${refs.length - given} of ${refs.length} refs did not settle within ${timeout} ms`)
+      }
+      yield settled[given] as ObjectRef<T>
+    }
+  } finally {
+    for (const wait of waits) wait.end()
+  }
+}
