@@ -81,6 +81,22 @@ test(
 )
 
 test(
+  'a view in use is given out again, until somebody writes into it',
+  withRuntime({}, async () => {
+    if (process.platform !== 'linux') return
+    const ref = put(new Float64Array(100_000).fill(1))
+    const first = await get(ref)
+    const second = await get(ref)
+    assert.is(second.buffer, first.buffer)
+    assert.is((await get(ref, { copy: true })).buffer === first.buffer, false)
+    first[0] = 2
+    const third = await get(ref)
+    assert.is(third[0], 1)
+    assert.is(third.buffer === first.buffer, false)
+  }),
+)
+
+test(
   'memory that a reader wrote into shows nothing of it when it is used again',
   withRuntime({ objectStoreMemory: 16 * MIB }, async () => {
     for (let round = 0; round < 200; round++) {

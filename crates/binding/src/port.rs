@@ -228,6 +228,10 @@ raw_functions! {
             None => call.undefined(),
         }
     };
+    shows = |call, inner| {
+        let shows = inner.port.shows(key(call)?);
+        call.boolean(shows)
+    };
     bulk = |call, inner| objects::copy(call, &inner.port.bulk(key(call)?, which(call)?));
     write = |call, inner| {
         let object = write_pieces(call, &inner.port)?;

@@ -212,6 +212,12 @@ impl Port {
             .transpose()
     }
 
+    /// Whether a view of this object that is open here may be given out again.
+    pub fn shows(&self, key: Key) -> bool {
+        let pin = self.with_stored(key, Which::Value, Stored::pin);
+        matches!(pin, Some(Ok(pin)) if self.reader.shows(&pin))
+    }
+
     /// A task begun here was given up by its isolate's end, or the isolate ends: everything it held goes back. `area` is
     /// read once more, for what it had written and not flushed.
     pub fn close(&mut self, area: Option<&mut [u8]>) {

@@ -63,6 +63,21 @@ impl Reader {
         }
     }
 
+    /// Whether a view that is open in this reader still shows what was sealed, so that it can be given out again instead of
+    /// another one. False for copies, and where writes cannot be told.
+    ///
+    /// Costs a scan of the object's pages.
+    pub fn shows(&self, pin: &Pin) -> bool {
+        let place = pin.place();
+        match self.store.config.views {
+            ViewMode::Private if place.len > self.store.config.copy_bytes_max => {
+                self.window
+                    .shows(pin.object().index, place, &self.store.scanner)
+            }
+            _ => false,
+        }
+    }
+
     /// The isolate has died: its private maps go to the next reader. Views that are still open stay
     /// good until they are dropped. Dropping the reader does the same.
     pub fn retire(&self) {

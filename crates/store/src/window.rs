@@ -95,6 +95,20 @@ impl Window {
         Some(start)
     }
 
+    /// True if views of a pinned object are open here and show what was sealed.
+    pub(crate) fn shows(&self, index: u32, place: Place, scanner: &Scanner) -> bool {
+        let mut inside = self.0.lock();
+        let inside = &mut *inside;
+        if !inside.views.contains_key(&index) {
+            return false;
+        }
+        let start = match inside.existing(place.segment) {
+            Some(map) => map.address(place.offset, place.len),
+            None => return false,
+        };
+        scanner.written(start, place.len as usize) == Written::Nothing
+    }
+
     /// Closes a view of an object that is still pinned, and undoes what was written if it was the
     /// last one.
     pub(crate) fn close(&self, index: u32, place: Place, scanner: &Scanner) -> Closed {
@@ -161,6 +175,17 @@ impl Inside {
         match map {
             Map::Made(map) => Some(map),
             _ => None,
+        }
+    }
+
+    /// The map of a segment, if it has been made.
+    fn existing(&self, number: u32) -> Option<&PrivateMap> {
+        if number >= FIRST_DISK_SEGMENT {
+            return self.disk_maps.get(&number).map(|disk| &disk.map);
+        }
+        match self.maps.get(number as usize)? {
+            Map::Made(map) => Some(map),
+            Map::Unmade | Map::Refused => None,
         }
     }
 

@@ -411,3 +411,23 @@ fn writes_are_reported_by_the_last_view_if_they_can_be_told() {
         assert!(all(&open(&reader, &store, object), 7));
     });
 }
+
+#[test]
+fn an_open_view_can_be_given_out_again_until_it_is_written() {
+    with_every_scan(|store, scan| {
+        let object = put(&store, 10 * PAGE as u64, 7);
+        let reader = Reader::new(&store);
+        let pin = store.pin(object).unwrap();
+        assert!(!reader.shows(&pin), "none is open");
+        let view = open(&reader, &store, object);
+        assert_eq!(reader.shows(&pin), scan != Scan::Never);
+        assert!(!Reader::new(&store).shows(&pin), "not in another reader");
+        write(&view, 5, 1);
+        assert!(!reader.shows(&pin));
+        drop(view);
+        assert!(!reader.shows(&pin));
+        let small = put(&store, 100, 7);
+        let _copy = open(&reader, &store, small);
+        assert!(!reader.shows(&store.pin(small).unwrap()));
+    });
+}

@@ -58,8 +58,13 @@ export const readPlaced = (port: Port, placed: Placed, which: 'value' | 'argumen
 
 const viewOf = (port: Port, slot: number, generation: number, which: 0 | 1): ArrayBufferLike => {
   try {
+    const open = which === VALUE ? port.views.find(slot, generation) : undefined
+    if (open !== undefined) return open
     const view = port.raw.view(slot, generation, which, port.task)
-    if (view !== undefined) return view
+    if (view !== undefined) {
+      if (which === VALUE) port.views.keep(slot, generation, view)
+      return view
+    }
   } catch (error) {
     throw fromCode(error)
   }

@@ -8,6 +8,7 @@ import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, FunctionR
 import { collectGarbage } from './collect.ts'
 import { largestHolders } from './holders.ts'
 import * as L from './layout.ts'
+import { Views } from './views.ts'
 
 /** No function has this number. */
 export const NO_TASK: number = 2 ** 32 - 1
@@ -51,6 +52,7 @@ export class Port {
   readonly #registry: FinalizationRegistry<RefParts>
   readonly #waits: (Wait | undefined)[] = []
   readonly #freeTokens: number[] = []
+  readonly views: Views
   /** The function whose code runs now, where that is known (worker). */
   task: number = NO_TASK
   #serial = 0
@@ -66,6 +68,7 @@ export class Port {
     this.bytes = new Uint8Array(area)
     const { role, runtime } = options
     this.raw = attach({ role, runtime, area, onMail: () => this.drain(), onWork: () => options.onWork?.(), start: options.start ?? 0 })
+    this.views = new Views(this.raw)
     this.shared = new Int32Array(this.raw.words)
     const [high = 0, low = 0] = randomFillSync(new Uint32Array(2))
     this.#origin = { runtime: options.runtime, high, low }
