@@ -114,10 +114,13 @@ test(
     draft.buffer.fill(9)
     await shutdown()
     assert.ok(draft.buffer.every((byte) => byte === 9))
-    assert.instance(
-      thrown(() => draft.seal()),
-      ShutdownError,
-    )
+    for (let k = 0; k < 2; k++) {
+      assert.instance(
+        thrown(() => draft.seal()),
+        ShutdownError,
+      )
+    }
+    draft[Symbol.dispose]()
   }),
 )
 

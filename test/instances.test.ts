@@ -3,6 +3,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get, getSync, type ObjectRef, put, remote, TaskError } from '../src/index.ts'
+import { Lazy } from './fixtures/classes/reentrant.ts'
 import { Euro, Feet, local, Metres, Money, OddError, Point, Point3 } from './fixtures/classes/shapes.ts'
 import type * as shapes from './fixtures/tasks/shapes.ts'
 import { rejection, withRuntime } from './support/with-runtime.ts'
@@ -85,6 +86,31 @@ test(
     // What it throws is of a class of that module: with it, the module is known here.
     await rejection(get(remote.module<typeof shapes.failsAt>(module, 'failsAt').remote(new Point(1, 2))))
     assert.equal(await get([text.remote(new Metres()), text.remote(new Feet())]), ['1 m', '1 ft'])
+  }),
+)
+
+test(
+  'a codec may come back into the runtime while it decodes: what is read beside it is not disturbed',
+  withRuntime({ numCpus: 1 }, async () => {
+    const parts = Array.from({ length: 9 }, (_, k) => put(100 + k))
+    const lazy = new Lazy(parts, 0)
+    const others = Array.from({ length: 9 }, (_, k) => put(`value ${k}`))
+    const [first, ...rest] = await get([put(lazy), ...others] as const)
+    assert.is(first?.sum, 936)
+    assert.equal(
+      rest,
+      Array.from({ length: 9 }, (_, k) => `value ${k}`),
+    )
+    const [again, one, two] = (await get(put([lazy, 1, 'two']))) as [Lazy, number, string]
+    assert.equal([again.sum, one, two], [936, 1, 'two'])
+    // As arguments and as dependencies of a task, in which such a wait runs other tasks.
+    const double = remote((x: number) => 2 * x)
+    const busy = new Lazy(
+      Array.from({ length: 5 }, (_, k) => double.remote(k)),
+      0,
+    )
+    const all = remote((a: Lazy, b: string, c: Lazy, d: string) => [a.sum, b, c.sum, d])
+    assert.equal(await get(all.remote(busy, 'b', put(lazy), put('d'))), [20, 'b', 936, 'd'])
   }),
 )
 

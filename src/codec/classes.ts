@@ -27,11 +27,20 @@ export const registerClass = (key: string, Class: AnyClass): (() => void) => {
   }
 }
 
+/** True if decoding may run users' code, which may come back in: a codec's, or an accessor of a class. */
+export const mayRunUserCode = (): boolean => codecsOf.size > 0 || classOfKey.size > 0
+
 let find: (Class: AnyClass) => Found = () => ({ reason: 'nobody said where its class comes from' })
 
-/** What is asked for a class without a key: where a class comes from is nothing that this room knows. */
-export const setClassFinder = (finder: (Class: AnyClass) => Found): void => {
+let hides: (value: object) => boolean | undefined = () => undefined
+
+/** Whether an object has state that nobody else can read; `undefined` if that cannot be told. */
+export const hidesState = (value: object): boolean | undefined => hides(value)
+
+/** What is asked for a class without a key, and for a first instance: where classes come from and what they hide is nothing that this room knows. */
+export const setClassFinder = (finder: (Class: AnyClass) => Found, hidden: (value: object) => boolean | undefined): void => {
   find = finder
+  hides = hidden
 }
 
 export const classFor = (key: string): AnyClass | undefined => classOfKey.get(key)

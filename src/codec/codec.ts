@@ -12,7 +12,7 @@ import { failUnder, refusalOf } from './refusal.ts'
 import { type Plan, Writer } from './writer.ts'
 
 export type { Piece } from './buffers.ts'
-export { type AnyClass, addCodec, type Codec, registerClass, setClassFinder } from './classes.ts'
+export { type AnyClass, addCodec, type Codec, mayRunUserCode, registerClass, setClassFinder } from './classes.ts'
 export type { DecodeOptions, ErrorClass } from './reader.ts'
 
 /**

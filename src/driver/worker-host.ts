@@ -2,6 +2,7 @@
 
 import { inspect } from 'node:util'
 import { threadEnded } from '../binding.ts'
+import { programEntries } from '../functions/classes.ts'
 import type { ResolvedInit } from '../options/init.ts'
 import type { RuntimeInfo } from '../runtime/current.ts'
 import type { WorkerStart } from '../worker/start.ts'
@@ -38,6 +39,7 @@ export class WorkerHost {
       workerId: ++this.#serial,
       logToDriver: options.logToDriver,
       info: this.info as RuntimeInfo,
+      entries: programEntries(),
     }
     let thread: Thread
     try {

@@ -2,9 +2,12 @@
 
 import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import { type AnyClass, type Found, hasCodec, registerClass, setClassFinder } from '../codec/classes.ts'
-import { isLoaded, scriptOf } from './script.ts'
+import { hasPrivateFields, isLoaded, placeOf } from './script.ts'
 
 /** Modules that the user named by `remote.module`: only these, and what is loaded anyway, are imported on a driver for the sake of a class. */
 const named = new Set<string>()
@@ -28,28 +31,50 @@ export const registerModuleClasses = (url: string, namespace: Readonly<Record<st
   for (const [name, value] of Object.entries(namespace)) if (isClass(value)) registerClass(classKey(url, name), value)
 }
 
-/** The program's own file. Workers never run it: what it defines cannot be imported there. */
-const entry = ((): string | undefined => {
+/** The program's own file, as it was named and as it was found: `node .` and `node app` name it without its extension. */
+const findEntry = (): string[] => {
+  const [, named] = process.argv
+  if (named === undefined) return []
+  const found = [named]
   try {
-    return process.argv[1] === undefined ? undefined : pathToFileURL(realpathSync(process.argv[1])).href
+    found.push(createRequire(join(process.cwd(), 'x.js')).resolve(named))
   } catch {
-    return undefined
+    // Evaluated code, or a folder that is gone.
   }
-})()
+  for (const path of [...found]) {
+    try {
+      found.push(realpathSync(path))
+    } catch {
+      // As above.
+    }
+  }
+  return [...new Set(found.map((path) => pathToFileURL(path).href))]
+}
 
-const isEntry = (url: string): boolean => entry !== undefined && (url === entry || url.startsWith(`${entry}?`))
+/** Workers never run it: what it defines cannot be imported there. They are told, since their own arguments name something else. */
+let entries: readonly string[] = isMainThread ? findEntry() : []
+
+export const programEntries = (): readonly string[] => entries
+
+export const setProgramEntries = (urls: readonly string[]): void => {
+  entries = urls
+}
+
+const isEntry = (url: string): boolean => entries.some((entry) => url === entry || url.startsWith(`${entry}?`))
 
 const wayRound = (Class: AnyClass): string =>
   `pass plain data, or registerCodec(${Class.name === '' ? 'Class' : Class.name}, { encode, decode }) in a module that both sides import`
 
 setClassFinder((Class): Found => {
-  const url = scriptOf(Class)
-  if (url === undefined) return { reason: `where its class comes from cannot be told; ${wayRound(Class)}` }
+  const place = placeOf(Class)
+  if (place === undefined) return { reason: `where its class comes from cannot be told; ${wayRound(Class)}` }
+  const { url, isInCall } = place
   if (isEntry(url)) return { reason: `its class is defined in the program's own file, which workers do not run; move the class to a module of its own` }
   if (!url.startsWith('file:'))
     return { reason: `its class comes from ${url === '' ? 'evaluated code' : url}, which workers cannot import; ${wayRound(Class)}` }
+  if (isInCall) return { reason: `its class was made by a function, whose other calls make others that look the same; ${wayRound(Class)}` }
   return { key: definitionKey(url, Class) }
-})
+}, hasPrivateFields)
 
 /** A decoder's question for a class that it does not know: notes it, for `loadClasses`. */
 export const noteIn =

@@ -1,7 +1,7 @@
 /** Codecs of users' classes, by the place where they were registered: the same on every thread that imports that module. */
 
 import { pathToFileURL } from 'node:url'
-import { type AnyClass, addCodec, hasCodec } from '../codec/classes.ts'
+import { type AnyClass, addCodec } from '../codec/classes.ts'
 import { badType } from '../errors/bad-input.ts'
 import { callPlace } from './record.ts'
 
@@ -40,12 +40,15 @@ export const defineCodec = (Class: AnyClass, codec: CodecFunctions<object, unkno
   return addCodec({ key, Class, encode: (value) => encode.call(codec, value as object), decode: (data) => decode.call(codec, data) })
 }
 
+/** How many codecs for classes of one name were registered at each place: numbers are not used again. */
+const counts = new Map<string, number>()
+
 /** Its place, and a number where several codecs for classes of one name are registered at one place. */
 const freeKey = (Class: AnyClass): string => {
   const { file, line } = callPlace()
   const url = file.startsWith('file:') ? file : pathToFileURL(file).href
   const key = `${url}#codec of ${Class.name} at line ${line}`
-  let free = key
-  for (let number = 2; hasCodec(free); number++) free = `${key} (${number})`
-  return free
+  const number = (counts.get(key) ?? 0) + 1
+  counts.set(key, number)
+  return number === 1 ? key : `${key} (${number})`
 }

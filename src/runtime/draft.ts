@@ -32,7 +32,8 @@ export class Draft {
   }
 
   /**
-   * Makes an object of the bytes, without a copy. `draft.buffer` is empty from then on.
+   * Makes an object of the bytes, without a copy. `draft.buffer` is empty from then on. Nothing may still be under way that
+   * writes into it: an `fs.read` that ends later writes into memory that is somebody else's by then.
    *
    * @throws {MobulaError} `ERR_DRAFT_CLOSED` if it was sealed or given up before, or its buffer was moved away by `transfer()`
    */
@@ -40,14 +41,20 @@ export class Draft {
     if (this.#end !== undefined) {
       throw new MobulaError(`draft.seal: the draft was ${this.#end} already; make another by createBuffer`, { code: ERROR_CODES.ERR_DRAFT_CLOSED })
     }
+    const ref = this.#seal() as ObjectRef<Uint8Array>
     this.#end = 'sealed'
-    return this.#seal() as ObjectRef<Uint8Array>
+    return ref
   }
 
   /** Gives the memory back now; nothing is kept of it. Harmless when done twice, or after `seal`. */
   [Symbol.dispose](): void {
     if (this.#end !== undefined) return
     this.#end = 'given up'
-    this.#abandon()
+    try {
+      this.#abandon()
+    } catch (error) {
+      // After a shutdown, or once the buffer was moved away, the memory goes with the buffer.
+      if (!(error instanceof MobulaError)) throw error
+    }
   }
 }

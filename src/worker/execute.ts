@@ -6,6 +6,7 @@ import type { EncodedValue } from '../engine/engine.ts'
 import { type Encoded, fetchOutcomes, readPlaced } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
 import { NO_TASK, type Port } from '../engine/local/port.ts'
+import { MobulaError } from '../errors/errors.ts'
 import { loadClasses, mayImportAnything, noteIn } from '../functions/classes.ts'
 import { loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
@@ -35,6 +36,17 @@ interface Begun {
   /** The number of its function. */
   readonly task: number
   readonly loaded: Loaded
+}
+
+/** Less than fits into a record, whatever it says. */
+const SMALL_UNITS = 150
+
+/** The same kind of failure in a few words: a full store keeps its class and code. */
+const smallError = (error: unknown): unknown => {
+  const message = (error instanceof Error ? error.message : 'the error of the task could not be kept').slice(0, SMALL_UNITS)
+  const small = error instanceof MobulaError ? new (error.constructor as typeof MobulaError)(message) : new Error(message)
+  small.stack = `${small.name}: ${message}`
+  return small
 }
 
 /** Settles when the classes that decoding `failed` for are here, if they can be had at all. */
@@ -295,8 +307,8 @@ export class Executor {
     try {
       this.#port.result(begun.slot, begun.generation, encodeThrown(explained(error, begun.loaded)), true)
     } catch (unexpected) {
-      // The store had no room for a large error, or the runtime was stopped: a plain one always fits.
-      this.#port.result(begun.slot, begun.generation, encodeThrown(new Error(`the error of the task could not be kept: ${String(unexpected)}`)), true)
+      // The store had no room for a large error, or the runtime was stopped: one this small lies in the record itself.
+      this.#port.result(begun.slot, begun.generation, encodeThrown(smallError(unexpected)), true)
     }
   }
 }

@@ -3,6 +3,7 @@
 import { LocalEngine } from '../engine/local/engine.ts'
 import * as L from '../engine/local/layout.ts'
 import { Port } from '../engine/local/port.ts'
+import { setProgramEntries } from '../functions/classes.ts'
 import { setCurrent } from '../runtime/current.ts'
 import { Executor } from './execute.ts'
 import { reportExit } from './exit.ts'
@@ -14,6 +15,7 @@ const CLAIMED = 2
 
 /** Installs the loop in this thread's event loop and returns; from then on the addon calls it when there is work. */
 export const install = (start: WorkerStart): void => {
+  setProgramEntries(start.entries)
   const port = new Port({ role: 'worker', runtime: start.runtime, start: start.workerId, onWork: () => runRound(port, executor) })
   const executor: Executor = new Executor(port, () => flushOutput())
   const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref), beforeBlock: () => executor.giveBackLoading() })

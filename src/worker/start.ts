@@ -11,4 +11,6 @@ export interface WorkerStart {
   readonly workerId: number
   readonly logToDriver: boolean
   readonly info: RuntimeInfo
+  /** The program's own file, by all its URLs: never imported. */
+  readonly entries: readonly string[]
 }

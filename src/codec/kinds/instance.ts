@@ -2,7 +2,7 @@
 
 import { inspect, types } from 'node:util'
 import { SerializationError } from '../../errors/errors.ts'
-import { type AnyClass, type Codec, classFor, codecFor, keyFor, nearestCodec } from '../classes.ts'
+import { type AnyClass, type Codec, classFor, codecFor, hidesState, keyFor, nearestCodec } from '../classes.ts'
 import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
 import { failUnder, Refusal } from '../refusal.ts'
@@ -79,8 +79,10 @@ const keyOfPlain = (prototype: object, value: object): string => {
   const known = plain.get(prototype)
   if (known !== undefined) return known
   if (bases.has(prototype)) throw new Refusal(`has the prototype of ${nameOf(value)} without being one; pass a plain object`)
-  for (const Class of classesAbove(prototype, value)) {
-    if (hasPrivateState(Class)) {
+  const classes = classesAbove(prototype, value)
+  const hidden = hidesState(value)
+  for (const Class of classes) {
+    if (hidden ?? hasPrivateState(Class)) {
       throw new Refusal(
         `is an instance of ${nameOf(value)}, and ${Class.name === '' ? 'a class of it' : Class.name} keeps state in #private fields, which nobody else can read; registerCodec(${Class.name}, { encode, decode })`,
       )
@@ -132,7 +134,7 @@ const textOf = (Class: AnyClass): string => Function.prototype.toString.call(Cla
 
 const isNative = (Class: AnyClass): boolean => /\{\s*\[native code\]\s*\}$/.test(textOf(Class))
 
-/** Comments and texts may contain anything: what is left of `#name` outside of them is a private member. Methods hide no state, but are not told apart. */
+/** Where V8 cannot be asked. Comments and texts may contain anything: what is left of `#name` outside of them is a private member. Methods hide no state, but are not told apart. */
 const hasPrivateState = (Class: AnyClass): boolean => /#[\p{ID_Start}$_]/u.test(textOf(Class).replace(NO_CODE, ' '))
 
 const NO_CODE = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\[\s\S]|[^'\\\n])*'|"(?:\\[\s\S]|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`/g

@@ -1,6 +1,7 @@
 /** Reads outcomes of settled objects: small bytes out of the area, large ones as views of the store. */
 
 import { functionRecord } from '../../binding.ts'
+import { mayRunUserCode } from '../../codec/codec.ts'
 import { ObjectFreedError } from '../../errors/errors.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { type ObjectRef, partsOf } from '../../refs/object-ref.ts'
@@ -43,7 +44,8 @@ export const readPlaced = (port: Port, placed: Placed, which: 'value' | 'argumen
   let alias = false
   if (placed.place === L.PLACE_HEAP) {
     const at = heap + placed.offset
-    bytes = port.bytes.subarray(at, at + placed.length)
+    // Of their own if users' code may use the area before they are read to the end.
+    bytes = mayRunUserCode() ? port.bytes.slice(at, at + placed.length) : port.bytes.subarray(at, at + placed.length)
   } else {
     bytes = new Uint8Array(viewOf(port, slot, generation, raw))
     alias = true
@@ -95,13 +97,19 @@ const taskName = (id: number): string => {
 export const forgetNames = (): void => names.clear()
 
 /** Visits the outcome of each ref, in order. */
-export const fetchOutcomes = (port: Port, refs: readonly ObjectRef[], visit: (position: number, outcome: Outcome) => void): void =>
-  fetchEntries(port, refs, false, (position, at) => visit(position, outcomeAt(port, at, refs[position] as ObjectRef)))
+export const fetchOutcomes = (port: Port, refs: readonly ObjectRef[], visit: (position: number, outcome: Outcome) => void): void => {
+  fetchEntries(port, refs, false, (start, count) => {
+    // All of them first: a visit decodes, which may run users' code, and that may fetch, too.
+    const outcomes = new Array<Outcome>(count)
+    for (let k = 0; k < count; k++) outcomes[k] = outcomeAt(port, L.FETCH + k * L.FETCH_WORDS, refs[start + k] as ObjectRef)
+    for (let k = 0; k < count; k++) visit(start + k, outcomes[k] as Outcome)
+  })
+}
 
 /** Visits the positions of those refs that are settled, in order. */
 export const fetchSettled = (port: Port, refs: readonly ObjectRef[], visit: (position: number) => void): void =>
-  fetchEntries(port, refs, true, (position, at) => {
-    if (port.words[at] !== L.STATE_PENDING) visit(position)
+  fetchEntries(port, refs, true, (start, count) => {
+    for (let k = 0; k < count; k++) if (port.words[L.FETCH + k * L.FETCH_WORDS] !== L.STATE_PENDING) visit(start + k)
   })
 
 /** One step along a cycle of waits. */
@@ -118,7 +126,8 @@ export const readCycle = ({ words }: Port): Link[] =>
     return { task: taskName(words[at] as number), isOnThread: words[at + 1] !== 0 }
   })
 
-const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolean, visit: (position: number, at: number) => void): void => {
+/** `visit` is told which refs the area answers, from one position on. */
+const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolean, visit: (start: number, count: number) => void): void => {
   let start = 0
   while (start < refs.length) {
     const asked = Math.min(L.FETCH_MAX, refs.length - start)
@@ -132,7 +141,7 @@ const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolea
     port.fetch()
     const answered = port.words[L.H_FETCH_ANSWERED] as number
     if (answered === 0) throw new Error('the addon answered none of the objects that were asked for: please report this')
-    for (let k = 0; k < answered; k++) visit(start + k, L.FETCH + k * L.FETCH_WORDS)
+    visit(start, answered)
     start += answered
   }
 }
