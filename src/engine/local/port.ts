@@ -482,11 +482,18 @@ export class Port {
     if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()
   }
 
-  /** A major collection, and a turn of the loop, in which the finalizers of what it found run. */
-  #collect(): void {
+  /**
+   * A major collection, and a turn of the loop, in which the finalizers of what it found run; twice, since the first may end one that
+   * V8 had begun, and believe what that marked.
+   */
+  #collect(rounds = 2): void {
     collectGarbage()
     setImmediate(() => {
       if (this.#isStopped) return
+      if (rounds > 1) {
+        this.#collect(rounds - 1)
+        return
+      }
       this.#reserve(1, 0)
       this.#record(L.OP_COLLECTED)
       this.#commit()
