@@ -240,18 +240,20 @@ fn a_wait_ends_at_the_count_it_asked_for_and_a_get_at_the_first_failure() {
     let all = driver.wait_for(&[good, bad, object], Some(3));
     let get = driver.get(&[good, bad, late]);
     assert!(driver.drain().is_empty());
-    // The newest first, as far as one round goes; here one by one.
+    // The newest first; in one round, or in several if the thread looks slow.
     let mut done = Vec::new();
-    for record in worker.next() {
-        if worker.begin(record.k) && record.key != late {
-            worker.result(
-                record.key,
-                record.bytes.starts_with(b"!"),
-                &record.bytes,
-                &[],
-            );
-            worker.flush();
-            done.extend(driver.drain());
+    while done.len() < 2 {
+        for record in worker.next() {
+            if worker.begin(record.k) && record.key != late {
+                worker.result(
+                    record.key,
+                    record.bytes.starts_with(b"!"),
+                    &record.bytes,
+                    &[],
+                );
+                worker.flush();
+                done.extend(driver.drain());
+            }
         }
     }
     done.sort_unstable();
@@ -397,11 +399,12 @@ fn records_left_lying_are_found_by_a_worker_that_was_about_to_sleep() {
 #[test]
 fn records_handed_back_for_a_nested_task_call_a_sleeper() {
     let (runtime, mut driver, mut busy) = pair(2, 2);
+    // First of all: making it can take longer than records are left alone that nobody begins.
+    let mut idle = Isolate::worker(&runtime);
     let tasks = [(); 3].map(|()| driver.submit(F, b"x", &[], &[]));
     driver.flush();
     let records = busy.next();
     assert_eq!(records.len(), 3);
-    let mut idle = Isolate::worker(&runtime);
     while !idle.port.announce() {
         assert!(matches!(idle.port.forage(), Forage::Later(_)));
     }
@@ -456,7 +459,8 @@ fn a_sleeper_without_a_slot_is_left_asleep() {
     while !spare.port.announce() {
         assert_eq!(spare.port.forage(), Forage::Nothing);
     }
-    let rest = [(); 8].map(|()| driver.submit(F, b"y", &[], &[]));
+    // No more than two, which a thread is handed together also if it looks slow.
+    let rest = [(); 2].map(|()| driver.submit(F, b"y", &[], &[]));
     driver.flush();
     assert!(!spare.bell.take(), "only one may run, and one runs");
     assert!(running.begin(0));

@@ -27,6 +27,8 @@ pub struct StoreConfig {
     pub segment_bytes: u64,
     /// What the memory is.
     pub backing: Backing,
+    /// How much memory there is to be taken, whatever the capacity.
+    pub supply: Supply,
     /// How written pages of private views are found.
     pub scan: Scan,
     /// The directory whose disk objects go to when the store is full; nothing: none do. Only
@@ -62,6 +64,17 @@ pub enum Backing {
     },
 }
 
+/// How much memory a store can take from the system. What it may not take counts as full: objects
+/// are spilled, or lie in files, or are refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Supply {
+    /// What the machine and the cgroups of this process have left, less a reserve, as far as the
+    /// system tells, which Linux does.
+    Machine,
+    /// So many bytes and no more, as if the machine had no others; for tests.
+    Bytes(u64),
+}
+
 /// How written pages of private views are found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scan {
@@ -86,6 +99,7 @@ impl StoreConfig {
             },
             segment_bytes: SEGMENT_BYTES,
             backing: Backing::File,
+            supply: Supply::Machine,
             scan: Scan::Best,
             spill: None,
         }

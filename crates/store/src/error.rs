@@ -37,6 +37,11 @@ enum Kind {
         len: u64,
         size: u64,
     },
+    NoMemory {
+        requested: u64,
+        committed: u64,
+        ceiling: u64,
+    },
     OutOfMemory {
         attempt: &'static str,
         bytes: u64,
@@ -67,6 +72,7 @@ impl Error {
             Kind::Full { .. }
                 | Kind::NoAddresses { .. }
                 | Kind::TooManyObjects { .. }
+                | Kind::NoMemory { .. }
                 | Kind::OutOfMemory { .. }
                 | Kind::Disk { .. }
         )
@@ -93,9 +99,10 @@ impl Error {
         matches!(*self.0, Kind::Gone { .. })
     }
 
-    /// The system refused memory or address space, although the capacity would have allowed it.
+    /// The system refused memory or address space, or is so short of memory that it was not asked
+    /// for it, although the capacity would have allowed it.
     pub fn is_out_of_memory(&self) -> bool {
-        matches!(*self.0, Kind::OutOfMemory { .. })
+        matches!(*self.0, Kind::NoMemory { .. } | Kind::OutOfMemory { .. })
     }
 
     /// A write did not fit into its draft.
@@ -144,6 +151,14 @@ impl Error {
 
     pub(crate) fn out_of_bounds(offset: u64, len: u64, size: u64) -> Self {
         Self(Box::new(Kind::OutOfBounds { offset, len, size }))
+    }
+
+    pub(crate) fn no_memory(requested: u64, committed: u64, ceiling: u64) -> Self {
+        Self(Box::new(Kind::NoMemory {
+            requested,
+            committed,
+            ceiling,
+        }))
     }
 
     pub(crate) fn out_of_memory(
@@ -223,6 +238,16 @@ impl fmt::Display for Error {
             Kind::OutOfBounds { offset, len, size } => write!(
                 f,
                 "cannot write {len} bytes at offset {offset} into a draft of {size} bytes"
+            ),
+            Kind::NoMemory {
+                requested,
+                committed,
+                ceiling,
+            } => write!(
+                f,
+                "the machine or the container is short of memory: {requested} bytes requested, \
+                 the object store has taken {committed} of the {ceiling} bytes that it may take \
+                 now so that some are left for the rest"
             ),
             Kind::OutOfMemory {
                 attempt,

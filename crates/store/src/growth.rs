@@ -8,19 +8,25 @@ use mobula_sync::{Mutex, MutexGuard};
 
 use crate::{
     Error,
+    config::{Backing, Supply},
     extent::Extent,
     layout::{RUN_BYTES, round_up},
+    room::Room,
     segment::Segment,
     space::{Part, Space},
     store::Store,
 };
 
 /// The right to change what the system has given.
-#[derive(Debug, Default)]
-pub(crate) struct Growth(Mutex<()>);
+#[derive(Debug)]
+pub(crate) struct Growth(Mutex<Room>);
 
 impl Growth {
-    fn begin(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn new(supply: Supply, backing: Backing) -> Self {
+        Self(Mutex::new(Room::new(supply, backing)))
+    }
+
+    fn begin(&self) -> MutexGuard<'_, Room> {
         self.0.lock()
     }
 }
@@ -55,27 +61,38 @@ impl Store {
     /// Puts memory behind an extent. At best behind the rest of its runs too, which saves as many
     /// calls and lets the kernel use huge pages.
     pub(crate) fn commit(&self, extent: Extent) -> Result<(), Error> {
-        let _growing = self.growth.begin();
+        let mut room = self.growth.begin();
         let exact = Part {
             segment: extent.segment,
             range: extent.offset..extent.offset + extent.bytes,
         };
+        let capacity = self.capacity();
+        let ceiling = room.ceiling(self.committed(), self.committed_after(&exact));
+        let excess = |part| {
+            self.committed_after(part)
+                .saturating_sub(capacity.min(ceiling))
+        };
         let runs = self.space.lock().whole_runs(extent);
-        if runs != exact && self.excess(&runs) == 0 && self.commit_part(&runs).is_ok() {
+        if runs != exact && excess(&runs) == 0 && self.commit_part(&runs).is_ok() {
             return Ok(());
         }
-        let excess = self.excess(&exact);
-        if excess > 0 {
-            self.take_away(|space| space.decommit_idle(excess, false));
+        let too_much = excess(&exact);
+        if too_much > 0 {
+            self.take_away(|space| space.decommit_idle(too_much, false));
         }
-        if self.excess(&exact) > 0 {
-            return Err(Error::full(
-                extent.bytes,
-                self.space.lock().used(),
-                self.capacity(),
-            ));
+        match excess(&exact) {
+            0 => self.commit_part(&exact),
+            _ if self.committed_after(&exact) > capacity => {
+                Err(Error::full(extent.bytes, self.used(), capacity))
+            }
+            _ => Err(Error::no_memory(extent.bytes, self.committed(), ceiling)),
         }
-        self.commit_part(&exact)
+    }
+
+    /// The most that objects may take in memory at the moment, which can be less than the capacity.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        let mut room = self.growth.begin();
+        self.capacity().min(room.ceiling(self.committed(), 0))
     }
 
     /// Gives memory that nobody uses back to the system, as far as it makes up whole runs of 2 MiB.
@@ -85,15 +102,16 @@ impl Store {
         self.take_away(|space| space.decommit_idle(u64::MAX, true));
     }
 
-    /// By how much committing a part would pass the capacity.
-    fn excess(&self, part: &Part) -> u64 {
+    fn committed(&self) -> u64 {
+        self.space.lock().committed()
+    }
+
+    /// What is committed once a part is.
+    fn committed_after(&self, part: &Part) -> u64 {
         let space = self.space.lock();
-        let missing: u64 = space
-            .uncommitted(part)
-            .iter()
-            .map(|range| range.end - range.start)
-            .sum();
-        (space.committed() + missing).saturating_sub(self.capacity())
+        let missing = space.uncommitted(part);
+        let bytes = missing.iter().map(|range| range.end - range.start);
+        space.committed() + bytes.sum::<u64>()
     }
 
     fn commit_part(&self, part: &Part) -> Result<(), Error> {

@@ -90,7 +90,6 @@ impl Store {
         let Some(spill) = &self.spill else {
             return Err(error);
         };
-        let capacity = self.capacity();
         let page = self.config.page_bytes;
         // More pages than can be counted are no use in a file either.
         let needed = round_up(len, page).filter(|&bytes| u32::try_from(bytes / page).is_ok());
@@ -98,6 +97,7 @@ impl Store {
             return Err(error);
         };
         let _spilling = spill.spilling.lock();
+        let capacity = self.bytes_max();
         let rounds = if needed <= capacity { ROUNDS_MAX } else { 0 };
         for _ in 0..rounds {
             // First of all: others may have made room while this thread waited.
@@ -105,7 +105,8 @@ impl Store {
                 Err(refused) if refused.is_full() => {}
                 settled => return settled,
             }
-            // More than is needed, also if the capacity has been lowered below what is used.
+            // More than is needed, also if the capacity has been lowered below what is used, or the
+            // memory that was idle has gone elsewhere.
             let over = (self.used() + needed).saturating_sub(capacity);
             let share = (capacity / ROUND_SHARE).min(ROUND_BYTES_MAX);
             let round = share.max(needed).max(over);

@@ -57,7 +57,7 @@ impl Store {
             table: Table::new(),
             segments: Segments::new(),
             space: Mutex::new(Space::new(resolved.page_bytes)),
-            growth: Growth::default(),
+            growth: Growth::new(config.supply, config.backing),
             scanner: Scanner::new(config.scan),
             clock: Clock::new(),
             spill: config.spill.as_deref().map(Spill::new).transpose()?,

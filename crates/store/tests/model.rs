@@ -4,7 +4,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use mobula_store::{Backing, Draft, Object, Pin, Reader, Scan, Store, StoreConfig, View, ViewMode};
+use mobula_store::{
+    Backing, Draft, Object, Pin, Reader, Scan, Store, StoreConfig, Supply, View, ViewMode,
+};
 use proptest::prelude::*;
 
 const CAPACITY: u64 = 4 << 20;
@@ -71,13 +73,15 @@ fn config() -> impl Strategy<Value = StoreConfig> {
         prop_oneof![3 => Just(Backing::File), 1 => Just(Backing::Heap { bytes_max: u64::MAX })];
     let scan = prop_oneof![2 => Just(Scan::Best), 1 => Just(Scan::PageMap), 1 => Just(Scan::Never)];
     let segment_bytes = prop_oneof![Just(2_u64 << 20), Just(8 << 20)];
-    let options = (views, backing, scan, segment_bytes, any::<bool>());
+    let supply = prop_oneof![Just(Supply::Machine), Just(Supply::Bytes(CAPACITY / 4 * 3))];
+    let options = (views, backing, scan, segment_bytes, supply, any::<bool>());
     options.prop_map(
-        |(views, backing, scan, segment_bytes, spills)| StoreConfig {
+        |(views, backing, scan, segment_bytes, supply, spills)| StoreConfig {
             views,
             backing,
             scan,
             segment_bytes,
+            supply,
             spill: spills.then(std::env::temp_dir),
             ..StoreConfig::new(CAPACITY)
         },
@@ -108,6 +112,8 @@ struct OpenView {
 struct World {
     store: Arc<Store>,
     spills: bool,
+    /// What may be in memory at once.
+    memory: u64,
     readers: Vec<(u64, Arc<Reader>)>,
     drafts: Vec<(Draft, u64)>,
     objects: BTreeMap<u32, (Object, Expected)>,
@@ -120,11 +126,16 @@ struct World {
 impl World {
     fn new(config: StoreConfig) -> Self {
         let spills = config.spill.is_some();
+        let memory = match config.supply {
+            Supply::Machine => CAPACITY,
+            Supply::Bytes(bytes) => bytes.min(CAPACITY),
+        };
         let store = Store::new(config).unwrap();
         let readers = (0..2).map(|at| (at, Reader::new(&store))).collect();
         Self {
             store,
             spills,
+            memory,
             readers,
             drafts: Vec::new(),
             objects: BTreeMap::new(),
@@ -146,7 +157,7 @@ impl World {
                 Err(error) => {
                     assert!(error.is_full() && !self.spills, "{error}");
                     let rounded = len.next_multiple_of(4096).max(64 << 10);
-                    let fits = self.store.stats().bytes + rounded <= CAPACITY;
+                    let fits = self.store.stats().bytes + rounded <= self.memory;
                     assert!(!fits || error.to_string().contains("fragmented"), "{error}");
                 }
             },
@@ -273,8 +284,7 @@ impl World {
             );
         }
         let stats = self.store.stats();
-        assert!(stats.bytes <= stats.capacity && stats.committed <= stats.capacity);
-        assert!(stats.bytes <= stats.committed);
+        assert!(stats.bytes <= stats.committed && stats.committed <= self.memory);
         assert!(self.spills || (stats.spilled, stats.disk) == (0, 0));
     }
 
