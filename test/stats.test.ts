@@ -62,6 +62,20 @@ test(
 )
 
 test(
+  'views that were dropped are gone when collectGarbage resolves, those that V8 frees on a thread of its own among them',
+  withRuntime({ numCpus: 1 }, async () => {
+    const fn = remote((bytes: Uint8Array) => bytes.length)
+    for (let round = 0; round < 40; round++) {
+      using ref = put(new Uint8Array(50_000))
+      for (let k = 0; k < 150; k++) assert.is(await get(fn.remote(ref)), (await get(ref)).length)
+      await collectGarbage()
+      // Of 300. On each thread a frame, or what is being compiled just then, may hold one of the last.
+      assert.ok((await stats()).store.pins <= 8, `${(await stats()).store.pins} pins in round ${round}`)
+    }
+  }),
+)
+
+test(
   'a worker that computes does it afterwards, and is waited for',
   withRuntime({ numCpus: 1 }, async () => {
     const spin = remote((ms: number) => {

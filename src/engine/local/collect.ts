@@ -3,14 +3,16 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-let collect: (() => void) | undefined
+let collect: ((options?: { readonly type: 'minor' }) => void) | undefined
 
 /** A major collection of this thread. Finalizers of handles run in the next turn of its loop. */
 export const collectGarbage = (): void => {
   if (collect === undefined) {
     // The flag is the whole process's: taking it back would race with another thread that is just here. It shows in new contexts only.
     setFlagsFromString('--expose-gc')
-    collect = runInNewContext('gc') as () => void
+    collect = runInNewContext('gc') as NonNullable<typeof collect>
   }
   collect()
+  // What was found of buffers is freed by a thread of V8's, beside us; the next collection, and be it the smallest, waits for that.
+  collect({ type: 'minor' })
 }
