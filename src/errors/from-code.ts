@@ -19,6 +19,8 @@ export const fromCode = (error: unknown, holders: () => string = () => ''): unkn
     case ERROR_CODES.ERR_INTERNAL:
     case ERROR_CODES.ERR_DRAFT_CLOSED:
       return new MobulaError(message, { code })
+    case 'ERR_OUT_OF_RANGE':
+      return new RangeError(message)
     default:
       return error
   }

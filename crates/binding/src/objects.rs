@@ -5,7 +5,7 @@
 //! on any thread, an `ArrayBuffer` on its isolate's: both leases may be dropped anywhere.
 
 use std::ffi::c_void;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::sync::{Arc, LazyLock};
 
 use mobula_sched::Words;
@@ -57,6 +57,35 @@ unsafe extern "C" fn drop_array(_env: sys::napi_env, _data: *mut c_void, hint: *
     drop(unsafe { Box::from_raw(hint.cast::<Lease>()) });
 }
 
+/// The most bytes of an external `ArrayBuffer` on Node 20, where it is made by way of a `Buffer`.
+const ARRAY_BYTES_MAX: usize = 1 << 32;
+/// The first line of Node that has no such limit.
+const NODE_WITHOUT_LIMIT: u32 = 22;
+
+/// Refuses what this Node cannot show in one buffer. Node 20 would throw, but only after it has run the finalizer, so that
+/// its failure does not say who owns the hint.
+pub(crate) fn check_len(call: &Call, len: usize, shared: bool) -> Result<(), Fault> {
+    if len <= ARRAY_BYTES_MAX || (shared && CREATE_SHARED.is_some()) {
+        return Ok(());
+    }
+    let mut version = null();
+    // SAFETY: an out pointer of this frame; what it comes to point to is Node's and lives as long as the process.
+    let status = unsafe { sys::napi_get_node_version(call.env, &mut version) };
+    check(status, "the version of Node")?;
+    // SAFETY: set by the call that has succeeded.
+    let major = unsafe { (*version).major };
+    if major >= NODE_WITHOUT_LIMIT {
+        return Ok(());
+    }
+    Err(Fault {
+        code: "ERR_OUT_OF_RANGE",
+        message: format!(
+            "Node {major} shows at most {ARRAY_BYTES_MAX} bytes (4 GiB) of memory in one piece, and these are {len}: \
+             use Node {NODE_WITHOUT_LIMIT} or newer, or several objects"
+        ),
+    })
+}
+
 /// An external buffer over `len` bytes at `data`, which `lease` keeps in place.
 fn lend(
     call: &Call,
@@ -65,6 +94,7 @@ fn lend(
     lease: Lease,
     shared: bool,
 ) -> Result<Value, Fault> {
+    check_len(call, len, shared)?;
     let hint = Box::into_raw(Box::new(lease)).cast::<c_void>();
     let mut out = null_mut();
     let status = match *CREATE_SHARED {
@@ -85,7 +115,7 @@ fn lend(
         },
     };
     if status != sys::Status::napi_ok {
-        // SAFETY: on failure N-API has not taken the hint.
+        // SAFETY: on failure N-API has not taken the hint, of lengths that were checked.
         drop(unsafe { Box::from_raw(hint.cast::<Lease>()) });
     }
     check(status, "this Node refuses buffers over memory of an addon")?;

@@ -246,6 +246,7 @@ raw_functions! {
         let (total, at) = (call.f64(0)? as u64, call.f64(1)? as usize);
         // Used before this call returns to JavaScript.
         let prefix = call.bytes(call.args[2])?;
+        objects::check_len(call, total as usize, false)?;
         let store = inner.port.runtime().store().clone();
         let mut draft = store.create(total).map_err(|error| store_fault(&error))?;
         let place = drafts::prepare(&mut draft, prefix, at)?;
