@@ -327,7 +327,8 @@ const letGo = async (refs: readonly ObjectRef<Uint8Array>[]): Promise<number> =>
     readAll(objects)
     await setImmediate()
     const time = clock()
-    await collectGarbage()
+    globalThis.gc?.()
+    // Finalizers come in turns of the loop.
     do await setImmediate()
     while ((await stats()).store.pins > 0)
     ms = time() - ms
@@ -378,11 +379,8 @@ const releaseBenches = (): Bench[] =>
     ]
   })
 
-/** Megabytes of this process: its share of resident memory, and the tables that say where memory is. */
-const memory = (): { readonly pss: number; readonly tables: number } => {
-  const kilobytes = (file: string, name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(file, 'utf8'))?.[1] ?? Number.NaN)
-  return { pss: kilobytes('/proc/self/smaps_rollup', 'Pss') / 976.5625, tables: kilobytes('/proc/self/status', 'VmPTE') / 976.5625 }
-}
+/** This process's share of resident memory, in megabytes; the tables that say where it lies (8 bytes a page) are not in it. */
+const pss = (): number => Number(/^Pss:\s+(\d+)/m.exec(readFileSync('/proc/self/smaps_rollup', 'utf8'))?.[1] ?? Number.NaN) / 976.5625
 
 /** Says which thread has looked at the bytes. They stay readable there. */
 const hold = remote(async (bytes: Uint8Array): Promise<number> => {
@@ -401,18 +399,27 @@ const onAll = async (workers: number, bytes: ObjectRef<Uint8Array>): Promise<voi
   while (threads.size < workers) for (const id of await get(Array.from({ length: workers * 2 }, () => hold.remote(bytes)))) threads.add(id)
 }
 
-/** Threads start with the first tasks, and take memory of their own for code: all of that before. */
-const growthOf = async (workers: number, what: 'pss' | 'tables'): Promise<number> => {
+/** Collected before each look, since what is garbage counts as well. */
+const pssNow = async (): Promise<number> => {
+  await setImmediate()
+  await collectGarbage()
+  await setImmediate()
+  return pss()
+}
+
+/** Beyond the object itself, which this thread has read before, and what threads take for themselves with their first tasks. */
+const growthOf = async (workers: number): Promise<number> => {
   await init({ numCpus: workers, objectStoreMemory: STORE_BYTES, spillDirectory: false })
   try {
     const small = put(bytesOf(1e6, 1))
     const large = put(bytesOf(SHARED_BYTES, 1))
+    const own = getSync(large)
+    glance(own)
     for (let k = 0; k < 3; k++) await onAll(workers, small)
-    await collectGarbage()
-    const before = memory()[what]
+    const before = await pssNow()
     await onAll(workers, large)
-    await collectGarbage()
-    return memory()[what] - before
+    const after = await pssNow()
+    return own.length > 0 ? after - before : 0
   } finally {
     await shutdown()
   }
@@ -424,11 +431,10 @@ const growthOfPool = async (workers: number, makeShared: boolean): Promise<numbe
     const onEach = (bytes: Uint8Array): Promise<unknown> => Promise.all(Array.from({ length: workers }, () => pool.run('keep', bytes)))
     for (let k = 0; k < 3; k++) await onEach(bytesOf(1e6, 1))
     const large = makeShared ? new Uint8Array(new SharedArrayBuffer(SHARED_BYTES)).fill(1) : bytesOf(SHARED_BYTES, 1)
-    globalThis.gc?.()
-    const before = memory().pss
+    const before = await pssNow()
     await onEach(large)
-    globalThis.gc?.()
-    return memory().pss - before
+    const after = await pssNow()
+    return large.length > 0 ? after - before : 0
   } finally {
     await pool.close()
   }
@@ -438,16 +444,15 @@ const memoryBenches = (): Bench[] =>
   process.platform !== 'linux'
     ? []
     : [1, 4].map((workers) => ({
-        bench: 'memory that workers take to read one object',
+        bench: 'memory (PSS) that workers take to read one object',
         unit: 'MB',
         params: { size: label(SHARED_BYTES), workers },
         runs: 3,
         warmup: 0,
         rivals: [
-          { who: 'mobula, PSS', run: () => growthOf(workers, 'pss') },
-          { who: 'mobula, page tables', run: () => growthOf(workers, 'tables') },
-          { who: 'postMessage, PSS', run: () => growthOfPool(workers, false) },
-          { who: 'SharedArrayBuffer, PSS', run: () => growthOfPool(workers, true) },
+          { who: 'mobula', run: () => growthOf(workers) },
+          { who: 'postMessage', run: () => growthOfPool(workers, false) },
+          { who: 'SharedArrayBuffer', run: () => growthOfPool(workers, true) },
         ],
       }))
 
