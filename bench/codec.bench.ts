@@ -4,6 +4,7 @@ import { deepStrictEqual } from 'node:assert'
 import { randomUUID } from 'node:crypto'
 import { type Table, tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow'
 import { type Codec, codecs, keepers, mobula, v8 } from './compare/codecs.ts'
+import { held } from './support/held.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
 
 interface Case {
@@ -55,20 +56,6 @@ const each = (unit: 'ns' | 'µs', calls: number, work: () => unknown): number =>
   const start = performance.now()
   for (let k = 0; k < calls; k++) work()
   return ((performance.now() - start) / calls) * (unit === 'ns' ? 1e6 : 1e3)
-}
-
-/** What a bench needs only while it runs: made at the first use, let go with `drop`. */
-const held = <T>(make: () => T): { (): T; drop(): void } => {
-  let kept: { readonly value: T } | undefined
-  const get = (): T => {
-    kept ??= { value: make() }
-    return kept.value
-  }
-  return Object.assign(get, {
-    drop: () => {
-      kept = undefined
-    },
-  })
 }
 
 /** Bytes of its own: those of mobula lie where the next value goes. */

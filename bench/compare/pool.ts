@@ -1,7 +1,7 @@
 /** What all rivals have in common, so that a suite can run the same work on each of them. */
 
 /** A function of bench/compare/work.mjs. */
-export type Work = 'noop' | 'identity' | 'add' | 'sum' | 'busy'
+export type Work = 'noop' | 'identity' | 'add' | 'sum' | 'glance' | 'glanceAtFile' | 'keep' | 'busy'
 
 export interface Pool {
   /** The name in the table. */

@@ -1,5 +1,7 @@
 /** The functions that every rival runs, as a plain JavaScript module that any pool can load. */
 
+import { readFileSync } from 'node:fs'
+
 export const noop = () => {}
 
 /** @template T @param {T} value */
@@ -13,6 +15,25 @@ export function sum(numbers) {
   let total = 0
   for (let at = 0; at < numbers.length; at++) total += numbers[at] ?? 0
   return total
+}
+
+/** Looks at one byte of each page. @param {Uint8Array} bytes */
+export function glance(bytes) {
+  let total = 0
+  for (let at = 0; at < bytes.length; at += 4096) total += bytes[at] ?? 0
+  return total
+}
+
+/** @param {string} path */
+export const glanceAtFile = (path) => glance(readFileSync(path))
+
+/** @type {Uint8Array | undefined} */
+let kept
+
+/** Looks at the bytes and keeps them, until it is given nothing. @param {Uint8Array | undefined} bytes */
+export function keep(bytes) {
+  kept = bytes
+  return kept === undefined ? 0 : glance(kept)
 }
 
 /** Computes for so many microseconds, without giving the thread back. @param {number} microseconds */
