@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { get, getSync, type InitOptions, init, type ObjectRef, put, remote, shutdown } from '../src/index.ts'
 import { collectGarbage, stats } from '../src/testing.ts'
 import { openChildProcess } from './compare/child-process.ts'
-import type { Pool } from './compare/pool.ts'
+import { type Pool, poolRival } from './compare/pool.ts'
 import { openPostMessage } from './compare/post-message.ts'
 import { type Held, held } from './support/held.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
@@ -484,20 +484,6 @@ const journeyBenches = (): Bench[] =>
       const shared = held(() => new Uint8Array(new SharedArrayBuffer(bytes)).fill(1))
       const folder = held(() => mkdtempSync(join(tmpdir(), 'mobula-bench-')))
       const nothing = (): void => {}
-      const inPool = (who: string, open: () => Promise<Pool>, run: (pool: Pool) => Promise<number>, close?: () => void): Rival => {
-        let pool: Pool | undefined
-        return {
-          who,
-          open: async () => {
-            pool = await open()
-          },
-          run: () => run(pool as Pool),
-          close: async () => {
-            close?.()
-            await pool?.close()
-          },
-        }
-      }
       const thread = (): Promise<Pool> => openPostMessage({ threads: 1 })
       return {
         bench: 'bytes once to another thread',
@@ -516,15 +502,15 @@ const journeyBenches = (): Bench[] =>
             close: source.drop,
           }),
           { who: 'structuredClone, in the same thread', run: () => journeys(count, nothing, () => glance(structuredClone(source()))) },
-          inPool('postMessage', thread, (pool) => journeys(count, nothing, () => pool.run('glance', source()))),
-          inPool('postMessage with transfer', thread, (pool) =>
+          poolRival('postMessage', thread, (pool) => journeys(count, nothing, () => pool.run('glance', source()))),
+          poolRival('postMessage with transfer', thread, (pool) =>
             journeys(
               count,
               () => source().slice(),
               (bytes) => pool.run('glance', bytes, [bytes.buffer]),
             ),
           ),
-          inPool(
+          poolRival(
             'SharedArrayBuffer, copied into and posted',
             thread,
             (pool) =>
@@ -534,8 +520,8 @@ const journeyBenches = (): Bench[] =>
               }),
             shared.drop,
           ),
-          inPool('child_process, advanced', openChildProcess, (pool) => journeys(count, nothing, () => pool.run('glance', source()))),
-          inPool(
+          poolRival('child_process, advanced', openChildProcess, (pool) => journeys(count, nothing, () => pool.run('glance', source()))),
+          poolRival(
             'a file, written and read',
             thread,
             (pool) =>

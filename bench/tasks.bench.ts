@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { openPiscina } from './compare/piscina.ts'
-import type { Pool } from './compare/pool.ts'
+import { type Pool, poolRival } from './compare/pool.ts'
 import { openPostMessage } from './compare/post-message.ts'
 import { openMobula } from './mobula.ts'
 import { rate } from './support/measure.ts'
@@ -13,26 +13,13 @@ const BATCH = 1000
 const BATCHES = 50
 const CALLS = 1000
 
-/** A pool as a rival: opened for the bench, measured by `run`. */
-const rival = (who: string, open: () => Promise<Pool>, run: (pool: Pool) => Promise<number>): Rival => {
-  let pool: Pool | undefined
-  return {
-    who,
-    open: async () => {
-      pool = await open()
-    },
-    run: () => run(pool as Pool),
-    close: async () => pool?.close(),
-  }
-}
-
 const pools: readonly (readonly [who: string, open: () => Promise<Pool>])[] = [
   ['piscina (throughput)', () => openPiscina({ threads: THREADS, mode: 'throughput' })],
   ['piscina (latency)', () => openPiscina({ threads: THREADS, mode: 'latency' })],
   ['postMessage', () => openPostMessage({ threads: THREADS })],
 ]
 
-const others = (run: (pool: Pool) => Promise<number>): readonly Rival[] => pools.map(([who, open]) => rival(who, open, run))
+const others = (run: (pool: Pool) => Promise<number>): readonly Rival[] => pools.map(([who, open]) => poolRival(who, open, run))
 
 /** Batches of no-ops: all are submitted, then all results are awaited. */
 const batches = (pool: Pool): Promise<number> =>

@@ -4,25 +4,12 @@ import { deepStrictEqual } from 'node:assert/strict'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { decode, encode } from '../src/codec/codec.ts'
-import { bytesOf, seeded, thrownBy, trip } from './support/codec.ts'
+import { bytesOf, seeded, thrownBy, trip, typedArrays } from './support/codec.ts'
 
 type Numeric = Uint8Array | Float64Array | BigInt64Array
 type Class = new (length: number) => Numeric
 
-const classes = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  ...[(globalThis as { Float16Array?: unknown }).Float16Array ?? []].flat(),
-] as unknown as readonly Class[]
+const classes = typedArrays as readonly Class[]
 
 const filled = (Class: Class, length: number): Numeric => {
   const array = new Class(length)

@@ -54,7 +54,8 @@ export class Draft {
       this.#abandon()
     } catch (error) {
       // After a shutdown, or once the buffer was moved away, the memory goes with the buffer.
-      if (!(error instanceof MobulaError)) throw error
+      const isExpected = error instanceof MobulaError && (error.code === ERROR_CODES.ERR_SHUTDOWN || error.code === ERROR_CODES.ERR_DRAFT_CLOSED)
+      if (!isExpected) throw error
     }
   }
 }

@@ -4,7 +4,7 @@ import * as arrow from 'apache-arrow'
 import fc from 'fast-check'
 import { registerClass } from '../../src/codec/codec.ts'
 import type { ObjectRef } from '../../src/refs/object-ref.ts'
-import { refNumber } from './codec.ts'
+import { refNumber, typedArrays } from './codec.ts'
 
 /** How to make a value: the same recipe gives equal values that have nothing in common. It is what gets smaller when a property fails. */
 export interface Recipe {
@@ -61,22 +61,7 @@ type Of<K extends Kind> = Extract<NodeRecipe, { readonly kind: K }>
 const errorClasses = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError as unknown as ErrorConstructor] as const
 
 type ViewClass = new (buffer: ArrayBufferLike, at: number, length: number) => ArrayBufferView
-const viewClasses = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-  Buffer,
-  ...[(globalThis as { Float16Array?: unknown }).Float16Array ?? []].flat(),
-] as unknown as readonly (ViewClass & { readonly BYTES_PER_ELEMENT?: number })[]
+const viewClasses = [...typedArrays, DataView, Buffer] as unknown as readonly (ViewClass & { readonly BYTES_PER_ELEMENT?: number })[]
 
 /** Node's pool has this size; memory of that size is taken for one. */
 const poolBytes = Buffer.allocUnsafe(1).buffer.byteLength

@@ -40,3 +40,19 @@ export const seeded = (seed: number): (() => number) => {
     return (state >>> 0) / 2 ** 32
   }
 }
+
+/** Every class of typed array that this Node has. */
+export const typedArrays: readonly unknown[] = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  ...[(globalThis as { Float16Array?: unknown }).Float16Array ?? []].flat(),
+]

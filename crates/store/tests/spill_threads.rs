@@ -3,41 +3,10 @@
 
 mod support;
 
-use std::{
-    sync::{Barrier, Mutex},
-    thread,
-};
+use std::sync::Mutex;
 
 use mobula_store::{Object, Pin, Reader, Store, StoreConfig, ViewMode};
-use support::{MIB, Scratch, check, put};
-
-const THREADS: u64 = 4;
-
-/// A small generator, so that a failure can be repeated by its seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
-/// Runs the same work on several threads that start together, each with its own seed.
-fn on_threads(work: impl Fn(u64, Random) + Sync) {
-    let barrier = Barrier::new(THREADS as usize);
-    thread::scope(|scope| {
-        for number in 0..THREADS {
-            let (work, barrier) = (&work, &barrier);
-            scope.spawn(move || {
-                barrier.wait();
-                work(number, Random(0x9e37_79b9_7f4a_7c15 ^ (number + 1) << 20));
-            });
-        }
-    });
-}
+use support::{MIB, Scratch, check, put, threads::on_threads};
 
 /// The length of the object with this seed.
 fn len_of(seed: u64) -> u64 {

@@ -1,42 +1,14 @@
 //! Many threads at once: objects are freed once, bytes are never mixed up, all memory comes back.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::{
-    sync::{Arc, Barrier, Mutex},
-    thread,
-};
+mod support;
+
+use std::sync::{Arc, Mutex};
 
 use mobula_store::{Object, Pin, Reader, Scan, Store, StoreConfig};
+use support::threads::on_threads;
 
 const MIB: u64 = 1 << 20;
-const THREADS: u64 = 4;
-
-/// A small generator, so that a failure can be repeated by its seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
-/// Runs the same work on several threads that start together, each with its own seed.
-fn on_threads(work: impl Fn(u64, Random) + Sync) {
-    let barrier = Barrier::new(THREADS as usize);
-    thread::scope(|scope| {
-        for number in 0..THREADS {
-            let (work, barrier) = (&work, &barrier);
-            scope.spawn(move || {
-                barrier.wait();
-                work(number, Random(0x9e37_79b9_7f4a_7c15 ^ (number + 1) << 20));
-            });
-        }
-    });
-}
-
 /// Every eight bytes say which object they belong to.
 fn put(store: &Arc<Store>, len: u64, name: u64) -> Option<Object> {
     let mut draft = store.create(len).ok()?;

@@ -1,6 +1,8 @@
 //! What tests that spill have in common: a directory of their own, and objects told by their bytes.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod threads;
+
 use std::{fs, path::PathBuf, sync::Arc};
 
 use mobula_store::{Object, Pin, Store, StoreConfig};

@@ -1,0 +1,31 @@
+//! Work on several threads at once, the same in every run.
+
+use std::{sync::Barrier, thread};
+
+pub(crate) const THREADS: u64 = 4;
+
+/// A small generator, so that a failure can be repeated by its seed.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// Runs the same work on several threads that start together, each with its own seed.
+pub(crate) fn on_threads(work: impl Fn(u64, Random) + Sync) {
+    let barrier = Barrier::new(THREADS as usize);
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (work, barrier) = (&work, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                work(number, Random(0x9e37_79b9_7f4a_7c15 ^ (number + 1) << 20));
+            });
+        }
+    });
+}
