@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { openPiscina } from './compare/piscina.ts'
-import type { Pool } from './compare/pool.ts'
+import { type Pool, poolRival } from './compare/pool.ts'
 import { openPostMessage } from './compare/post-message.ts'
 import { openMobula } from './mobula.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
@@ -23,17 +23,8 @@ const each = async (count: number, work: () => Promise<unknown> | unknown): Prom
 }
 
 /** A pool that is given the array with every call, as it must be. */
-const poolRival = (who: string, open: () => Promise<Pool>, array: Float64Array, count: number): Rival => {
-  let pool: Pool | undefined
-  return {
-    who,
-    open: async () => {
-      pool = await open()
-    },
-    run: () => each(count, () => Promise.all(Array.from({ length: READERS }, () => (pool as Pool).run('sum', array)))),
-    close: async () => pool?.close(),
-  }
-}
+const summing = (who: string, open: () => Promise<Pool>, array: Float64Array, count: number): Rival =>
+  poolRival(who, open, (pool) => each(count, () => Promise.all(Array.from({ length: READERS }, () => pool.run('sum', array)))))
 
 export const suite: Suite = {
   question: 'What does it cost to bring an array to a worker, by its size?',
@@ -81,8 +72,8 @@ export const suite: Suite = {
                 await get(Array.from({ length: READERS }, () => sum.remote(ref)))
               }),
             ),
-            poolRival('piscina (latency)', () => openPiscina({ threads: THREADS, mode: 'latency' }), array, count),
-            poolRival('postMessage', () => openPostMessage({ threads: THREADS }), array, count),
+            summing('piscina (latency)', () => openPiscina({ threads: THREADS, mode: 'latency' }), array, count),
+            summing('postMessage', () => openPostMessage({ threads: THREADS }), array, count),
           ],
         },
       )
