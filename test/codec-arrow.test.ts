@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import * as arrow from 'apache-arrow'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decode, encode } from '../src/codec/codec.ts'
+import { decode, encode, sourceOf } from '../src/codec/codec.ts'
 import { SerializationError } from '../src/errors/errors.ts'
 import { bytesOf, thrownBy, trip } from './support/codec.ts'
 
@@ -49,7 +49,7 @@ test('it is the very stream that tableFromIPC reads', () => {
 
 test('with alias every buffer lies in the encoded bytes, at a multiple of 64', () => {
   const bytes = bytesOf(encode(makeTable(), 'value'))
-  const back = decode(bytes, [], { alias: true }) as arrow.Table
+  const back = decode(sourceOf(bytes, []), { alias: true }) as arrow.Table
   let checked = 0
   for (const batch of back.batches) {
     for (const column of batch.data.children) {
@@ -169,7 +169,7 @@ test('damaged metadata are an error of ours, or another value; never a loop with
       const bytes = good.slice()
       new DataView(bytes.buffer).setInt32(at, word, true)
       try {
-        decode(bytes, [], { alias: true })
+        decode(sourceOf(bytes, []), { alias: true })
         outcomes.decoded++
       } catch (error) {
         if (!(error instanceof SerializationError)) throw error
@@ -187,7 +187,7 @@ test('a batch that says it is longer than its columns is refused', () => {
   const lengths = Array.from({ length: Math.floor(bytes.length / 8) }, (_, index) => index * 8).filter((at) => view.getBigInt64(at, true) === 3n)
   assert.ok(lengths.length >= 2, `${lengths.length} places`)
   for (const at of lengths) view.setBigInt64(at, at === lengths[0] ? 2n ** 40n : 3n, true)
-  assert.match(thrownBy(() => decode(bytes, [], { alias: false })).message, /an Arrow batch longer than its columns/)
+  assert.match(thrownBy(() => decode(sourceOf(bytes, []), { alias: false })).message, /an Arrow batch longer than its columns/)
 })
 
 const child = (program: string): string =>
@@ -202,7 +202,7 @@ test('apache-arrow is loaded for Arrow values only, and quietly', () => {
   const before = `
      
     process.on('warning', (warning) => console.log('warning', warning.message))
-    const { encode, decode } = await import(${codec})
+    const { decode, encode, regionOf, sourceOf } = await import(${codec})
     encode({ a: new Uint8Array(10), map: new Map(), error: new Error('x'), schema: 1 }, 'v')
   `
   // The debugger lists every script that was compiled, whoever loaded it.
@@ -224,8 +224,8 @@ test('apache-arrow is loaded for Arrow values only, and quietly', () => {
     console.log(scripts())
     const encoded = encode(new arrow.Table({ a: arrow.vectorFromArray([1, 2, 3]) }), 'v')
     const bytes = new Uint8Array(encoded.byteLength)
-    encoded.writeTo(bytes)
-    const back = decode(bytes, [], { alias: true })
+    encoded.writeTo(regionOf(bytes), 0)
+    const back = decode(sourceOf(bytes, []), { alias: true })
     console.log(back instanceof arrow.Table, back.numRows)
     await new Promise(setImmediate)
   `

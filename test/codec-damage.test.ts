@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decode, decodeArgs, encode, encodeArgs } from '../src/codec/codec.ts'
+import { decode, decodeArgs, encode, encodeArgs, sourceOf } from '../src/codec/codec.ts'
 import { HEADER_WORDS, TAG } from '../src/codec/layout.ts'
 import { SerializationError, TaskError } from '../src/errors/errors.ts'
 import { taskError } from '../src/errors/task-error.ts'
@@ -50,7 +50,7 @@ const options = { alias: false }
 /** Decodes; a failure has to be ours. True if it decoded. */
 const survives = (bytes: Uint8Array, alias: boolean): boolean => {
   try {
-    decode(bytes, encoded.refs, { alias })
+    decode(sourceOf(bytes, encoded.refs), { alias })
     return true
   } catch (error) {
     if (error instanceof SerializationError && !(error instanceof TaskError)) return false
@@ -104,7 +104,7 @@ test('lengths that nest allocate no more than the bytes can hold', () => {
     words[at + 1] = words.length - at - 2
   }
   const before = process.resourceUsage().maxRSS
-  assert.is((thrownBy(() => decode(bytes, [], options)) as SerializationError).code, 'ERR_SERIALIZATION')
+  assert.is((thrownBy(() => decode(sourceOf(bytes, []), options)) as SerializationError).code, 'ERR_SERIALIZATION')
   assert.ok(process.resourceUsage().maxRSS - before < 50_000, 'KiB')
 })
 
@@ -125,23 +125,23 @@ test('arguments are checked likewise', () => {
     const damaged = bytes.slice()
     damaged[Math.floor(random() * damaged.length)] = Math.floor(random() * 256)
     try {
-      assert.ok(Array.isArray(decodeArgs(damaged, call.refs, ['dep'], options)))
+      assert.ok(Array.isArray(decodeArgs(sourceOf(damaged, call.refs), ['dep'], options)))
     } catch (error) {
       if (!(error instanceof SerializationError)) throw error
     }
   }
   assert.throws(
-    () => decode(bytes, call.refs, options),
+    () => decode(sourceOf(bytes, call.refs), options),
     (error: Error) => error instanceof SerializationError,
   )
-  assert.throws(() => decodeArgs(good, encoded.refs, [], options), /no arguments/)
+  assert.throws(() => decodeArgs(sourceOf(good, encoded.refs), [], options), /no arguments/)
 })
 
 test('messages say what is wrong', () => {
   const patched = (at: number, value: number): string => {
     const bytes = good.slice()
     new DataView(bytes.buffer).setUint32(at, value, true)
-    return thrownBy(() => decode(bytes, encoded.refs, options)).message
+    return thrownBy(() => decode(sourceOf(bytes, encoded.refs), options)).message
   }
   assert.match(patched(0, 0), /no magic number/)
   assert.match(patched(4, 2), /version 2 of the object format, this package reads 1/)
@@ -149,8 +149,8 @@ test('messages say what is wrong', () => {
   assert.match(patched(12, 1), /bytes of/)
   assert.match(patched(16, 2 ** 31), /header that contradicts itself/)
   assert.match(patched(40, 0), /unknown tag 0/)
-  assert.match(thrownBy(() => decode(good, [], options)).message, /0 refs of 2/)
-  assert.match(thrownBy(() => decode(new Uint8Array(10), [], options)).message, /10 bytes, fewer than a header/)
+  assert.match(thrownBy(() => decode(sourceOf(good, []), options)).message, /0 refs of 2/)
+  assert.match(thrownBy(() => decode(sourceOf(new Uint8Array(10), []), options)).message, /10 bytes, fewer than a header/)
   const longer = new Uint8Array(good.length + 10)
   longer.set(good)
   assert.ok(survives(longer, false), 'bytes behind the value are not its business')
@@ -161,7 +161,7 @@ test('two buffers in one place, and words behind the value, are refused', () => 
   const view = new DataView(bytes.buffer)
   const table = view.getUint32(24, true)
   view.setUint32(table + 24, view.getUint32(table, true), true)
-  assert.match(thrownBy(() => decode(bytes, [], options)).message, /a buffer outside the bytes/)
+  assert.match(thrownBy(() => decode(sourceOf(bytes, []), options)).message, /a buffer outside the bytes/)
   const plain = bytesOf(encode(5, 'value'))
   const longer = new Uint8Array(plain.length + 4)
   longer.set(plain)
@@ -169,7 +169,7 @@ test('two buffers in one place, and words behind the value, are refused', () => 
   const header = new DataView(longer.buffer)
   header.setUint32(8, longer.length, true)
   header.setUint32(16, 8, true)
-  assert.match(thrownBy(() => decode(longer, [], options)).message, /something behind the value/)
+  assert.match(thrownBy(() => decode(sourceOf(longer, []), options)).message, /something behind the value/)
 })
 
 test('a resizable buffer that could never be had is refused before it is asked for', () => {
@@ -177,7 +177,7 @@ test('a resizable buffer that could never be had is refused before it is asked f
   const bytes = bytesOf(encode(new Resizable(10, { maxByteLength: 100 }), 'value')).slice()
   const view = new DataView(bytes.buffer)
   view.setUint32(view.getUint32(24, true) + 20, 2 ** 19, true)
-  assert.match(thrownBy(() => decode(bytes, [], options)).message, /a buffer that may grow beyond all memory/)
+  assert.match(thrownBy(() => decode(sourceOf(bytes, []), options)).message, /a buffer that may grow beyond all memory/)
 })
 
 test('levels without end are an error, not a crash', () => {
@@ -194,7 +194,7 @@ test('levels without end are an error, not a crash', () => {
     view.setUint32(at + 4, 1, true)
   }
   assert.throws(
-    () => decode(bytes, [], options),
+    () => decode(sourceOf(bytes, []), options),
     (error: Error) => error instanceof SerializationError && /stack/.test(error.message),
   )
 })

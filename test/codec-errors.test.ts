@@ -5,14 +5,14 @@ import { inspect, types } from 'node:util'
 import vm from 'node:vm'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decode, encodeThrown, registerClass } from '../src/codec/codec.ts'
+import { decode, encodeThrown, registerClass, sourceOf } from '../src/codec/codec.ts'
 import { ObjectLostError, SerializationError, TaskError, WorkerCrashedError } from '../src/errors/errors.ts'
 import { taskError } from '../src/errors/task-error.ts'
 import { bytesOf, thrownBy, trip } from './support/codec.ts'
 
 const thrown = (value: unknown): unknown => {
   const encoded = encodeThrown(value)
-  return decode(bytesOf(encoded), encoded.refs, { alias: false })
+  return decode(sourceOf(bytesOf(encoded), encoded.refs), { alias: false })
 }
 
 class QuotaError extends RangeError {
@@ -128,7 +128,7 @@ test('decode asks for a class that it does not know by its key', () => {
   const bytes = bytesOf(encoded)
   forget()
   const keys: string[] = []
-  const [stood] = decode(bytes, [], {
+  const [stood] = decode(sourceOf(bytes, []), {
     alias: false,
     onUnknownClass: (key) => {
       keys.push(key)
@@ -138,7 +138,7 @@ test('decode asks for a class that it does not know by its key', () => {
   assert.equal(keys, ['file:///remote.ts#Remote'])
   assert.is(stood?.constructor.name, 'Remote')
   class Found extends Error {}
-  const [found] = decode(bytes, [], { alias: false, onUnknownClass: () => Found }) as Error[]
+  const [found] = decode(sourceOf(bytes, []), { alias: false, onUnknownClass: () => Found }) as Error[]
   assert.instance(found, Found)
 })
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decode, decodeArgs, type Encoded, encode, encodeArgs } from '../src/codec/codec.ts'
+import { decode, decodeArgs, type Encoded, encode, encodeArgs, regionOf, sourceOf } from '../src/codec/codec.ts'
 import { TAG } from '../src/codec/layout.ts'
 import { difference } from './support/difference.ts'
 import { exampleRef, type FormatExample, formatExamples } from './support/format-examples.ts'
@@ -14,7 +14,7 @@ const isArgs = ({ tag }: FormatExample): boolean => tag === TAG.dependency || ta
 /** With zeros where nothing is written. */
 const bytesOf = (encoded: Encoded): Buffer => {
   const bytes = Buffer.alloc(encoded.byteLength)
-  encoded.writeTo(bytes)
+  encoded.writeTo(regionOf(bytes), 0)
   return bytes
 }
 
@@ -23,7 +23,7 @@ for (const example of examples) {
   test(`example of tag ${tag}: ${source}`, () => {
     const encoded = isArgs(example) ? encodeArgs(value as unknown[], 'f') : encode(value, 'value')
     assert.is(bytesOf(encoded).toString('hex'), Buffer.from(bytes).toString('hex'))
-    const back = isArgs(example) ? decodeArgs(bytes, refs, [exampleRef], { alias: false }) : decode(bytes, refs, { alias: false })
+    const back = isArgs(example) ? decodeArgs(sourceOf(bytes, refs), [exampleRef], { alias: false }) : decode(sourceOf(bytes, refs), { alias: false })
     assert.is(difference(value, back), undefined)
   })
 }

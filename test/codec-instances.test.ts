@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decode, encode, registerClass } from '../src/codec/codec.ts'
+import { decode, encode, registerClass, sourceOf } from '../src/codec/codec.ts'
 import { registerCodec, SerializationError } from '../src/index.ts'
 import { Euro, Feet, local, Metres, Money, made, OldPoint, Point, Point3, Registry, Renamed, Secret, Stack, Tags } from './fixtures/classes/shapes.ts'
 import { bytesOf, thrownBy, trip } from './support/codec.ts'
@@ -99,11 +99,11 @@ test('a class that the other side does not know is an error that names it, and a
   const bytes = bytesOf(encode({ list: [new Far()] }, 'value'))
   forget()
   const asked: string[] = []
-  const error = thrownBy(() => decode(bytes, [], { alias: false, onUnknownClass: (key) => void asked.push(key) }))
+  const error = thrownBy(() => decode(sourceOf(bytes, []), { alias: false, onUnknownClass: (key) => void asked.push(key) }))
   assert.instance(error, SerializationError)
   assert.match(error.message, /file:\/\/\/far\.js#Far/)
   assert.equal(asked, ['file:///far.js#Far'])
-  const [back] = (decode(bytes, [], { alias: false, onUnknownClass: () => Far }) as { list: Far[] }).list
+  const [back] = (decode(sourceOf(bytes, []), { alias: false, onUnknownClass: () => Far }) as { list: Far[] }).list
   assert.instance(back, Far)
   assert.ok(encode(local(), 'value').byteLength > 0, 'whether somebody can import it is for the reader to say')
 })

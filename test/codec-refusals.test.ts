@@ -205,13 +205,13 @@ test('too little stack is an error of ours too, and leaves nothing behind', () =
 
 test('a worker thread on its default stack holds a thousand levels too', async () => {
   const program = `
-    const { encode, decode } = await import(${JSON.stringify(new URL('../src/codec/codec.ts', import.meta.url).href)})
+    const { decode, encode, regionOf, sourceOf } = await import(${JSON.stringify(new URL('../src/codec/codec.ts', import.meta.url).href)})
     const { parentPort } = await import('node:worker_threads')
     let value = 1
     for (let i = 0; i < 1000; i++) value = [value]
     const e = encode(value, 'v'), b = new Uint8Array(e.byteLength)
-    e.writeTo(b)
-    decode(b, [], { alias: false })
+    e.writeTo(regionOf(b), 0)
+    decode(sourceOf(b, []), { alias: false })
     try { encode([value], 'v'); parentPort.postMessage('no error') } catch (error) { parentPort.postMessage(error.code) }
   `
   const boot = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}; register(); await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(program)}))`

@@ -3,7 +3,7 @@
 import { deserialize, serialize } from 'node:v8'
 import { Encoder } from 'cbor-x'
 import { Packr } from 'msgpackr'
-import { decode, encode } from '../../src/codec/codec.ts'
+import { decode, encode, regionOf, sourceOf } from '../../src/codec/codec.ts'
 
 export interface Codec {
   readonly who: string
@@ -24,10 +24,10 @@ export const mobula: Codec = {
   encode: (value) => {
     const encoded = encode(value, 'value')
     if (encoded.byteLength > target.length) target = new Uint8Array(encoded.byteLength).fill(1)
-    encoded.writeTo(target)
+    encoded.writeTo(regionOf(target), 0)
     return target
   },
-  decode: (bytes) => decode(bytes as Uint8Array, NO_REFS, STAYS),
+  decode: (bytes) => decode(sourceOf(bytes as Uint8Array, NO_REFS), STAYS),
 }
 
 /** Loses undefined, NaN, -0, holes, Date, Map, Set, BigInt, binary data, cycles, and that two references are one object. */

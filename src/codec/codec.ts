@@ -4,91 +4,66 @@ import { SerializationError } from '../errors/errors.ts'
 import { isObjectRef, type ObjectRef } from '../refs/object-ref.ts'
 import type { Piece } from './buffers.ts'
 import { describeThrown } from './describe.ts'
+import type { Encoded, EncodedArgs } from './encoded.ts'
 import { writeBlank } from './kinds/binary.ts'
 import { writeDependency } from './kinds/ref.ts'
 import { TAG } from './layout.ts'
-import { type DecodeOptions, Reader } from './reader.ts'
+import { type DecodeOptions, Reader, type Source } from './reader.ts'
 import { failUnder, refusalOf } from './refusal.ts'
-import { type Plan, Writer } from './writer.ts'
+import { regionOf } from './region.ts'
+import { Writer } from './writer.ts'
 
 export type { Piece } from './buffers.ts'
 export { type AnyClass, addCodec, type Codec, mayRunUserCode, registerClass, setClassFinder } from './classes.ts'
-export type { DecodeOptions, ErrorClass } from './reader.ts'
-
-/**
- * An encoded value. Valid until the next call of an encode function on this thread: its stream lies in memory that is used again,
- * and its buffers are still the user's own. The caller copies it before returning to the user.
- */
-export interface Encoded {
-  /** The length of the whole contiguous value. */
-  readonly byteLength: number
-  /** Nested refs, in the order of their table; they lie outside the bytes. */
-  readonly refs: readonly ObjectRef[]
-  /** What is to be copied where, every byte once. Gaps are padding: their content does not matter. */
-  readonly pieces: readonly Piece[]
-  /** Copies all pieces to the start of `target`. */
-  writeTo(target: Uint8Array): void
-}
-
-export interface EncodedArgs extends Encoded {
-  /** The refs that were arguments themselves: the task gets their values in their place. */
-  readonly deps: readonly ObjectRef[]
-}
-
-class EncodedValue implements EncodedArgs {
-  readonly byteLength: number
-  readonly refs: readonly ObjectRef[]
-  readonly deps: readonly ObjectRef[]
-  readonly #plan: Plan
-
-  constructor(plan: Plan, deps: readonly ObjectRef[]) {
-    this.byteLength = plan.byteLength
-    this.refs = plan.refs
-    this.deps = deps
-    this.#plan = plan
-  }
-
-  get pieces(): readonly Piece[] {
-    return [{ at: 0, bytes: this.#plan.main }, ...this.#plan.rest]
-  }
-
-  writeTo(target: Uint8Array): void {
-    const { main, rest } = this.#plan
-    target.set(main)
-    for (const piece of rest) target.set(piece.bytes, piece.at)
-  }
-}
+export type { Encoded, EncodedArgs } from './encoded.ts'
+export type { DecodeOptions, ErrorClass, Source } from './reader.ts'
+export { type Region, regionOf } from './region.ts'
 
 const NONE: readonly ObjectRef[] = Object.freeze([])
 
 /** Not there while an encoding runs: a getter that encodes gets a writer of its own. */
 let idle: Writer | undefined
 
-const encodeWith = (write: (writer: Writer) => void, deps: readonly ObjectRef[], root: string, prefix: string): EncodedValue => {
+const beginWriting = (): Writer => {
   const writer = idle ?? new Writer()
   idle = undefined
+  writer.begin()
+  return writer
+}
+
+const endWriting = (writer: Writer): void => {
+  writer.end()
+  idle = writer
+}
+
+/** Encodes one value. `where` is the root of the path in messages, such as `value` or `result`; a function where making it costs. */
+export const encode = (value: unknown, where: string | (() => string)): Encoded => {
+  const writer = beginWriting()
   try {
-    writer.begin()
-    write(writer)
-    return new EncodedValue(writer.finish(), deps)
+    writer.value(value)
+    return writer.finish(NONE)
   } catch (error) {
-    throw refusalOf(error).toError(root, prefix)
+    throw refusalOf(error).toError(typeof where === 'string' ? where : where(), '')
   } finally {
-    writer.end()
-    idle = writer
+    endWriting(writer)
   }
 }
 
-/** Encodes one value. `where` is the root of the path in messages, such as `value` or `result`. */
-export const encode = (value: unknown, where: string): Encoded => encodeWith((writer) => writer.value(value), NONE, where, '')
-
 /** Encodes a call's arguments. An `ObjectRef` that is an argument itself becomes a dependency; deeper ones travel as refs. */
 export const encodeArgs = (args: readonly unknown[], taskName: string): EncodedArgs => {
-  const deps: ObjectRef[] = []
-  return encodeWith((writer) => writeArgs(writer, args, deps), deps, 'args', `task '${taskName}': `)
+  const writer = beginWriting()
+  try {
+    const deps = writeArgs(writer, args)
+    return writer.finish(deps)
+  } catch (error) {
+    throw refusalOf(error).toError('args', `task '${taskName}': `)
+  } finally {
+    endWriting(writer)
+  }
 }
 
-const writeArgs = (writer: Writer, args: readonly unknown[], deps: ObjectRef[]): void => {
+const writeArgs = (writer: Writer, args: readonly unknown[]): readonly ObjectRef[] => {
+  let deps: ObjectRef[] | undefined
   writer.word(TAG.args)
   writer.word(args.length)
   let at = 0
@@ -96,6 +71,7 @@ const writeArgs = (writer: Writer, args: readonly unknown[], deps: ObjectRef[]):
     for (; at < args.length; at++) {
       const argument = args[at]
       if (isObjectRef(argument)) {
+        deps ??= []
         const known = deps.indexOf(argument)
         writeDependency(writer, known >= 0 ? known : deps.push(argument) - 1)
       } else {
@@ -105,6 +81,7 @@ const writeArgs = (writer: Writer, args: readonly unknown[], deps: ObjectRef[]):
   } catch (error) {
     failUnder(error, `[${at}]`)
   }
+  return deps ?? NONE
 }
 
 /** A value around bytes that are written in place: all that lies before them, and where they begin. They are its end. */
@@ -116,8 +93,14 @@ export interface Blank {
 
 /** The form of a `Uint8Array` of so many bytes, without the bytes. Valid until the next encoding, as {@link Encoded} is. */
 export const encodeBlank = (byteLength: number): Blank => {
-  const whole = encodeWith((writer) => writeBlank(writer, byteLength), NONE, 'buffer', '')
-  return { byteLength: whole.byteLength, prefix: (whole.pieces[0] as Piece).bytes, at: whole.byteLength - byteLength }
+  const writer = beginWriting()
+  try {
+    writeBlank(writer, byteLength)
+    const whole = writer.finish(NONE)
+    return { byteLength: whole.byteLength, prefix: (whole.pieces[0] as Piece).bytes, at: whole.byteLength - byteLength }
+  } finally {
+    endWriting(writer)
+  }
 }
 
 /** Encodes what a task threw. Never throws itself: what cannot be kept is described instead. */
@@ -132,14 +115,47 @@ export const encodeThrown = (thrown: unknown): Encoded => {
   }
 }
 
+/** Not there while something is decoded: users' codecs may decode, too. */
+let resting: Reader | undefined
+
+const beginReading = (): Reader => {
+  const reader = resting ?? new Reader()
+  resting = undefined
+  return reader
+}
+
+/** The reader lets go of the memory, which may be a view that the collector should find unused. */
+const endReading = (reader: Reader): void => {
+  reader.close()
+  resting = reader
+}
+
+const asSerializationError = (error: unknown): SerializationError =>
+  error instanceof SerializationError
+    ? error
+    : new SerializationError(`the bytes cannot be decoded: ${error instanceof Error ? error.message : 'something was thrown'}`, { cause: error })
+
+/** A value in bytes of its own. */
+export const sourceOf = (bytes: Uint8Array, refs: readonly ObjectRef[]): Source => ({ region: regionOf(bytes), at: 0, byteLength: bytes.length, refs })
+
 /** Decodes one value. Damaged bytes are a `SerializationError`. */
-export const decode = (bytes: Uint8Array, refs: readonly ObjectRef[], options: DecodeOptions): unknown =>
-  guarded(() => new Reader(bytes, refs, NONE, options).root())
+export const decode = (source: Source, options: DecodeOptions): unknown => {
+  const reader = beginReading()
+  try {
+    reader.open(source, NONE, options)
+    return reader.root()
+  } catch (error) {
+    throw asSerializationError(error)
+  } finally {
+    endReading(reader)
+  }
+}
 
 /** Decodes a call's arguments; `deps` are the values of the refs that `encodeArgs` listed. */
-export const decodeArgs = (bytes: Uint8Array, refs: readonly ObjectRef[], deps: readonly unknown[], options: DecodeOptions): unknown[] =>
-  guarded(() => {
-    const reader = new Reader(bytes, refs, deps, options)
+export const decodeArgs = (source: Source, deps: readonly unknown[], options: DecodeOptions): unknown[] => {
+  const reader = beginReading()
+  try {
+    reader.open(source, deps, options)
     if (reader.word() !== TAG.args) return reader.damaged('no arguments')
     const count = reader.unsigned()
     reader.expectBytes(count * 4)
@@ -147,14 +163,10 @@ export const decodeArgs = (bytes: Uint8Array, refs: readonly ObjectRef[], deps: 
     for (let index = 0; index < count; index++) args.push(reader.value())
     reader.end()
     return args
-  })
-
-const guarded = <T>(read: () => T): T => {
-  try {
-    return read()
   } catch (error) {
-    if (error instanceof SerializationError) throw error
-    throw new SerializationError(`the bytes cannot be decoded: ${error instanceof Error ? error.message : 'something was thrown'}`, { cause: error })
+    throw asSerializationError(error)
+  } finally {
+    endReading(reader)
   }
 }
 

@@ -22,13 +22,12 @@ import {
   TAG_MASK,
   VERSION,
 } from './layout.ts'
+import { type Region, regionOf } from './region.ts'
 import { type ReadShape, readShapeIn } from './shapes.ts'
 import { latin1, utf16 } from './text.ts'
 
 /** Strings are cut from pieces of this many characters: each keeps no more than that alive. */
 const SEGMENT_UNITS = 4_096
-/** More than any stream has. */
-const WORDS_MAX = 0x2000_0000
 /** Longer arrays grow with what is read: a long one that is made at once becomes a dictionary. */
 const ELEMENTS_AT_ONCE_MAX = 1 << 24
 
@@ -39,6 +38,15 @@ export interface DecodeOptions {
   readonly alias: boolean
   /** Asked for a class or a codec that nobody registered, by its key. Errors then come back by name, other values not at all. */
   readonly onUnknownClass?: ((key: string) => AnyClass | undefined) | undefined
+}
+
+/** Where an encoded value lies, and what belongs to it. */
+export interface Source {
+  readonly region: Region
+  /** Where it begins, in bytes: a multiple of four. */
+  readonly at: number
+  readonly byteLength: number
+  readonly refs: readonly ObjectRef[]
 }
 
 /** A place in the value's bytes, as the table gives it. */
@@ -55,65 +63,98 @@ export interface Memory {
   readonly byteLength: number
 }
 
+const CLOSED: Region = regionOf(new Uint8Array(0))
+const CLOSED_OPTIONS: DecodeOptions = { alias: false }
+const NONE: readonly never[] = Object.freeze([])
+
 export class Reader {
-  readonly options: DecodeOptions
+  options: DecodeOptions = CLOSED_OPTIONS
   /** Values that stand for top-level refs among the arguments. */
-  readonly dependencies: readonly unknown[]
+  dependencies: readonly unknown[] = NONE
   /** Classes and codecs met, by their numbers in this value. */
-  readonly classes: (AnyClass | Codec)[] = []
-  /** Position of the next word, counted from the start of the bytes. */
-  #at: number = HEADER_WORDS
+  classes: (AnyClass | Codec)[] = []
+  /** Where the value begins, in words and in bytes of the region. */
+  #start = 0
+  #from = 0
+  #byteLength = 0
+  /** Position of the next word, counted from the start of the region. */
+  #at = 0
   /** Where the stream ends. */
-  readonly #end: number
-  readonly #bytes: Uint8Array
-  readonly #words: Int32Array
+  #end = 0
+  #bytes: Uint8Array = CLOSED.bytes
+  #words: Int32Array = CLOSED.words
   /** How many elements arrays may still take on trust: all of them together have no more than the stream has words, holes apart. */
-  #trusted: number
-  readonly #refs: readonly ObjectRef[]
-  readonly #shapes: ReadShape[] = []
-  readonly #bufferCount: number
-  readonly #tableAt: number
+  #trusted = 0
+  #refs: readonly ObjectRef[] = NONE
+  #shapes: ReadShape[] = []
+  #bufferCount = 0
+  #tableAt = 0
   #spans: Span[] | undefined
   #memories: (Memory | undefined)[] | undefined
   #objects: Map<number, unknown> | undefined
-  readonly #wide: boolean
-  readonly #textAt: number
-  readonly #textUnits: number
+  #wide = false
+  #textAt = 0
+  #textUnits = 0
   #segment = ''
   #segmentAt = 0
   /** Position in the text, in characters. */
   #cursor = 0
 
-  constructor(bytes: Uint8Array, refs: readonly ObjectRef[], dependencies: readonly unknown[], options: DecodeOptions) {
-    this.#bytes = bytes
-    this.#refs = refs
-    this.dependencies = dependencies
-    this.options = options
-    if (bytes.length < HEADER_BYTES) this.damaged(`${bytes.length} bytes, fewer than a header has`)
-    const words = wordsOf(bytes)
-    if (field(words, HEADER.magic) !== MAGIC) this.damaged('no magic number')
-    const version = field(words, HEADER.version) & 0xffff
+  /** Begins to read a value. Nothing of another is left in a reader that was closed. */
+  open({ region, at, byteLength, refs }: Source, dependencies: readonly unknown[], options: DecodeOptions): void {
+    if (byteLength < HEADER_BYTES) this.damaged(`${byteLength} bytes, fewer than a header has`)
+    const { words } = region
+    const start = at >>> 2
+    if (field(words, start, HEADER.magic) !== MAGIC) this.damaged('no magic number')
+    const version = field(words, start, HEADER.version) & 0xffff
     if (version !== VERSION) throw new SerializationError(`the bytes have version ${version} of the object format, this package reads ${VERSION}`)
-    const flags = field(words, HEADER.version) >>> 16
-    const byteLength = field(words, HEADER.byteLength) + field(words, HEADER.byteLength + 4) * 2 ** 32
-    if (byteLength > bytes.length) this.damaged(`${bytes.length} bytes of ${byteLength}`)
-    const streamBytes = field(words, HEADER.streamBytes)
-    const textBytes = field(words, HEADER.textBytes)
+    const flags = field(words, start, HEADER.version) >>> 16
+    const length = field(words, start, HEADER.byteLength) + field(words, start, HEADER.byteLength + 4) * 2 ** 32
+    if (length > byteLength) this.damaged(`${byteLength} bytes of ${length}`)
+    const streamBytes = field(words, start, HEADER.streamBytes)
+    const textBytes = field(words, start, HEADER.textBytes)
     const textAt = HEADER_BYTES + streamBytes
-    this.#tableAt = field(words, HEADER.tableAt)
-    this.#bufferCount = field(words, HEADER.bufferCount)
-    const end = this.#bufferCount === 0 ? byteLength : this.#tableAt
+    const tableAt = field(words, start, HEADER.tableAt)
+    const bufferCount = field(words, start, HEADER.bufferCount)
+    const end = bufferCount === 0 ? length : tableAt
     if (textAt + textBytes > end || streamBytes % 4 !== 0 || flags > FLAG_WIDE_TEXT) this.damaged('a header that contradicts itself')
-    if (field(words, HEADER.refCount) !== refs.length) this.damaged(`${refs.length} refs of ${field(words, HEADER.refCount)}`)
-    if (this.#bufferCount !== 0 && (this.#tableAt % 8 !== 0 || this.#tableAt + this.#bufferCount * TABLE_ENTRY_BYTES > byteLength)) {
+    if (field(words, start, HEADER.refCount) !== refs.length) this.damaged(`${refs.length} refs of ${field(words, start, HEADER.refCount)}`)
+    if (bufferCount !== 0 && (tableAt % 8 !== 0 || tableAt + bufferCount * TABLE_ENTRY_BYTES > length)) {
       this.damaged('a buffer table outside the bytes')
     }
-    this.#wide = flags === FLAG_WIDE_TEXT
-    this.#textAt = textAt
-    this.#textUnits = this.#wide ? textBytes >>> 1 : textBytes
-    this.#end = textAt / 4
-    this.#trusted = streamBytes / 4
+    this.options = options
+    this.dependencies = dependencies
+    this.#bytes = region.bytes
     this.#words = words
+    this.#refs = refs
+    this.#start = start
+    this.#from = at
+    this.#byteLength = byteLength
+    this.#at = start + HEADER_WORDS
+    this.#end = start + textAt / 4
+    this.#trusted = streamBytes / 4
+    this.#bufferCount = bufferCount
+    this.#tableAt = tableAt
+    this.#wide = flags === FLAG_WIDE_TEXT
+    this.#textAt = at + textAt
+    this.#textUnits = flags === FLAG_WIDE_TEXT ? textBytes >>> 1 : textBytes
+  }
+
+  /** Lets go of everything of the value's. */
+  close(): void {
+    this.options = CLOSED_OPTIONS
+    this.dependencies = NONE
+    this.#bytes = CLOSED.bytes
+    this.#words = CLOSED.words
+    this.#refs = NONE
+    if (this.#shapes.length > 0) this.#shapes = []
+    if (this.classes.length > 0) this.classes = []
+    this.#spans = undefined
+    this.#memories = undefined
+    this.#objects = undefined
+    this.#segment = ''
+    this.#segmentAt = 0
+    this.#cursor = 0
   }
 
   /** The one value that the bytes hold. */
@@ -274,7 +315,7 @@ export class Reader {
   }
 
   #recall(at: number): unknown {
-    const object = this.#objects?.get(HEADER_WORDS + at)
+    const object = this.#objects?.get(this.#start + HEADER_WORDS + at)
     return object === undefined ? this.damaged('a reference back to nothing') : object
   }
 
@@ -291,7 +332,7 @@ export class Reader {
   /** The bytes of a table entry, where they lie. */
   tableBytes(index: number): Uint8Array {
     const span = this.#span(index)
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + span.at, span.byteLength)
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#from + span.at, span.byteLength)
   }
 
   /** The bytes of a table entry as they may be given out: where they lie, or copied. */
@@ -306,7 +347,7 @@ export class Reader {
     let memory = this.#memories[index]
     if (memory === undefined) {
       const span = this.#span(index)
-      const at = this.#bytes.byteOffset + span.at
+      const at = this.#bytes.byteOffset + this.#from + span.at
       memory =
         this.options.alias && span.own === 0 && at % 8 === 0
           ? { buffer: this.#bytes.buffer, at, byteLength: span.byteLength }
@@ -320,7 +361,7 @@ export class Reader {
     if (span.own - 2 > RESIZABLE_BYTES_MAX) this.damaged('a buffer that may grow beyond all memory')
     const options = span.own < 2 ? undefined : { maxByteLength: span.own - 2 }
     const copy = new (ArrayBuffer as new (length: number, options?: { maxByteLength: number }) => ArrayBuffer)(span.byteLength, options)
-    new Uint8Array(copy).set(new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + span.at, span.byteLength))
+    new Uint8Array(copy).set(new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#from + span.at, span.byteLength))
     return copy
   }
 
@@ -330,13 +371,13 @@ export class Reader {
   }
 
   #readTable(): Span[] {
-    const table = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#tableAt, this.#bufferCount * TABLE_ENTRY_BYTES)
+    const table = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#from + this.#tableAt, this.#bufferCount * TABLE_ENTRY_BYTES)
     const spans: Span[] = []
     let end = this.#tableAt + table.byteLength
     for (let at = 0; at < table.byteLength; at += TABLE_ENTRY_BYTES) {
       const span = { at: longAt(table, at), byteLength: longAt(table, at + 8), own: longAt(table, at + 16) }
       // In order and apart, as they are written: so damaged bytes cannot make a small value take much memory.
-      if (span.at % BUFFER_ALIGNMENT !== 0 || span.at < end || span.at + span.byteLength > this.#bytes.length) this.damaged('a buffer outside the bytes')
+      if (span.at % BUFFER_ALIGNMENT !== 0 || span.at < end || span.at + span.byteLength > this.#byteLength) this.damaged('a buffer outside the bytes')
       end = span.at + span.byteLength
       spans.push(span)
     }
@@ -354,15 +395,10 @@ const halves = new Int32Array(whole.buffer)
 
 const longAt = (table: DataView, at: number): number => table.getUint32(at, true) + table.getUint32(at + 4, true) * 2 ** 32
 
-const field = (words: Int32Array, at: number): number => (words[at / 4] as number) >>> 0
-
-/** The words of header and stream; of a copy, if they are not aligned. */
-const wordsOf = (bytes: Uint8Array): Int32Array => {
-  const length = Math.min(Math.floor(bytes.length / 4), WORDS_MAX)
-  return bytes.byteOffset % 4 === 0 ? new Int32Array(bytes.buffer, bytes.byteOffset, length) : new Int32Array(bytes.slice(0, length * 4).buffer)
-}
+const field = (words: Int32Array, start: number, at: number): number => (words[start + at / 4] as number) >>> 0
 
 const NOTHING = new Int32Array([MAGIC, VERSION, HEADER_BYTES + 4, 0, 4, 0, 0, 0, 0, 0, TAG.undefined])
 
 /** V8 throws optimized code away at a full collection if no object of a class that it deals with is alive just then. One always is. */
-export const standing: Reader = new Reader(new Uint8Array(NOTHING.buffer), [], [], { alias: false })
+export const standing: Reader = new Reader()
+standing.open({ region: regionOf(new Uint8Array(NOTHING.buffer)), at: 0, byteLength: NOTHING.byteLength, refs: NONE }, NONE, CLOSED_OPTIONS)

@@ -3,6 +3,7 @@
 import { types } from 'node:util'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { alignUp, BufferPlan, type Piece, type TableEntry } from './buffers.ts'
+import { EncodedParts } from './encoded.ts'
 import { writeOther } from './kinds/index.ts'
 import { writeArray, writeRecord } from './kinds/plain.ts'
 import { writeBigInt, writeNumber, writeString } from './kinds/primitive.ts'
@@ -31,15 +32,8 @@ const LONG_BYTES_KEPT_MAX = 1 << 21
 /** Numbers encodings, across all writers of this thread: a shape announced in another encoding is announced again. */
 let encodings = 0
 
-/** Where a value came out, until its writer is used again. */
-export interface Plan {
-  readonly byteLength: number
-  readonly refs: readonly ObjectRef[]
-  readonly main: Uint8Array
-  readonly rest: readonly Piece[]
-}
-
 const NO_REFS: readonly ObjectRef[] = Object.freeze([])
+const NO_PIECES: Piece[] = Object.freeze([]) as never
 
 export class Writer {
   words: Int32Array
@@ -191,11 +185,11 @@ export class Writer {
   }
 
   /** Closes the encoding: places the buffers, appends text and table to the stream, writes the header. */
-  finish(): Plan {
+  finish(deps: readonly ObjectRef[]): EncodedParts {
     this.#plan?.settle(this)
     // Views that lie in the stream make a plan, and no table.
     const entries = this.#plan?.entries.length === 0 ? undefined : this.#plan?.entries
-    const rest: Piece[] = []
+    let rest = NO_PIECES
     // Little text goes straight behind the stream; much of it is copied once, unless a table follows.
     const text = this.#textUnits === 0 ? this.#text : ''
     if (text === '') this.#sayBytes()
@@ -207,6 +201,7 @@ export class Writer {
     const textEnd = textAt + textBytes
     const tableAt = entries === undefined ? 0 : alignUp(textEnd, 8)
     const apart = entries === undefined && this.#textUnits !== 0
+    if (apart || entries !== undefined) rest = []
     const mainBytes = apart ? textAt : entries === undefined ? textEnd : tableAt + entries.length * TABLE_ENTRY_BYTES
     this.reserve(Math.ceil(mainBytes / 4) - this.at)
     if (text !== '') {
@@ -228,7 +223,7 @@ export class Writer {
     words[7] = entries === undefined ? 0 : entries.length
     words[8] = this.#refs === undefined ? 0 : this.#refs.length
     words[9] = 0
-    return { byteLength, refs: this.#refs ?? NO_REFS, main: new Uint8Array(words.buffer, 0, mainBytes), rest }
+    return new EncodedParts({ byteLength, refs: this.#refs ?? NO_REFS, deps, words, mainBytes, rest })
   }
 
   /** Writes the buffer table, and says where each piece goes. Returns where the last buffer ends. */

@@ -7,7 +7,13 @@ export interface EncodedValue {
   readonly byteLength: number
   readonly refs: readonly ObjectRef[]
   readonly pieces: readonly { readonly at: number; readonly bytes: Uint8Array }[]
-  writeTo(target: Uint8Array): void
+  writeTo(target: Memory, at: number): void
+}
+
+/** Memory as bytes and as words, from the same start. */
+export interface Memory {
+  readonly bytes: Uint8Array
+  readonly words: Int32Array
 }
 
 export interface EncodedArguments extends EncodedValue {
@@ -35,11 +41,21 @@ export interface FunctionRecord {
   readonly source: string
 }
 
-/** What an object came to. Bytes and refs may be read until the visitor returns; aliased bytes stay as long as someone holds their buffer. */
+/** Where an encoded value lies. */
+export interface FoundValue {
+  readonly region: Memory
+  readonly at: number
+  readonly byteLength: number
+  readonly refs: readonly ObjectRef[]
+  /** The bytes stay as long as someone holds their buffer; others may be read until the visitor returns. */
+  readonly alias: boolean
+}
+
+/** What an object came to. */
 export type Outcome =
   | { readonly state: 'pending' }
-  | { readonly state: 'value'; readonly bytes: Uint8Array; readonly refs: readonly ObjectRef[]; readonly alias: boolean }
-  | { readonly state: 'thrown'; readonly bytes: Uint8Array; readonly refs: readonly ObjectRef[]; readonly alias: boolean; readonly taskName: string }
+  | { readonly state: 'value'; readonly value: FoundValue }
+  | { readonly state: 'thrown'; readonly value: FoundValue; readonly taskName: string }
   | { readonly state: 'crashed'; readonly exitCode: number | null; readonly text: string; readonly taskName: string }
   | { readonly state: 'setup'; readonly text: string }
   | { readonly state: 'gone' }

@@ -81,14 +81,16 @@ const readAll = (engine: Engine, { refs, copy }: GetRequest, missing: Set<string
   let isPending = false
   gaveViews = false
   const onUnknownClass = noteIn(missing)
+  const asViews = { alias: true, onUnknownClass }
+  const asCopies = { alias: false, onUnknownClass }
   engine.fetch(refs, (position, outcome) => {
     if (failure !== undefined) return
     if (outcome.state === 'pending') {
       isPending = true
     } else if (outcome.state === 'value') {
-      const alias = outcome.alias && !copy
-      if (outcome.alias) gaveViews = true
-      values[position] = decode(outcome.bytes, outcome.refs, { alias, onUnknownClass })
+      const { value } = outcome
+      if (value.alias) gaveViews = true
+      values[position] = decode(value, value.alias && !copy ? asViews : asCopies)
     } else failure = { error: errorOf(outcome, refs[position] as ObjectRef, missing) }
   })
   if (failure !== undefined) throw failure.error
@@ -99,7 +101,7 @@ const readAll = (engine: Engine, { refs, copy }: GetRequest, missing: Set<string
 export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }>, ref: ObjectRef, missing: Set<string>): unknown => {
   switch (outcome.state) {
     case 'thrown': {
-      const thrown = decode(outcome.bytes, outcome.refs, { alias: false, onUnknownClass: noteIn(missing) })
+      const thrown = decode(outcome.value, { alias: false, onUnknownClass: noteIn(missing) })
       return taskError(thrown, { taskName: outcome.taskName })
     }
     case 'crashed': {

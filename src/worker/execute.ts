@@ -1,9 +1,9 @@
 /** Runs one task: reads its record, resolves its arguments, calls its function and reports what came of it. */
 
 import { types } from 'node:util'
-import { decode, decodeArgs, encode, encodeThrown } from '../codec/codec.ts'
+import { decode, decodeArgs, encode, encodeThrown, regionOf } from '../codec/codec.ts'
 import type { EncodedValue } from '../engine/engine.ts'
-import { type Encoded, fetchOutcomes, readPlaced } from '../engine/local/fetch.ts'
+import { type FoundArguments, fetchOutcomes, readArguments } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
 import { NO_TASK, type Port } from '../engine/local/port.ts'
 import { MobulaError } from '../errors/errors.ts'
@@ -27,7 +27,7 @@ interface Loaded {
 /** A task whose function, or a class of its arguments, is still being imported. */
 interface Waiting {
   readonly begun: Begun
-  readonly encoded: Encoded
+  readonly found: FoundArguments
 }
 
 interface Begun {
@@ -36,6 +36,12 @@ interface Begun {
   /** The number of its function. */
   readonly task: number
   readonly loaded: Loaded
+}
+
+/** The same in memory of its own. */
+const keep = (found: FoundArguments): FoundArguments => {
+  const { region, at, byteLength } = found
+  return { ...found, region: regionOf(region.bytes.slice(at, at + byteLength)), at: 0, alias: true }
 }
 
 /** Less than fits into a record, whatever it says. */
@@ -95,44 +101,44 @@ export class Executor {
     const generation = words[at + 1] as number
     const task = words[at + 2] as number
     const begun: Begun = { slot, generation, task, loaded: this.#load(task) }
-    let encoded: Encoded
+    let found: FoundArguments
     try {
-      encoded = this.#place(at, slot, generation)
+      found = readArguments(this.#port, at)
     } catch (error) {
       this.#fail(begun, error)
       return
     }
-    this.#start(begun, encoded)
+    this.#start(begun, found)
   }
 
   /**
    * Arguments are decoded when the function's module is there: what they are made of, classes and Arrow's among them, may come with
    * it. Classes that are missing then are imported, too; that takes a turn of the loop, since modules load asynchronously.
    */
-  #start(begun: Begun, encoded: Encoded): void {
+  #start(begun: Begun, found: FoundArguments): void {
     const { fn, loading } = begun.loaded
     if (fn === undefined) {
-      this.#startWhen(loading as Promise<unknown>, begun, encoded)
+      this.#startWhen(loading as Promise<unknown>, begun, found)
       return
     }
     const missing = new Set<string>()
     let args: unknown[]
     this.#port.task = begun.task
     try {
-      args = this.#decode(encoded, missing)
+      args = this.#decode(found, missing)
     } catch (error) {
       this.#port.task = NO_TASK
       if (missing.size === 0) this.#fail(begun, error)
-      else this.#startWhen(classesLoaded(missing, error), begun, encoded)
+      else this.#startWhen(classesLoaded(missing, error), begun, found)
       return
     }
     this.#call(begun, fn, args)
   }
 
-  #startWhen(loading: Promise<unknown>, begun: Begun, encoded: Encoded): void {
+  #startWhen(loading: Promise<unknown>, begun: Begun, found: FoundArguments): void {
     // The area is written again before the module is there.
-    const kept: Encoded = encoded.alias ? encoded : { ...encoded, bytes: encoded.bytes.slice(), alias: true }
-    const waiting: Waiting = { begun, encoded: kept }
+    const kept = found.alias ? found : keep(found)
+    const waiting: Waiting = { begun, found: kept }
     this.#waiting.add(waiting)
     const goOn = (next: () => void): void => {
       // Given back meanwhile?
@@ -148,8 +154,8 @@ export class Executor {
 
   /** This thread is about to block: what it claimed and cannot begin until its event loop turns is for others. */
   giveBackLoading(): void {
-    for (const { begun, encoded } of this.#waiting) {
-      for (const ref of [...encoded.deps, ...encoded.refs]) ref[Symbol.dispose]()
+    for (const { begun, found } of this.#waiting) {
+      for (const ref of [...found.deps, ...found.refs]) ref[Symbol.dispose]()
       this.#port.handBack(begun.slot, begun.generation)
     }
     this.#waiting.clear()
@@ -209,41 +215,20 @@ export class Executor {
     return loaded
   }
 
-  /** Where the arguments of a record lie. */
-  #place(at: number, slot: number, generation: number): Encoded {
-    const { words } = this.#port
-    return readPlaced(
-      this.#port,
-      {
-        slot,
-        generation,
-        place: words[at + 3] as number,
-        heap: L.TASK_HEAP,
-        offset: words[at + 4] as number,
-        length: words[at + 5] as number,
-        deps: words[at + 6] as number,
-        depsOffset: words[at + 7] as number,
-        refs: words[at + 8] as number,
-        refsOffset: words[at + 9] as number,
-      },
-      'arguments',
-    )
-  }
-
-  #decode(encoded: Encoded, missing: Set<string>): unknown[] {
+  #decode(found: FoundArguments, missing: Set<string>): unknown[] {
     const onUnknownClass = noteIn(missing)
-    const args = decodeArgs(encoded.bytes, encoded.refs, this.#readDeps(encoded, missing), { alias: encoded.alias, onUnknownClass })
+    const args = decodeArgs(found, this.#readDeps(found, missing), { alias: found.alias, onUnknownClass })
     // The values are here; handles left to the collector would keep large objects in the store.
-    for (const ref of encoded.deps) ref[Symbol.dispose]()
+    for (const ref of found.deps) ref[Symbol.dispose]()
     return args
   }
 
-  #readDeps({ deps }: Encoded, missing: Set<string>): unknown[] {
+  #readDeps({ deps }: FoundArguments, missing: Set<string>): unknown[] {
     if (deps.length === 0) return []
     const onUnknownClass = noteIn(missing)
     const values = new Array<unknown>(deps.length)
     fetchOutcomes(this.#port, deps, (position, outcome) => {
-      if (outcome.state === 'value') values[position] = decode(outcome.bytes, outcome.refs, { alias: outcome.alias, onUnknownClass })
+      if (outcome.state === 'value') values[position] = decode(outcome.value, { alias: outcome.value.alias, onUnknownClass })
       else if (outcome.state === 'pending') throw new Error(`dependency ${position} was reported as settled and is not: please report this`)
       else throw errorOf(outcome, deps[position] as ObjectRef, new Set())
     })
@@ -296,7 +281,7 @@ export class Executor {
   #complete(begun: Begun, value: unknown): void {
     let encoded: EncodedValue
     try {
-      encoded = encode(value, `task '${begun.loaded.name}': result`)
+      encoded = encode(value, () => `task '${begun.loaded.name}': result`)
       this.#port.result(begun.slot, begun.generation, encoded, false)
     } catch (error) {
       this.#fail(begun, error)

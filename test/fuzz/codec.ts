@@ -7,12 +7,12 @@ import { types } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import * as arrow from 'apache-arrow'
 import fc from 'fast-check'
-import { decode, decodeArgs, type Encoded, encode, encodeArgs } from '../../src/codec/codec.ts'
+import { decode, decodeArgs, type Encoded, encode, encodeArgs, sourceOf } from '../../src/codec/codec.ts'
 import { SerializationError, TaskError } from '../../src/errors/errors.ts'
 import { taskError } from '../../src/errors/task-error.ts'
 import { ObjectRef } from '../../src/refs/object-ref.ts'
 import { make, recipe } from '../support/arbitrary-value.ts'
-import { refNumber, seeded } from '../support/codec.ts'
+import { refNumber, seeded, writeInto } from '../support/codec.ts'
 import { mutate, pick } from './mutate.ts'
 
 export interface FuzzOptions {
@@ -132,7 +132,7 @@ const seeds = (seed: number): Uint8Array[] => {
 
 const bytesOf = (encoded: Encoded): Uint8Array => {
   const bytes = new Uint8Array(encoded.byteLength)
-  encoded.writeTo(bytes)
+  writeInto(encoded, bytes)
   return bytes
 }
 
@@ -191,7 +191,7 @@ const attempt = (bytes: Uint8Array, { alias, shared, args, shift }: Mode): strin
   allocated = 0
   let value: unknown
   try {
-    value = args ? decodeArgs(place, given, dependencies, { alias }) : decode(place, given, { alias })
+    value = args ? decodeArgs(sourceOf(place, given), dependencies, { alias }) : decode(sourceOf(place, given), { alias })
   } catch (error) {
     if (!(error instanceof SerializationError) || error instanceof TaskError) throw new Finding(`is no SerializationError but ${String(error)}`)
     return `refused ${error.message.replace(/\d+/g, '#').replace(/'.*'/gs, "''").slice(0, 60)}`

@@ -2,10 +2,10 @@
 
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { decode, decodeArgs, type Encoded, encode, encodeArgs } from '../../src/codec/codec.ts'
+import { decode, decodeArgs, type Encoded, encode, encodeArgs, sourceOf } from '../../src/codec/codec.ts'
 import { SerializationError } from '../../src/errors/errors.ts'
 import { make, type Recipe, recipe } from './arbitrary-value.ts'
-import { thrownBy } from './codec.ts'
+import { thrownBy, writeInto } from './codec.ts'
 import { difference } from './difference.ts'
 
 export interface Extent {
@@ -40,7 +40,7 @@ const alike = (value: unknown, back: unknown): void => {
 /** The encoded bytes `shift` bytes behind a multiple of 64, with garbage wherever nothing is written. */
 const bytesAt = (encoded: Encoded, shift: number): Uint8Array => {
   const bytes = new Uint8Array(new ArrayBuffer(encoded.byteLength + shift + 8), shift, encoded.byteLength).fill(0xa5)
-  encoded.writeTo(bytes)
+  writeInto(encoded, bytes)
   return bytes
 }
 
@@ -58,23 +58,23 @@ export const properties: readonly Property[] = [
     const { refs } = encoded
     for (const shift of [0, 8, random % 64]) {
       const bytes = bytesAt(encoded, shift)
-      for (const alias of [false, true]) alike(value, decode(bytes, refs, { alias }))
+      for (const alias of [false, true]) alike(value, decode(sourceOf(bytes, refs), { alias }))
     }
   }),
 
   property('what came back travels again, to the same value', (one) => {
     const value = make(one)
     const first = encode(value, 'value')
-    const back = decode(bytesAt(first, 0), first.refs, { alias: true })
+    const back = decode(sourceOf(bytesAt(first, 0), first.refs), { alias: true })
     const second = encode(back, 'value')
-    alike(value, decode(bytesAt(second, 0), second.refs, { alias: false }))
+    alike(value, decode(sourceOf(bytesAt(second, 0), second.refs), { alias: false }))
   }),
 
   property('a copy has nothing in common with its bytes', (one) => {
     const value = make(one)
     const encoded = encode(value, 'value')
     const bytes = bytesAt(encoded, 0)
-    const back = decode(bytes, encoded.refs, { alias: false })
+    const back = decode(sourceOf(bytes, encoded.refs), { alias: false })
     bytes.fill(0xff)
     alike(value, back)
   }),
@@ -83,7 +83,7 @@ export const properties: readonly Property[] = [
     const value = make(one)
     const encoded = encodeArgs([value, { again: value }, [value]], 'f')
     const deps = [...encoded.deps]
-    const args = decodeArgs(bytesAt(encoded, 0), encoded.refs, deps, { alias: true })
+    const args = decodeArgs(sourceOf(bytesAt(encoded, 0), encoded.refs), deps, { alias: true })
     alike([value, { again: value }, [value]], args)
   }),
 
@@ -119,6 +119,6 @@ export const properties: readonly Property[] = [
     if (!path.includes('…')) assert.is(new Function('value', `return ${path}`)(value), poison, path)
     const fine = make(one)
     const encoded = encode(fine, 'value')
-    alike(fine, decode(bytesAt(encoded, 0), encoded.refs, { alias: false }))
+    alike(fine, decode(sourceOf(bytesAt(encoded, 0), encoded.refs), { alias: false }))
   }),
 ]

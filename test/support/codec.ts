@@ -1,19 +1,26 @@
 /** The codec's boundary for tests: a value to bytes in memory and back, the way the runtime does it. */
 
-import { type DecodeOptions, decode, type Encoded, encode } from '../../src/codec/codec.ts'
+import { type DecodeOptions, decode, type Encoded, encode, regionOf, sourceOf } from '../../src/codec/codec.ts'
 import { ObjectRef } from '../../src/refs/object-ref.ts'
 
 /** The encoded bytes, at an address that is a multiple of 64, over what a store gives on newer Nodes. Gaps hold garbage on purpose. */
 export const bytesOf = (encoded: Encoded): Uint8Array => {
   const target = new Uint8Array(new SharedArrayBuffer(encoded.byteLength + 64), 64).fill(0xa5)
-  encoded.writeTo(target)
+  encoded.writeTo(regionOf(target), 0)
   return target
+}
+
+/** Writes the value into bytes that may begin anywhere. */
+export const writeInto = (encoded: Encoded, target: Uint8Array): void => {
+  const aligned = new Uint8Array(encoded.byteLength)
+  encoded.writeTo(regionOf(aligned), 0)
+  target.set(aligned)
 }
 
 export const trip = (value: unknown, options: Partial<DecodeOptions> = {}): unknown => {
   const encoded = encode(value, 'value')
   const { refs } = encoded
-  return decode(bytesOf(encoded), refs, { alias: false, ...options })
+  return decode(sourceOf(bytesOf(encoded), refs), { alias: false, ...options })
 }
 
 /** Made once per test file: refs need no runtime. */

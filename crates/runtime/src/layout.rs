@@ -65,7 +65,7 @@ pub const OPS_MAX: usize = 128;
 pub const OP_BYTES: usize = 64;
 /// Bytes of each of the three heaps.
 pub const HEAP_BYTES: usize = 128 * 1024;
-/// Bytes of a task record.
+/// Bytes of a task record: slot, generation, function, place, heap offset, length, refs, their offset, deps, their offset.
 pub const TASK_BYTES: usize = 64;
 /// Completions per `drain`, at most.
 pub const COMPLETIONS_MAX: usize = 512;

@@ -161,9 +161,9 @@ impl Port {
             place::VIEW,
             0,
             0,
-            deps.len() as u32,
-            0,
             refs.len() as u32,
+            0,
+            deps.len() as u32,
             0,
         ];
         if !heap.fits(size, 3) {
@@ -172,8 +172,8 @@ impl Port {
             }
             record[3] = place::BULK;
         } else {
-            record[7] = heap.put(area, &table_bytes(deps));
-            record[9] = heap.put(area, &table_bytes(refs));
+            record[7] = heap.put(area, &table_bytes(refs));
+            record[9] = heap.put(area, &table_bytes(deps));
             if let Some(bytes) = inline {
                 record[3] = place::HEAP;
                 record[4] = heap.put(area, bytes);

@@ -1,64 +1,64 @@
 /** Reads outcomes of settled objects: small bytes out of the area, large ones as views of the store. */
 
 import { functionRecord } from '../../binding.ts'
-import { mayRunUserCode } from '../../codec/codec.ts'
+import { mayRunUserCode, regionOf } from '../../codec/codec.ts'
 import { ObjectFreedError } from '../../errors/errors.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { type ObjectRef, partsOf } from '../../refs/object-ref.ts'
-import type { Outcome } from '../engine.ts'
+import type { FoundValue, Outcome } from '../engine.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
 
 const VALUE = 0
 const ARGUMENTS = 1
 
-export interface Encoded {
-  readonly bytes: Uint8Array
-  readonly refs: readonly ObjectRef[]
+/** What a task was given. */
+export interface FoundArguments extends FoundValue {
   readonly deps: readonly ObjectRef[]
-  /** The bytes stay as long as their buffer does. */
-  readonly alias: boolean
 }
 
-/** Where encoded bytes lie, as a record says. */
-export interface Placed {
+const NONE: readonly ObjectRef[] = Object.freeze([])
+
+/** Whose bytes are read: the slot, and which of its two values. */
+interface Owner {
   readonly slot: number
   readonly generation: number
-  readonly place: number
-  /** Start of the heap that offsets count from. */
+  readonly which: typeof VALUE | typeof ARGUMENTS
+}
+
+/** The arguments of the task whose record is at a word of the area. */
+export const readArguments = (port: Port, at: number): FoundArguments => {
+  const { words } = port
+  const owner: Owner = { slot: words[at] as number, generation: words[at + 1] as number, which: ARGUMENTS }
+  const deps = words[at + 8] as number
+  if (words[at + 3] === L.PLACE_BULK) return readBulk(port, owner, deps, words[at + 6] as number)
+  const table = deps === 0 ? NONE : port.readRefs(words, (L.TASK_HEAP + (words[at + 9] as number)) >>> 2, deps)
+  return readPlaced(port, owner, { at: at + 3, heap: L.TASK_HEAP, deps: table })
+}
+
+/** Five words of a record, `place, offset, length, refs, refs offset`, with the start of the heap that they count from. */
+interface Placed {
+  readonly at: number
   readonly heap: number
-  readonly offset: number
-  readonly length: number
-  readonly deps: number
-  readonly depsOffset: number
-  readonly refs: number
-  readonly refsOffset: number
+  readonly deps: readonly ObjectRef[]
 }
 
-/** Bytes and refs of a task's arguments or of a value, wherever they are. */
-export const readPlaced = (port: Port, placed: Placed, which: 'value' | 'arguments'): Encoded => {
-  const { slot, generation, heap, deps, refs } = placed
-  const raw = which === 'value' ? VALUE : ARGUMENTS
-  if (placed.place === L.PLACE_BULK) return readBulk(port, port.raw.bulk(slot, generation, raw), deps, refs)
-  let bytes: Uint8Array
-  let alias = false
-  if (placed.place === L.PLACE_HEAP) {
-    const at = heap + placed.offset
+const readPlaced = (port: Port, owner: Owner, { at, heap, deps }: Placed): FoundArguments => {
+  const { words } = port
+  const refCount = words[at + 3] as number
+  const refs = refCount === 0 ? NONE : port.readRefs(words, (heap + (words[at + 4] as number)) >>> 2, refCount)
+  if (words[at] === L.PLACE_HEAP) {
+    const from = heap + (words[at + 1] as number)
+    const byteLength = words[at + 2] as number
     // Of their own if users' code may use the area before they are read to the end.
-    bytes = mayRunUserCode() ? port.bytes.slice(at, at + placed.length) : port.bytes.subarray(at, at + placed.length)
-  } else {
-    bytes = new Uint8Array(viewOf(port, slot, generation, raw))
-    alias = true
+    if (mayRunUserCode()) return { region: regionOf(port.region.bytes.slice(from, from + byteLength)), at: 0, byteLength, refs, deps, alias: false }
+    return { region: port.region, at: from, byteLength, refs, deps, alias: false }
   }
-  return {
-    bytes,
-    alias,
-    deps: port.readRefs(port.words, (heap + placed.depsOffset) / 4, deps),
-    refs: port.readRefs(port.words, (heap + placed.refsOffset) / 4, refs),
-  }
+  const view = new Uint8Array(viewOf(port, owner))
+  return { region: regionOf(view), at: 0, byteLength: view.length, refs, deps, alias: true }
 }
 
-const viewOf = (port: Port, slot: number, generation: number, which: 0 | 1): ArrayBufferLike => {
+const viewOf = (port: Port, { slot, generation, which }: Owner): ArrayBufferLike => {
   try {
     const open = which === VALUE ? port.views.find(slot, generation) : undefined
     if (open !== undefined) return open
@@ -74,12 +74,14 @@ const viewOf = (port: Port, slot: number, generation: number, which: 0 | 1): Arr
 }
 
 /** Deps, refs and bytes in one piece of memory of their own. */
-const readBulk = (port: Port, buffer: ArrayBuffer, depCount: number, refCount: number): Encoded => {
+const readBulk = (port: Port, { slot, generation, which }: Owner, depCount: number, refCount: number): FoundArguments => {
+  const buffer = port.raw.bulk(slot, generation, which)
   const tables = (depCount + refCount) * L.REF_BYTES
   const words = new Uint32Array(buffer, 0, tables / 4)
   const deps = port.readRefs(words, 0, depCount)
   const refs = port.readRefs(words, depCount * L.REF_WORDS, refCount)
-  return { bytes: new Uint8Array(buffer, (tables + 63) & ~63), deps, refs, alias: true }
+  const at = (tables + 63) & ~63
+  return { region: regionOf(new Uint8Array(buffer)), at, byteLength: buffer.byteLength - at, deps, refs, alias: true }
 }
 
 const names = new Map<number, string>()
@@ -99,6 +101,10 @@ export const forgetNames = (): void => names.clear()
 /** Visits the outcome of each ref, in order. */
 export const fetchOutcomes = (port: Port, refs: readonly ObjectRef[], visit: (position: number, outcome: Outcome) => void): void => {
   fetchEntries(port, refs, false, (start, count) => {
+    if (!mayRunUserCode()) {
+      for (let k = 0; k < count; k++) visit(start + k, outcomeAt(port, L.FETCH + k * L.FETCH_WORDS, refs[start + k] as ObjectRef))
+      return
+    }
     // All of them first: a visit decodes, which may run users' code, and that may fetch, too.
     const outcomes = new Array<Outcome>(count)
     for (let k = 0; k < count; k++) outcomes[k] = outcomeAt(port, L.FETCH + k * L.FETCH_WORDS, refs[start + k] as ObjectRef)
@@ -152,29 +158,17 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   if (state === L.STATE_PENDING) return { state: 'pending' }
   if (state === L.STATE_GONE) return { state: 'gone' }
   if (state === L.STATE_FREED) return { state: 'freed' }
-  const offset = words[at + 2] as number
-  const length = words[at + 3] as number
   if (state === L.STATE_VALUE || state === L.STATE_THROWN) {
     const { slot, generation } = partsOf(ref)
-    const { bytes, refs, alias } = readPlaced(
-      port,
-      {
-        slot,
-        generation,
-        place: words[at + 1] as number,
-        heap: L.FETCH_HEAP,
-        offset,
-        length,
-        deps: 0,
-        depsOffset: 0,
-        refs: words[at + 4] as number,
-        refsOffset: words[at + 5] as number,
-      },
-      'value',
-    )
-    if (state === L.STATE_VALUE) return { state: 'value', bytes, refs, alias }
-    return { state: 'thrown', bytes, refs, alias, taskName: taskName(words[at + 6] as number) }
+    const owner: Owner = { slot, generation, which: VALUE }
+    const value =
+      words[at + 1] === L.PLACE_BULK
+        ? readBulk(port, owner, 0, words[at + 4] as number)
+        : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE })
+    return state === L.STATE_VALUE ? { state: 'value', value } : { state: 'thrown', value, taskName: taskName(words[at + 6] as number) }
   }
+  const offset = words[at + 2] as number
+  const length = words[at + 3] as number
   const from = L.FETCH_HEAP + offset
   const text = new TextDecoder().decode(port.bytes.subarray(from, from + length))
   if (state === L.STATE_SETUP) return { state: 'setup', text }

@@ -4,7 +4,7 @@ import { randomFillSync } from 'node:crypto'
 import { attach, functionRecord, type RawPort } from '../../binding.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
-import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, FunctionRecord, WaitRequest, WaitStatus } from '../engine.ts'
+import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, FunctionRecord, Memory, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectGarbage } from './collect.ts'
 import { largestHolders } from './holders.ts'
 import * as L from './layout.ts'
@@ -45,6 +45,8 @@ export class Port {
   /** The area, as words and as bytes. JavaScript owns it except during a crossing. */
   readonly words: Uint32Array
   readonly bytes: Uint8Array
+  /** The area, for what the codec writes and reads. */
+  readonly region: Memory
   /** The words that all isolates share; only touched by `Atomics`. */
   readonly shared: Int32Array
   readonly #options: PortOptions
@@ -68,6 +70,7 @@ export class Port {
     const area = new ArrayBuffer(L.AREA_BYTES)
     this.words = new Uint32Array(area)
     this.bytes = new Uint8Array(area)
+    this.region = { bytes: this.bytes, words: new Int32Array(area) }
     const { role, runtime } = options
     this.raw = attach({ role, runtime, area, onMail: () => this.drain(), onWork: () => options.onWork?.(), start: options.start ?? 0 })
     this.views = new Views(this.raw)
@@ -331,8 +334,7 @@ export class Port {
       return
     }
     const heap = this.#heapTake(value.byteLength)
-    const at = L.OP_HEAP + heap
-    value.writeTo(this.bytes.subarray(at, at + value.byteLength))
+    value.writeTo(this.region, L.OP_HEAP + heap)
     words[record + 8] = heap
     words[record + 9] = value.byteLength
   }

@@ -326,7 +326,7 @@ impl Isolate {
         let at = layout::TASKS_AT + k * layout::TASK_BYTES;
         let word = |n: usize| record::word(&self.area, at + 4 * n);
         let key = record::key_at(&self.area, at);
-        let (place, depc, refc) = (word(3), word(6) as usize, word(8) as usize);
+        let (place, depc, refc) = (word(3), word(8) as usize, word(6) as usize);
         let heap = |n: usize| layout::TASK_HEAP_AT + word(n) as usize;
         let (bytes, deps, refs) = if place == place::BULK {
             self.bulk(key, Which::Arguments, depc, refc)
@@ -337,8 +337,8 @@ impl Isolate {
             };
             (
                 bytes,
-                record::refs_at(&self.area, heap(7), depc),
-                record::refs_at(&self.area, heap(9), refc),
+                record::refs_at(&self.area, heap(9), depc),
+                record::refs_at(&self.area, heap(7), refc),
             )
         };
         TaskRecord {
