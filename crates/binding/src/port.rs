@@ -13,7 +13,7 @@ use napi_sys as sys;
 use crate::bell::UvBell;
 use crate::drafts::{self, Drafts};
 use crate::hook::Hook;
-use crate::raw::{Call, Fault, Value, check, run, set_function, set_property};
+use crate::raw::{Call, Fault, Value, check, run, run_bare, set_function, set_property};
 use crate::{control, objects, uv, writes};
 
 /// What the raw functions of an isolate find in their data pointer. It lives until its environment ends, since the
@@ -108,32 +108,30 @@ unsafe extern "C" fn clean_up(data: *mut c_void) {
     drop(closed);
 }
 
-type Body = fn(&Call, &mut Inner) -> Result<Value, Fault>;
-
-/// Runs a data-plane call over the isolate in the data pointer.
-unsafe fn with_inner(env: sys::napi_env, info: sys::napi_callback_info, body: Body) -> Value {
-    // SAFETY: env and info are those of the callback.
-    unsafe {
-        run(env, info, |call| {
-            let isolate = call.data.cast::<Isolate>();
-            // The data pointer is the isolate, which lives as long as its environment; one call at a time.
-            let inner = (*isolate).inner();
-            let inner = inner.ok_or(Fault {
-                code: "ERR_SHUTDOWN",
-                message: "the runtime was shut down".to_owned(),
-            })?;
-            let result = body(call, inner);
-            inner.after_call();
-            result
-        })
-    }
+/// Runs the body of a data-plane call over the isolate in the data pointer.
+///
+/// # Safety
+/// The call is one of a function that `attach` made.
+unsafe fn with_inner(
+    call: &Call,
+    body: impl FnOnce(&Call, &mut Inner) -> Result<Value, Fault>,
+) -> Result<Value, Fault> {
+    // SAFETY: the data pointer is the isolate, which lives as long as its environment; one call at a time.
+    let inner = unsafe { (*call.data.cast::<Isolate>()).inner() };
+    let inner = inner.ok_or_else(|| Fault {
+        code: "ERR_SHUTDOWN",
+        message: "the runtime was shut down".to_owned(),
+    })?;
+    let result = body(call, inner);
+    inner.after_call();
+    result
 }
 
 macro_rules! raw_functions {
-    ($($name:ident = $body:expr;)+) => {
+    ($($run:ident $name:ident = $body:expr;)+) => {
         $(unsafe extern "C" fn $name(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-            // SAFETY: N-API calls this with the environment and the info of the call.
-            unsafe { with_inner(env, info, $body) }
+            // SAFETY: N-API calls this with the environment and the info of the call, and `attach` made the function.
+            unsafe { $run(env, info, |call| with_inner(call, $body)) }
         })+
 
         /// The data plane by name.
@@ -180,43 +178,43 @@ fn store_fault(error: &mobula_store::Error) -> Fault {
 }
 
 raw_functions! {
-    flush = |_, inner| {
+    run_bare flush = |_, inner| {
         let (port, area) = inner.split();
         port.flush(area);
         nothing()
     };
-    next = |_, inner| {
+    run_bare next = |_, inner| {
         let (port, area) = inner.split();
         port.next(area);
         nothing()
     };
-    drain = |_, inner| {
+    run_bare drain = |_, inner| {
         let (port, area) = inner.split();
         port.drain(area);
         nothing()
     };
-    fetch = |_, inner| {
+    run_bare fetch = |_, inner| {
         let (port, area) = inner.split();
         port.fetch(area);
         nothing()
     };
-    park = |_, inner| {
+    run_bare park = |_, inner| {
         let (port, area) = inner.split();
         port.park(area);
         nothing()
     };
-    resume = |_, inner| {
+    run_bare resume = |_, inner| {
         let (port, area) = inner.split();
         port.resume(area);
         nothing()
     };
-    take = |call, inner| {
+    run take = |call, inner| {
         let key = key(call)?;
         let (port, area) = inner.split();
         let taken = port.take(area, key);
         call.boolean(taken)
     };
-    view = |call, inner| {
+    run view = |call, inner| {
         let view = inner.port.view(key(call)?, which(call)?).map_err(|error| store_fault(&error))?;
         match view {
             Some(mut view) => {
@@ -228,12 +226,12 @@ raw_functions! {
             None => call.undefined(),
         }
     };
-    shows = |call, inner| {
+    run shows = |call, inner| {
         let shows = inner.port.shows(key(call)?);
         call.boolean(shows)
     };
-    bulk = |call, inner| objects::copy(call, &inner.port.bulk(key(call)?, which(call)?));
-    write = |call, inner| {
+    run bulk = |call, inner| objects::copy(call, &inner.port.bulk(key(call)?, which(call)?));
+    run write = |call, inner| {
         let object = write_pieces(call, &inner.port)?;
         let len = call.f64(0)? as u64;
         let (port, area) = inner.split();
@@ -242,7 +240,7 @@ raw_functions! {
         set_header(area, layout::header::WRITTEN_GENERATION, object.generation);
         nothing()
     };
-    draft = |call, inner| {
+    run draft = |call, inner| {
         let (total, at) = (call.f64(0)? as u64, call.f64(1)? as usize);
         // Used before this call returns to JavaScript.
         let prefix = call.bytes(call.args[2])?;
@@ -255,7 +253,7 @@ raw_functions! {
         set_header(area, layout::header::WRITTEN_SLOT, number);
         objects::lend_draft(call, place, shared)
     };
-    seal = |call, inner| {
+    run seal = |call, inner| {
         let draft = inner.drafts.close(call)?;
         let total = draft.len();
         let object = draft.seal();
@@ -266,11 +264,11 @@ raw_functions! {
         set_header(area, layout::header::WRITTEN_GENERATION, object.generation);
         nothing()
     };
-    abandon = |call, inner| {
+    run abandon = |call, inner| {
         drop(inner.drafts.close(call)?);
         nothing()
     };
-    handles = |call, inner| call.number(inner.port.handles() as f64);
+    run handles = |call, inner| call.number(inner.port.handles() as f64);
 }
 
 unsafe extern "C" fn detach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {

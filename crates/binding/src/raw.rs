@@ -65,12 +65,44 @@ pub(crate) unsafe fn run(
             &mut call.data,
         );
     }
+    run_call(call, body)
+}
+
+/// The same for a function without arguments, which need not be asked for.
+///
+/// # Safety
+/// As `run`.
+pub(crate) unsafe fn run_bare(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(&Call) -> Result<Value, Fault>,
+) -> Value {
+    let mut call = Call {
+        env,
+        data: null_mut(),
+        args: [null_mut(); 6],
+    };
+    // SAFETY: the one out pointer is valid for the call; the others may be null.
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            null_mut(),
+            null_mut(),
+            null_mut(),
+            &mut call.data,
+        );
+    }
+    run_call(call, body)
+}
+
+fn run_call(call: Call, body: impl FnOnce(&Call) -> Result<Value, Fault>) -> Value {
     let result = catch_unwind(AssertUnwindSafe(|| body(&call)))
         .unwrap_or_else(|_| Err(Fault::internal("panic in the addon: please report it")));
     match result {
         Ok(value) => value,
         Err(fault) => {
-            throw(env, &fault);
+            throw(call.env, &fault);
             null_mut()
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct Cell {
 pub(crate) enum Body {
     #[default]
     Vacant,
-    Task(Box<Task>),
+    Task(Task),
     Waiter(Waiter),
     Value(Value),
     Failed(Arc<Failure>),

@@ -24,6 +24,8 @@ impl Port {
             let words = area.words::<16>(layout::OPS_AT + k * layout::OP_BYTES);
             self.perform(&area, &words);
         }
+        // Together, since the table's lock is taken for each call. Whatever else these records say came before.
+        self.runtime.release(self.released.drain(..));
         self.restock(&mut area);
         self.mailbox.set_handles(self.ledger.len());
         area.set_header(header::OUTSTANDING, self.outstanding);
@@ -48,7 +50,7 @@ impl Port {
             op::RESULT => self.result(area, key, words),
             op::RELEASE => {
                 if self.ledger.remove(key) {
-                    self.runtime.release([key]);
+                    self.released.push(key);
                 }
             }
             op::RETAIN => {

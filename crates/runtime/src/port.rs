@@ -10,8 +10,9 @@ use crate::area::Area;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
 use crate::layout::{self, header};
+use crate::ledger::Ledger;
 use crate::mailbox::Mailbox;
-use crate::refs::{KeySet, Ledger};
+use crate::refs::KeySet;
 use crate::runtime::Runtime;
 use crate::value::{RefEntry, Stored, Which};
 
@@ -41,6 +42,8 @@ pub struct Port {
     pub(crate) refs: Vec<RefEntry>,
     /// Awaited by the next wait.
     pub(crate) keys: Vec<Key>,
+    /// Let go of by records of this flush.
+    pub(crate) released: Vec<Key>,
     /// Large bytes that this isolate put into the store and has not named in a record yet: few.
     pub(crate) written: Vec<Stored>,
     /// Slots last put in stock.
@@ -132,6 +135,7 @@ impl Port {
             outstanding: 0,
             refs: Vec::new(),
             keys: Vec::new(),
+            released: Vec::new(),
             written: Vec::new(),
             stock: Vec::new(),
             seat,

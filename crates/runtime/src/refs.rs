@@ -1,4 +1,4 @@
-//! Who holds what: a count per slot over all holders, and a ledger per isolate that is dropped whole when the isolate dies.
+//! Who holds what: a count per slot over all holders.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -35,44 +35,6 @@ impl Hasher for KeyHasher {
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
 pub(crate) type KeySet = HashSet<Key, BuildHasherDefault<KeyHasher>>;
 
-/// The handles of one isolate: how many it has for each slot. However many, the isolate counts as one holder.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    handles: KeyMap<u32>,
-}
-
-impl Ledger {
-    /// One handle more. True if it is the first.
-    pub(crate) fn add(&mut self, key: Key) -> bool {
-        let count = self.handles.entry(key).or_insert(0);
-        *count += 1;
-        *count == 1
-    }
-
-    /// One handle less. True if it was the last; a handle that is not in the ledger changes nothing.
-    pub(crate) fn remove(&mut self, key: Key) -> bool {
-        match self.handles.get_mut(&key) {
-            Some(1) => {
-                self.handles.remove(&key);
-                true
-            }
-            Some(count) => {
-                *count -= 1;
-                false
-            }
-            None => false,
-        }
-    }
-
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Key> + '_ {
-        self.handles.drain().map(|(key, _)| key)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.handles.len()
-    }
-}
-
 impl Runtime {
     /// One holder more. The caller knows of another holder that stays until this returns.
     pub(crate) fn retain(&self, key: Key) {
@@ -85,26 +47,41 @@ impl Runtime {
 
     /// One holder less for each key; what nobody holds is freed, and what only it held.
     pub(crate) fn release(&self, keys: impl IntoIterator<Item = Key>) {
-        let mut open: Vec<Key> = keys.into_iter().collect();
+        let mut open = Vec::new();
         let mut dead = Vec::new();
+        for key in keys {
+            // Without a list for those that others hold, too: nearly all.
+            // AcqRel: the last one sees what all holders did with it.
+            if self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) == 1 {
+                self.bury(key, &mut open);
+                dead.push(key);
+            }
+        }
         while let Some(key) = open.pop() {
             // AcqRel: the last one sees what all holders did with it.
             if self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) != 1 {
                 continue;
             }
-            let body = std::mem::take(&mut *self.cell(key).body.lock());
-            match body {
-                Body::Value(value) => open.extend(keys_of(&value)),
-                Body::Failed(failure) => open.extend(self.refs_of_last(failure)),
-                Body::Task(task) => {
-                    open.extend(keys_of(&task.arguments));
-                    open.extend(task.deps.iter().map(|entry| entry.key));
-                }
-                Body::Waiter(_) | Body::Vacant => {}
-            }
+            self.bury(key, &mut open);
             dead.push(key);
         }
-        self.table.free_many(&dead);
+        if !dead.is_empty() {
+            self.table.free_many(&dead);
+        }
+    }
+
+    /// Empties the cell of what nobody holds; what it held is one holder less.
+    fn bury(&self, key: Key, open: &mut Vec<Key>) {
+        let body = std::mem::take(&mut *self.cell(key).body.lock());
+        match body {
+            Body::Value(value) => open.extend(keys_of(&value)),
+            Body::Failed(failure) => open.extend(self.refs_of_last(failure)),
+            Body::Task(task) => {
+                open.extend(keys_of(&task.arguments));
+                open.extend(task.deps.iter().map(|entry| entry.key));
+            }
+            Body::Waiter(_) | Body::Vacant => {}
+        }
     }
 
     /// The refs that a failure holds, if the caller's is its last share.

@@ -16,7 +16,7 @@ impl Runtime {
         self.retain_all(&task.arguments.refs);
         self.retain_all(&task.deps);
         let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
-        *self.cell(key).body.lock() = Body::Task(Box::new(task));
+        *self.cell(key).body.lock() = Body::Task(task);
         if on.is_empty() {
             self.table.advance(key, Phase::New, Phase::Ready);
             self.enqueue(key, local);

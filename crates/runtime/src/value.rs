@@ -5,6 +5,7 @@ use mobula_store::{Object, Pin, Store};
 use std::sync::Arc;
 
 use crate::area::Area;
+use crate::inline::InlineBytes;
 use crate::layout::REF_BYTES;
 
 /// Which bytes of a slot are meant.
@@ -84,7 +85,7 @@ impl Drop for Stored {
 /// Where encoded bytes lie.
 #[derive(Debug)]
 pub(crate) enum Bytes {
-    Inline(Box<[u8]>),
+    Inline(InlineBytes),
     Stored(Stored),
 }
 
