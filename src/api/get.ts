@@ -3,8 +3,8 @@
 import { badType } from '../errors/bad-input.ts'
 import { type GetOptions, resolveGet } from '../options/get.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
-import { checkRef, refStopped } from '../runtime/current.ts'
-import { type GetRequest, getValues, getValuesSync } from '../runtime/get.ts'
+import { checkRef, isUsable, refStopped } from '../runtime/current.ts'
+import { type GetRequest, getValue, getValues, getValuesSync } from '../runtime/get.ts'
 import { runtimeOrDefault } from './init.ts'
 import type { Values } from './types.ts'
 
@@ -29,8 +29,11 @@ export function get(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions
   const { request, isList } = parse('get', refs, options)
   const stopped = firstStopped(request.refs)
   if (stopped !== undefined) return Promise.reject(stopped)
-  const values = getValues(runtimeOrDefault().engine, request)
-  return isList ? values : values.then(([value]) => value)
+  const { engine } = runtimeOrDefault()
+  if (isList) return getValues(engine, request)
+  const { timeout, signal, copy } = request
+  if (timeout === undefined && signal === undefined) return getValue(engine, request.refs[0] as ObjectRef, copy)
+  return getValues(engine, request).then(([value]) => value)
 }
 
 /**
@@ -59,8 +62,8 @@ const parse = (where: string, refs: unknown, options: unknown): { request: GetRe
   const resolved = resolveGet(options, where)
   if (!Array.isArray(refs)) return { request: { refs: [checkRef(refs, 'ref')], ...resolved }, isList: false }
   const list = refs as readonly unknown[]
-  // A plain loop: holes are to be found, which forEach would skip.
-  for (let k = 0; k < list.length; k++) checkRef(list[k], `refs[${k}]`)
+  // A plain loop: holes are to be found, which forEach would skip; and a name is made for what is refused alone.
+  for (let k = 0; k < list.length; k++) if (!isUsable(list[k])) checkRef(list[k], `refs[${k}]`)
   if (list.length > REFS_MAX) throw badType('refs', `at most ${REFS_MAX} refs`, refs)
   return { request: { refs: [...list] as ObjectRef[], ...resolved }, isList: true }
 }
@@ -68,8 +71,8 @@ const parse = (where: string, refs: unknown, options: unknown): { request: GetRe
 const REFS_MAX = 2 ** 24
 
 const firstStopped = (refs: readonly ObjectRef[]): Error | undefined => {
-  for (const ref of refs) {
-    const stopped = refStopped(ref)
+  for (let k = 0; k < refs.length; k++) {
+    const stopped = refStopped(refs[k] as ObjectRef)
     if (stopped !== undefined) return stopped
   }
   return undefined

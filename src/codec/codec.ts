@@ -159,8 +159,8 @@ export const decodeArgs = (source: Source, deps: readonly unknown[], options: De
     if (reader.word() !== TAG.args) return reader.damaged('no arguments')
     const count = reader.unsigned()
     reader.expectBytes(count * 4)
-    const args: unknown[] = []
-    for (let index = 0; index < count; index++) args.push(reader.value())
+    const args = new Array<unknown>(count)
+    for (let index = 0; index < count; index++) args[index] = reader.value()
     reader.end()
     return args
   } catch (error) {

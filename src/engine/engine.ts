@@ -102,6 +102,9 @@ export interface Engine {
   /** Deletes the values now, whoever refers to them; later fetches say so. */
   free(refs: readonly ObjectRef[]): void
   wait(request: WaitRequest): PendingWait
+  /** Tells once when the object is settled. It begins with the next `flush`, or whatever else crosses. */
+  watch(ref: ObjectRef, then: (status: WaitStatus) => void): void
+  flush(): void
   /** Blocks this thread until the wait is over or the time is; false: it timed out. */
   waitSync(request: WaitRequest, timeout: number): boolean
   /** Visits the outcome of each ref, in order, now. */

@@ -76,12 +76,22 @@ setClassFinder((Class): Found => {
   return { key: definitionKey(url, Class) }
 }, hasPrivateFields)
 
-/** A decoder's question for a class that it does not know: notes it, for `loadClasses`. */
-export const noteIn =
-  (missing: Set<string>) =>
-  (key: string): undefined => {
-    missing.add(key)
-  }
+/** Keys of classes that decoders of this thread asked for and nobody knew, since the last `takeMissing`. */
+let missing: Set<string> | undefined
+
+/** A decoder's question for a class that it does not know: notes it, for `takeMissing`. */
+export const noteClass = (key: string): undefined => {
+  missing ??= new Set()
+  missing.add(key)
+  return undefined
+}
+
+/** The classes that were missing in what was just decoded, if there were any. */
+export const takeMissing = (): ReadonlySet<string> | undefined => {
+  const taken = missing
+  missing = undefined
+  return taken
+}
 
 const urlOf = (key: string): string => key.slice(0, key.lastIndexOf('#'))
 

@@ -39,6 +39,9 @@ export const setCurrent = (next: Runtime | undefined): void => {
   runtime = next
 }
 
+/** A ref of this package that was not disposed. */
+export const isUsable = (value: unknown): value is ObjectRef => isObjectRef(value) && !wasDisposed(value)
+
 /** Refuses what is no ref of this package, by argument name, synchronously. */
 export const checkRef = (value: unknown, argument: string): ObjectRef => {
   if (isObjectRef(value)) {

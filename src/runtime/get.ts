@@ -1,10 +1,11 @@
 /** Waits for objects and reads their values. */
 
-import { decode } from '../codec/codec.ts'
+import { type DecodeOptions, decode } from '../codec/codec.ts'
 import type { Engine, Outcome } from '../engine/engine.ts'
 import { DeadlockError, GetTimeoutError, ObjectFreedError, ObjectLostError, ShutdownError, WorkerCrashedError, WorkerSetupError } from '../errors/errors.ts'
+import { fromCode } from '../errors/from-code.ts'
 import { taskError } from '../errors/task-error.ts'
-import { loadClasses, mayImportHere, noteIn } from '../functions/classes.ts'
+import { loadClasses, mayImportHere, noteClass, takeMissing } from '../functions/classes.ts'
 import type { Limits } from '../options/get.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { limited } from './limits.ts'
@@ -15,56 +16,138 @@ export interface GetRequest extends Limits {
   readonly copy: boolean
 }
 
-/** So many gets in a row may do without news of the runtime and, unless they block, a turn of the loop, in which finalizers run. */
-const STRAIGHT_MAX = 16
-let straight = 0
-/** The last get gave views, which hold memory of the store until a finalizer runs. */
-let gaveViews = false
-
-/** Whether to look first and wait only if the value is not there: two crossings less, and no turn of the loop. */
-const mayLookFirst = ({ refs, signal }: GetRequest): boolean => {
-  if (refs.length !== 1 || signal !== undefined) return false
-  straight = (straight + 1) % STRAIGHT_MAX
-  return straight !== 0
-}
+const AS_VIEWS: DecodeOptions = { alias: true, onUnknownClass: noteClass }
+const AS_COPIES: DecodeOptions = { alias: false, onUnknownClass: noteClass }
 
 /** Values in the order of the refs. The first failure rejects at once. */
 export const getValues = async (engine: Engine, request: GetRequest): Promise<unknown[]> => {
-  let mustBeThere = false
-  const settled = async (): Promise<void> => {
-    const status = await limited(engine.wait({ refs: request.refs }), request)
-    if (status === 'stopped') throw new ShutdownError('the runtime was shut down before the value was there')
-    if (status === 'ended') throw timedOut(request)
-    mustBeThere = true
-  }
-  if (gaveViews || !mayLookFirst(request)) await settled()
+  const status = await limited(engine.wait({ refs: request.refs }), request)
+  if (status === 'stopped') throw stoppedFirst()
+  if (status === 'ended') throw timedOut(request)
   for (;;) {
-    const missing = new Set<string>()
+    takeMissing()
     try {
-      const values = readAll(engine, request, missing)
-      if (values !== undefined) return values
-      if (mustBeThere) throw neverSettled(request)
+      const values = readAll(engine, request)
+      if (values === undefined) throw neverSettled(request)
+      return values
     } catch (error) {
       // What was thrown, or what came back, may be of a class that a module exports which can be had here.
-      if (missing.size === 0 || !(await loadClasses(missing, mayImportHere))) throw error
-      continue
+      const missing = takeMissing()
+      if (missing === undefined || !(await loadClasses(missing, mayImportHere))) throw error
     }
-    await settled()
   }
+}
+
+/** The `get` of one ref without limits: it is looked for, and waited for, together with all others of this turn. */
+interface Asked {
+  readonly ref: ObjectRef
+  readonly copy: boolean
+  /** Its wait is over. */
+  mustBeThere: boolean
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+let asked: Asked[] = []
+/** The engine that those belong to. */
+let askedOf: Engine | undefined
+
+/** So many turns in a row may be answered without one of the event loop, in which finalizers run. */
+const STRAIGHT_MAX = 16
+let straight = 0
+/** The last look gave views, which hold memory of the store until a finalizer runs. */
+let gaveViews = false
+
+/** The value of one ref. */
+export const getValue = (engine: Engine, ref: ObjectRef, copy: boolean): Promise<unknown> =>
+  new Promise((resolve, reject) => ask(engine, { ref, copy, mustBeThere: false, resolve, reject }))
+
+const ask = (engine: Engine, one: Asked): void => {
+  if (askedOf !== engine && asked.length > 0) answerAsked()
+  askedOf = engine
+  if (asked.push(one) === 1) queueMicrotask(answerAsked)
+}
+
+const answerAsked = (): void => {
+  const all = asked
+  const engine = askedOf
+  if (engine === undefined || all.length === 0) return
+  asked = []
+  straight = (straight + 1) % STRAIGHT_MAX
+  // What is there at once is answered without a wait, two crossings less; but now and then finalizers must run.
+  const mayLook = straight !== 0 && !gaveViews
+  const looked = mayLook ? all : all.filter((one) => one.mustBeThere)
+  const waiting = mayLook ? [] : all.filter((one) => !one.mustBeThere)
+  gaveViews = false
+  const refs = new Array<ObjectRef>(looked.length)
+  for (let k = 0; k < looked.length; k++) refs[k] = (looked[k] as Asked).ref
+  try {
+    engine.fetch(refs, (position, outcome) => {
+      const one = looked[position] as Asked
+      if (outcome.state === 'pending' && !one.mustBeThere) waiting.push(one)
+      else answer(engine, one, outcome)
+    })
+    for (let k = 0; k < waiting.length; k++) watch(engine, waiting[k] as Asked)
+    if (waiting.length > 0) engine.flush()
+  } catch (error) {
+    // The runtime was shut down meanwhile. Who was answered already hears nothing of it.
+    for (const one of all) one.reject(fromCode(error))
+  }
+}
+
+const watch = (engine: Engine, one: Asked): void =>
+  engine.watch(one.ref, (status) => {
+    if (status === 'stopped') {
+      one.reject(stoppedFirst())
+      return
+    }
+    one.mustBeThere = true
+    ask(engine, one)
+  })
+
+const answer = (engine: Engine, { ref, copy, resolve, reject }: Asked, outcome: Outcome): void => {
+  const request: GetRequest = { refs: [ref], copy, timeout: undefined, signal: undefined }
+  takeMissing()
+  let failure: unknown
+  try {
+    if (outcome.state === 'value') {
+      const { value } = outcome
+      gaveViews ||= value.alias
+      resolve(decode(value, value.alias && !copy ? AS_VIEWS : AS_COPIES))
+      return
+    }
+    failure = outcome.state === 'pending' ? neverSettled(request) : errorOf(outcome, ref)
+  } catch (error) {
+    failure = error
+  }
+  const missing = takeMissing()
+  if (missing === undefined) {
+    reject(failure)
+    return
+  }
+  const again = async (): Promise<unknown> => {
+    if (!(await loadClasses(missing, mayImportHere))) throw failure
+    const [value] = await getValues(engine, request)
+    return value
+  }
+  again().then(resolve, reject)
 }
 
 /** The same, blocking this thread. */
 export const getValuesSync = (engine: Engine, request: GetRequest): unknown[] => {
-  if (mayLookFirst(request)) {
-    const values = readAll(engine, request, new Set())
+  straight = (straight + 1) % STRAIGHT_MAX
+  if (straight !== 0 && request.refs.length === 1) {
+    const values = readAll(engine, request)
     if (values !== undefined) return values
   }
   const timeout = request.timeout ?? Number.POSITIVE_INFINITY
   if (!engine.waitSync({ refs: request.refs }, timeout)) throw timedOut(request)
-  const values = readAll(engine, request, new Set())
+  const values = readAll(engine, request)
   if (values === undefined) throw neverSettled(request)
   return values
 }
+
+const stoppedFirst = (): ShutdownError => new ShutdownError('the runtime was shut down before the value was there')
 
 const neverSettled = ({ refs }: GetRequest): DeadlockError =>
   new DeadlockError(`${refs.length === 1 ? refs[0] : `one of ${refs.length} refs`} was reported as settled and is not: please report this`)
@@ -75,14 +158,10 @@ const timedOut = ({ refs, timeout }: GetRequest): GetTimeoutError => {
 }
 
 /** Reads settled objects. Throws the first failure, by position among those that are settled. Undefined: one is not settled. */
-const readAll = (engine: Engine, { refs, copy }: GetRequest, missing: Set<string>): unknown[] | undefined => {
+const readAll = (engine: Engine, { refs, copy }: GetRequest): unknown[] | undefined => {
   const values = new Array<unknown>(refs.length)
   let failure: { error: unknown } | undefined
   let isPending = false
-  gaveViews = false
-  const onUnknownClass = noteIn(missing)
-  const asViews = { alias: true, onUnknownClass }
-  const asCopies = { alias: false, onUnknownClass }
   engine.fetch(refs, (position, outcome) => {
     if (failure !== undefined) return
     if (outcome.state === 'pending') {
@@ -90,18 +169,18 @@ const readAll = (engine: Engine, { refs, copy }: GetRequest, missing: Set<string
     } else if (outcome.state === 'value') {
       const { value } = outcome
       if (value.alias) gaveViews = true
-      values[position] = decode(value, value.alias && !copy ? asViews : asCopies)
-    } else failure = { error: errorOf(outcome, refs[position] as ObjectRef, missing) }
+      values[position] = decode(value, value.alias && !copy ? AS_VIEWS : AS_COPIES)
+    } else failure = { error: errorOf(outcome, refs[position] as ObjectRef) }
   })
   if (failure !== undefined) throw failure.error
   return isPending ? undefined : values
 }
 
 /** The error of an outcome that is no value. */
-export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }>, ref: ObjectRef, missing: Set<string>): unknown => {
+export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }>, ref: ObjectRef): unknown => {
   switch (outcome.state) {
     case 'thrown': {
-      const thrown = decode(outcome.value, { alias: false, onUnknownClass: noteIn(missing) })
+      const thrown = decode(outcome.value, AS_COPIES)
       return taskError(thrown, { taskName: outcome.taskName })
     }
     case 'crashed': {

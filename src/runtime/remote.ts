@@ -18,15 +18,18 @@ export const makeTarget = (shipped: ShippedFunction, name: string): RemoteTarget
 /** Queues one call. The arguments are taken now; nothing is queued if one of them cannot travel. */
 export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef => {
   const encoded = encodeArgs(args, target.name)
-  for (const refs of [encoded.deps, encoded.refs]) {
-    for (const ref of refs) {
-      const stopped = refStopped(checkRef(ref, 'args'))
-      if (stopped !== undefined) throw new ShutdownError(stopped.message)
-    }
-  }
+  checkRefs(encoded.deps)
+  checkRefs(encoded.refs)
   if (target.id.runtime !== engine.runtime) {
     target.id.value = engine.define({ name: target.name, source: JSON.stringify(target.shipped.source) })
     target.id.runtime = engine.runtime
   }
   return engine.submit(target.id.value, encoded)
+}
+
+const checkRefs = (refs: readonly ObjectRef[]): void => {
+  for (let k = 0; k < refs.length; k++) {
+    const stopped = refStopped(checkRef(refs[k], 'args'))
+    if (stopped !== undefined) throw new ShutdownError(stopped.message)
+  }
 }

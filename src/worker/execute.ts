@@ -1,13 +1,13 @@
 /** Runs one task: reads its record, resolves its arguments, calls its function and reports what came of it. */
 
 import { types } from 'node:util'
-import { decode, decodeArgs, encode, encodeThrown, regionOf } from '../codec/codec.ts'
+import { type DecodeOptions, decode, decodeArgs, encode, encodeThrown, regionOf } from '../codec/codec.ts'
 import type { EncodedValue } from '../engine/engine.ts'
 import { type FoundArguments, fetchOutcomes, readArguments } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
 import { NO_TASK, type Port } from '../engine/local/port.ts'
 import { MobulaError } from '../errors/errors.ts'
-import { loadClasses, mayImportAnything, noteIn } from '../functions/classes.ts'
+import { loadClasses, mayImportAnything, noteClass, takeMissing } from '../functions/classes.ts'
 import { loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
@@ -43,6 +43,10 @@ const keep = (found: FoundArguments): FoundArguments => {
   const { region, at, byteLength } = found
   return { ...found, region: regionOf(region.bytes.slice(at, at + byteLength)), at: 0, alias: true }
 }
+
+const NONE: readonly unknown[] = Object.freeze([])
+const AS_VIEWS: DecodeOptions = { alias: true, onUnknownClass: noteClass }
+const AS_COPIES: DecodeOptions = { alias: false, onUnknownClass: noteClass }
 
 /** Less than fits into a record, whatever it says. */
 const SMALL_UNITS = 150
@@ -121,14 +125,15 @@ export class Executor {
       this.#startWhen(loading as Promise<unknown>, begun, found)
       return
     }
-    const missing = new Set<string>()
     let args: unknown[]
     this.#port.task = begun.task
+    takeMissing()
     try {
-      args = this.#decode(found, missing)
+      args = this.#decode(found)
     } catch (error) {
       this.#port.task = NO_TASK
-      if (missing.size === 0) this.#fail(begun, error)
+      const missing = takeMissing()
+      if (missing === undefined) this.#fail(begun, error)
       else this.#startWhen(classesLoaded(missing, error), begun, found)
       return
     }
@@ -215,22 +220,20 @@ export class Executor {
     return loaded
   }
 
-  #decode(found: FoundArguments, missing: Set<string>): unknown[] {
-    const onUnknownClass = noteIn(missing)
-    const args = decodeArgs(found, this.#readDeps(found, missing), { alias: found.alias, onUnknownClass })
+  #decode(found: FoundArguments): unknown[] {
+    const { deps } = found
+    const args = decodeArgs(found, deps.length === 0 ? NONE : this.#readDeps(deps), found.alias ? AS_VIEWS : AS_COPIES)
     // The values are here; handles left to the collector would keep large objects in the store.
-    for (const ref of found.deps) ref[Symbol.dispose]()
+    for (let k = 0; k < deps.length; k++) deps[k]?.[Symbol.dispose]()
     return args
   }
 
-  #readDeps({ deps }: FoundArguments, missing: Set<string>): unknown[] {
-    if (deps.length === 0) return []
-    const onUnknownClass = noteIn(missing)
+  #readDeps(deps: readonly ObjectRef[]): unknown[] {
     const values = new Array<unknown>(deps.length)
     fetchOutcomes(this.#port, deps, (position, outcome) => {
-      if (outcome.state === 'value') values[position] = decode(outcome.value, { alias: outcome.value.alias, onUnknownClass })
+      if (outcome.state === 'value') values[position] = decode(outcome.value, outcome.value.alias ? AS_VIEWS : AS_COPIES)
       else if (outcome.state === 'pending') throw new Error(`dependency ${position} was reported as settled and is not: please report this`)
-      else throw errorOf(outcome, deps[position] as ObjectRef, new Set())
+      else throw errorOf(outcome, deps[position] as ObjectRef)
     })
     return values
   }

@@ -13,12 +13,11 @@ export type FlushOutput = () => void
 
 /** Replaces this thread's `process.stdout` and `process.stderr` writes. */
 export const prefixOutput = ({ workerId, logToDriver }: WorkerStart, taskName: () => string | undefined): FlushOutput => {
-  const flushes = [
-    redirect(process.stdout, logToDriver ? STDOUT : undefined, workerId, taskName),
-    redirect(process.stderr, logToDriver ? STDERR : undefined, workerId, taskName),
-  ]
+  const flushOut = redirect(process.stdout, logToDriver ? STDOUT : undefined, workerId, taskName)
+  const flushErr = redirect(process.stderr, logToDriver ? STDERR : undefined, workerId, taskName)
   const flush = (): void => {
-    for (const one of flushes) one()
+    flushOut()
+    flushErr()
   }
   process.on('exit', flush)
   return flush

@@ -105,6 +105,7 @@ export class LocalEngine implements Engine {
         isOver = true
         resolve(status)
       })
+      this.#port.flush()
     })
     // Tokens are used again: a late end must not meet another wait.
     const end = (): void => {
@@ -113,11 +114,20 @@ export class LocalEngine implements Engine {
     return { done, end }
   }
 
+  watch(ref: ObjectRef, then: (status: WaitStatus) => void): void {
+    this.#port.wait({ refs: [ref], count: 1 }, then)
+  }
+
+  flush(): void {
+    this.#port.flush()
+  }
+
   waitSync(request: WaitRequest, timeout: number): boolean {
     const deadline = timeout === Number.POSITIVE_INFINITY ? timeout : performance.now() + timeout
     this.#helpWith(request.refs)
     const port = this.#port
     const token = port.wait(request)
+    port.flush()
     let givenUp: Error | undefined
     let isBlocking = false
     try {

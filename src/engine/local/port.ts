@@ -424,7 +424,7 @@ export class Port {
     this.#commit()
   }
 
-  /** Starts a wait; its token completes exactly once. */
+  /** Starts a wait with the next crossing; its token completes exactly once. */
   wait(request: WaitRequest, resolve?: (status: WaitStatus) => void): number {
     const token = this.#freeTokens.pop() ?? this.#waits.length
     this.#waits[token] = { status: undefined, resolve }
@@ -449,7 +449,6 @@ export class Port {
     this.words[record + 1] = token
     this.words[record + 2] = request.count ?? 0
     this.#commit()
-    this.flush()
     return token
   }
 
