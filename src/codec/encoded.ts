@@ -27,53 +27,39 @@ export interface EncodedArgs extends Encoded {
 /** Fewer words than this are copied one by one: a call of `set` takes two views, which cost more. */
 const WORDS_COPIED_MAX = 64
 
-/** Where the parts of a value lie. */
-export interface Parts {
-  readonly byteLength: number
-  readonly refs: readonly ObjectRef[]
-  readonly deps: readonly ObjectRef[]
-  /** The writer's memory, which the value begins with, and how much of it is the value's. */
-  readonly words: Int32Array
-  readonly mainBytes: number
-  readonly rest: readonly Piece[]
-}
-
+/** What a writer wrote. Values without refs and pieces have one object in turn. */
 export class EncodedParts implements EncodedArgs {
-  readonly byteLength: number
-  readonly refs: readonly ObjectRef[]
-  readonly deps: readonly ObjectRef[]
-  readonly #words: Int32Array
-  readonly #mainBytes: number
-  readonly #rest: readonly Piece[]
-
-  constructor(parts: Parts) {
-    this.byteLength = parts.byteLength
-    this.refs = parts.refs
-    this.deps = parts.deps
-    this.#words = parts.words
-    this.#mainBytes = parts.mainBytes
-    this.#rest = parts.rest
-  }
+  byteLength = 0
+  refs: readonly ObjectRef[] = []
+  deps: readonly ObjectRef[] = []
+  /** The writer's memory, which the value begins with, and how much of it is the value's. */
+  words: Int32Array = new Int32Array(0)
+  mainBytes = 0
+  rest: readonly Piece[] = []
 
   get #main(): Uint8Array {
-    return new Uint8Array(this.#words.buffer, 0, this.#mainBytes)
+    return new Uint8Array(this.words.buffer, 0, this.mainBytes)
   }
 
   get pieces(): readonly Piece[] {
-    return [{ at: 0, bytes: this.#main }, ...this.#rest]
+    return [{ at: 0, bytes: this.#main }, ...this.rest]
   }
 
   writeTo({ bytes, words }: Region, at: number): void {
-    const count = this.#mainBytes >>> 2
+    const count = this.mainBytes >>> 2
     if (count <= WORDS_COPIED_MAX) {
-      const main = this.#words
+      const main = this.words
       const to = at >>> 2
       for (let k = 0; k < count; k++) words[to + k] = main[k] as number
-      const tail = this.#mainBytes & 3
+      const tail = this.mainBytes & 3
       for (let k = 0; k < tail; k++) bytes[at + 4 * count + k] = (main[count] as number) >>> (8 * k)
     } else {
       bytes.set(this.#main, at)
     }
-    for (const piece of this.#rest) bytes.set(piece.bytes, at + piece.at)
+    const { rest } = this
+    for (let k = 0; k < rest.length; k++) {
+      const piece = rest[k] as Piece
+      bytes.set(piece.bytes, at + piece.at)
+    }
   }
 }

@@ -60,6 +60,7 @@ export class Writer {
   #refs: ObjectRef[] | undefined
   #plan: BufferPlan | undefined
   readonly #met = new Met()
+  readonly #plain = new EncodedParts()
 
   constructor() {
     const memory = new ArrayBuffer(WORDS_AT_FIRST * 4)
@@ -223,7 +224,16 @@ export class Writer {
     words[7] = entries === undefined ? 0 : entries.length
     words[8] = this.#refs === undefined ? 0 : this.#refs.length
     words[9] = 0
-    return new EncodedParts({ byteLength, refs: this.#refs ?? NO_REFS, deps, words, mainBytes, rest })
+    const refs = this.#refs ?? NO_REFS
+    // One that lives on must hold nothing of the user's.
+    const out = rest.length + refs.length + deps.length === 0 ? this.#plain : new EncodedParts()
+    out.byteLength = byteLength
+    out.refs = refs
+    out.deps = deps
+    out.words = words
+    out.mainBytes = mainBytes
+    out.rest = rest
+    return out
   }
 
   /** Writes the buffer table, and says where each piece goes. Returns where the last buffer ends. */

@@ -5,7 +5,7 @@ import { mayRunUserCode, regionOf } from '../../codec/codec.ts'
 import { ObjectFreedError } from '../../errors/errors.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { type ObjectRef, partsOf } from '../../refs/object-ref.ts'
-import type { FoundValue, Outcome } from '../engine.ts'
+import type { FoundValue, Memory, Outcome } from '../engine.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
 
@@ -52,10 +52,21 @@ const readPlaced = (port: Port, owner: Owner, { at, heap, deps }: Placed): Found
     const byteLength = words[at + 2] as number
     // Of their own if users' code may use the area before they are read to the end.
     if (mayRunUserCode()) return { region: regionOf(port.region.bytes.slice(from, from + byteLength)), at: 0, byteLength, refs, deps, alias: false }
+    if (refs === NONE && deps === NONE) return inArea(port, from, byteLength)
     return { region: port.region, at: from, byteLength, refs, deps, alias: false }
   }
   const view = new Uint8Array(viewOf(port, owner))
   return { region: regionOf(view), at: 0, byteLength: view.length, refs, deps, alias: true }
+}
+
+/** One object in turn for what lies in the area and has no refs: it is read before the next is looked at. */
+const plain = { region: regionOf(new Uint8Array(0)) as Memory, at: 0, byteLength: 0, refs: NONE, deps: NONE, alias: false }
+
+const inArea = (port: Port, at: number, byteLength: number): FoundArguments => {
+  plain.region = port.region
+  plain.at = at
+  plain.byteLength = byteLength
+  return plain
 }
 
 const viewOf = (port: Port, { slot, generation, which }: Owner): ArrayBufferLike => {
@@ -152,10 +163,13 @@ const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolea
   }
 }
 
+const PLAIN: Outcome = { state: 'value', value: plain }
+const PENDING: Outcome = { state: 'pending' }
+
 const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   const { words } = port
   const state = words[at]
-  if (state === L.STATE_PENDING) return { state: 'pending' }
+  if (state === L.STATE_PENDING) return PENDING
   if (state === L.STATE_GONE) return { state: 'gone' }
   if (state === L.STATE_FREED) return { state: 'freed' }
   if (state === L.STATE_VALUE || state === L.STATE_THROWN) {
@@ -165,6 +179,7 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
       words[at + 1] === L.PLACE_BULK
         ? readBulk(port, owner, 0, words[at + 4] as number)
         : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE })
+    if (value === plain && state === L.STATE_VALUE) return PLAIN
     return state === L.STATE_VALUE ? { state: 'value', value } : { state: 'thrown', value, taskName: taskName(words[at + 6] as number) }
   }
   const offset = words[at + 2] as number
