@@ -1,13 +1,17 @@
 /** mobula as a rival: a runtime of so many workers, warm when it is measured. */
 
-import { get, init, put, type RemoteFunction, remote, shutdown } from '../src/index.ts'
+import { get, init, put, type RemoteFunction, remote, shutdown, wait } from '../src/index.ts'
 import type { Rival } from './support/suite.ts'
 
 export interface Mobula {
   readonly identity: RemoteFunction<(value: unknown) => unknown>
   readonly sum: RemoteFunction<(numbers: Float64Array) => number>
+  /** Computes for so many microseconds. */
+  readonly busy: RemoteFunction<(microseconds: number) => number>
+  readonly count: RemoteFunction<(...values: unknown[]) => number>
   readonly get: typeof get
   readonly put: typeof put
+  readonly wait: typeof wait
 }
 
 const identity = remote((value: unknown): unknown => value)
@@ -16,6 +20,14 @@ const sum = remote((numbers: Float64Array): number => {
   for (let at = 0; at < numbers.length; at++) total += numbers[at] ?? 0
   return total
 })
+
+const busy = remote((microseconds: number): number => {
+  const end = performance.now() + microseconds / 1000
+  let rounds = 0
+  while (performance.now() < end) rounds++
+  return rounds
+})
+const count = remote((...values: unknown[]): number => values.length)
 
 /** One runtime serves all of a bench's entries of mobula: a process has one at a time. */
 let users = 0
@@ -27,7 +39,7 @@ export const openMobula = (who: string, threads: number, run: (mobula: Mobula) =
     await init({ numCpus: threads, objectStoreMemory: 2 ** 31 })
     await get(Array.from({ length: threads * 4 }, (_, k) => identity.remote(k)))
   },
-  run: () => run({ identity, sum, get, put }),
+  run: () => run({ identity, sum, busy, count, get, put, wait }),
   close: async () => {
     if (--users === 0) await shutdown()
   },

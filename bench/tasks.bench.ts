@@ -1,10 +1,14 @@
-/** Measures how fast small tasks go: many at once, and one after another. */
+/** Measures how fast small tasks go: many at once, one after another, in chains, in large numbers. */
 
 import { availableParallelism } from 'node:os'
+import type { ObjectRef } from '../src/index.ts'
 import { openPiscina } from './compare/piscina.ts'
 import { type Pool, poolRival } from './compare/pool.ts'
 import { openPostMessage } from './compare/post-message.ts'
-import { openMobula } from './mobula.ts'
+import { openTinypool } from './compare/tinypool.ts'
+import { openWorkerpool } from './compare/workerpool.ts'
+import { type Mobula, openMobula } from './mobula.ts'
+import { closeBusy, openBusy } from './support/busy.ts'
 import { rate } from './support/measure.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
 
@@ -12,35 +16,94 @@ const THREADS = Math.min(2, availableParallelism())
 const BATCH = 1000
 const BATCHES = 50
 const CALLS = 1000
+/** Those who have many open at once. */
+const MANY = 10_000
+const QUEUED = 1_000_000
 
-const pools: readonly (readonly [who: string, open: () => Promise<Pool>])[] = [
+type Open = readonly [who: string, open: () => Promise<Pool>]
+
+const batched: Open = ['postMessage (batched)', () => openPostMessage({ threads: THREADS, batched: true })]
+const pools: readonly Open[] = [
   ['piscina (throughput)', () => openPiscina({ threads: THREADS, mode: 'throughput' })],
   ['piscina (latency)', () => openPiscina({ threads: THREADS, mode: 'latency' })],
+  ['tinypool', () => openTinypool({ threads: THREADS })],
+  ['workerpool', () => openWorkerpool({ threads: THREADS })],
   ['postMessage', () => openPostMessage({ threads: THREADS })],
 ]
 
-const others = (run: (pool: Pool) => Promise<number>): readonly Rival[] => pools.map(([who, open]) => poolRival(who, open, run))
+const others = (run: (pool: Pool) => Promise<number>, of: readonly Open[] = pools): readonly Rival[] => of.map(([who, open]) => poolRival(who, open, run))
 
-/** Batches of no-ops: all are submitted, then all results are awaited. */
-const batches = (pool: Pool): Promise<number> =>
+const list = <T>(count: number, make: (k: number) => T): T[] => Array.from({ length: count }, (_, k) => make(k))
+
+/** Batches of calls: all are submitted, then all results are awaited. */
+const batches = (call: (k: number) => Promise<unknown>): Promise<number> =>
   rate(BATCH * BATCHES, async () => {
-    for (let round = 0; round < BATCHES; round++) await Promise.all(Array.from({ length: BATCH }, (_, k) => pool.run('identity', k)))
+    for (let round = 0; round < BATCHES; round++) await Promise.all(list(BATCH, call))
   })
 
-/** The middle of the times that single calls take, each awaited before the next. */
-const oneByOne = async (call: (k: number) => Promise<unknown>): Promise<number> => {
+/** About 100 bytes of JSON. */
+const record = (k: number): unknown => ({ id: k, name: 'Ada Lovelace', tags: ['a', 'b'], score: k / 7, active: true, note: 'first of many' })
+
+/** A place among the sorted times that single calls take, each awaited before the next, in microseconds. */
+const oneByOne = async (share: number, call: (k: number) => Promise<unknown>): Promise<number> => {
   const times = new Float64Array(CALLS)
   for (let k = 0; k < CALLS; k++) {
     const start = performance.now()
     await call(k)
     times[k] = performance.now() - start
   }
-  return (times.sort()[CALLS / 2] as number) * 1000
+  return (times.sort()[Math.floor(CALLS * share)] as number) * 1000
+}
+
+const milliseconds = async (work: () => unknown): Promise<number> => {
+  const start = performance.now()
+  await work()
+  return performance.now() - start
+}
+
+/** How much of what the threads could do in the time they did: 1 is all of it. */
+const shareOfIdeal = async (count: number, microseconds: number, work: () => unknown): Promise<number> =>
+  (100 * count * microseconds) / 1000 / THREADS / (await milliseconds(work))
+
+const idealRow = (microseconds: number, count: number): Bench => ({
+  bench: `tasks of ${microseconds} µs, share of ideal`,
+  unit: '%',
+  params: { tasks: count, threads: THREADS },
+  rivals: [
+    openMobula('mobula', THREADS, ({ busy, get }) => shareOfIdeal(count, microseconds, () => get(list(count, () => busy.remote(microseconds))))),
+    ...others((pool) => shareOfIdeal(count, microseconds, () => Promise.all(list(count, () => pool.run('busy', microseconds))))),
+  ],
+})
+
+/** Native memory that tasks take while they are queued: what the process has, less what its JavaScript has. */
+const nativeBytes = (): number => {
+  const { rss, heapTotal } = process.memoryUsage()
+  return rss - heapTotal
+}
+
+const queueMany = async ({ identity, get }: Mobula): Promise<{ ms: number; bytesEach: number }> => {
+  const before = nativeBytes()
+  let bytesEach = 0
+  const ms = await milliseconds(async () => {
+    const refs = new Array<ObjectRef<unknown>>(QUEUED)
+    for (let k = 0; k < QUEUED; k++) refs[k] = identity.remote(k)
+    bytesEach = (nativeBytes() - before) / QUEUED
+    await get(refs)
+  })
+  return { ms, bytesEach }
+}
+
+/** Waits for whatever settles next, until all have. */
+const waitForEach = async ({ identity, wait }: Mobula): Promise<number> => {
+  let left: readonly ObjectRef<unknown>[] = list(CALLS, (k) => identity.remote(k))
+  return milliseconds(async () => {
+    while (left.length > 0) [, left] = await wait(left)
+  })
 }
 
 export const suite: Suite = {
   question: 'How fast do small tasks go, many at once and one after another?',
-  notEvidenceOf: 'work that takes time: these tasks return their argument, so only the way there and back is seen',
+  notEvidenceOf: 'work that takes time, but for the rows that say so: these tasks return their argument, so only the way there and back is seen',
   benches: (): readonly Bench[] => [
     {
       bench: 'no-op tasks, batches',
@@ -49,25 +112,42 @@ export const suite: Suite = {
       rivals: [
         openMobula('mobula (one get)', THREADS, ({ identity, get }) =>
           rate(BATCH * BATCHES, async () => {
-            for (let round = 0; round < BATCHES; round++) await get(Array.from({ length: BATCH }, (_, k) => identity.remote(k)))
+            for (let round = 0; round < BATCHES; round++) await get(list(BATCH, (k) => identity.remote(k)))
           }),
         ),
-        openMobula('mobula (a promise each)', THREADS, ({ identity, get }) =>
-          rate(BATCH * BATCHES, async () => {
-            for (let round = 0; round < BATCHES; round++) await Promise.all(Array.from({ length: BATCH }, (_, k) => get(identity.remote(k))))
-          }),
-        ),
-        ...others(batches),
+        openMobula('mobula (a get each)', THREADS, ({ identity, get }) => batches((k) => get(identity.remote(k)))),
+        ...others((pool) => batches((k) => pool.run('identity', k)), [...pools, batched]),
       ],
     },
     {
-      bench: 'one by one, p50',
+      bench: 'objects of 100 bytes there and back, batches',
+      unit: 'tasks/s',
+      params: { batch: BATCH, threads: THREADS },
+      rivals: [
+        openMobula('mobula (a get each)', THREADS, ({ identity, get }) => batches((k) => get(identity.remote(record(k))))),
+        ...others((pool) => batches((k) => pool.run('identity', record(k))), [...pools, batched]),
+      ],
+    },
+    ...([0.5, 0.99] as const).map(
+      (share): Bench => ({
+        bench: `one by one, p${share * 100}`,
+        unit: 'µs',
+        params: { calls: CALLS, threads: THREADS },
+        rivals: [
+          openMobula('mobula', THREADS, ({ identity, get }) => oneByOne(share, (k) => get(identity.remote(k)))),
+          ...others((pool) => oneByOne(share, (k) => pool.run('identity', k))),
+        ],
+      }),
+    ),
+    {
+      bench: 'one by one beside 4 busy processes, p99',
       unit: 'µs',
       params: { calls: CALLS, threads: THREADS },
-      rivals: [
-        openMobula('mobula', THREADS, ({ identity, get }) => oneByOne((k) => get(identity.remote(k)))),
-        ...others((pool) => oneByOne((k) => pool.run('identity', k))),
-      ],
+      runs: 7,
+      rivals: beside([
+        openMobula('mobula', THREADS, ({ identity, get }) => oneByOne(0.99, (k) => get(identity.remote(k)))),
+        ...others((pool) => oneByOne(0.99, (k) => pool.run('identity', k))),
+      ]),
     },
     {
       bench: 'chain of dependent tasks, per hop',
@@ -75,19 +155,83 @@ export const suite: Suite = {
       params: { hops: CALLS, threads: THREADS },
       rivals: [
         openMobula('mobula', THREADS, async ({ identity, get }) => {
-          const start = performance.now()
-          let ref = identity.remote(0)
-          for (let k = 1; k < CALLS; k++) ref = identity.remote(ref)
-          await get(ref)
-          return ((performance.now() - start) * 1000) / CALLS
+          const ms = await milliseconds(async () => {
+            let ref = identity.remote(0)
+            for (let k = 1; k < CALLS; k++) ref = identity.remote(ref)
+            await get(ref)
+          })
+          return (ms * 1000) / CALLS
         }),
         // They have no graph: each hop is awaited on the main thread.
         ...others(async (pool) => {
-          const start = performance.now()
-          for (let k = 0; k < CALLS; k++) await pool.run('identity', k)
-          return ((performance.now() - start) * 1000) / CALLS
+          const ms = await milliseconds(async () => {
+            for (let k = 0; k < CALLS; k++) await pool.run('identity', k)
+          })
+          return (ms * 1000) / CALLS
+        }),
+      ],
+    },
+    {
+      bench: `wait over ${CALLS} refs, one by one to the end`,
+      unit: 'ms',
+      params: { threads: THREADS },
+      rivals: [openMobula('mobula', THREADS, waitForEach)],
+    },
+    idealRow(20, 10_000),
+    idealRow(100, 2000),
+    {
+      bench: `${QUEUED} tasks queued, then gotten`,
+      unit: 's',
+      params: { threads: THREADS },
+      runs: 3,
+      warmup: 1,
+      rivals: [openMobula('mobula', THREADS, async (mobula) => (await queueMany(mobula)).ms / 1000)],
+    },
+    {
+      bench: 'native memory of a task that is queued, of a million',
+      unit: 'bytes',
+      params: { threads: THREADS },
+      runs: 1,
+      warmup: 0,
+      fresh: true,
+      rivals: [openMobula('mobula', THREADS, async (mobula) => (await queueMany(mobula)).bytesEach)],
+    },
+    {
+      bench: `${MANY} refs as arguments of one task`,
+      unit: 'ms',
+      params: { threads: THREADS },
+      rivals: [
+        openMobula('mobula', THREADS, async ({ count, get, put }) => {
+          const refs = list(MANY, put)
+          return milliseconds(() => get(count.remote(...refs)))
+        }),
+      ],
+    },
+    {
+      bench: `get of ${MANY} objects`,
+      unit: 'ms',
+      params: { threads: THREADS },
+      rivals: [
+        openMobula('mobula', THREADS, async ({ get, put }) => {
+          const refs = list(MANY, put)
+          return milliseconds(() => get(refs))
         }),
       ],
     },
   ],
+}
+
+/** The same rivals while other processes compute. */
+function beside(rivals: readonly Rival[]): readonly Rival[] {
+  return rivals.map((rival) => ({
+    ...rival,
+    open: async () => {
+      await rival.open?.()
+      await openBusy()
+    },
+    close: async () => {
+      closeBusy()
+      await rival.close?.()
+    },
+  }))
 }

@@ -1,4 +1,4 @@
-/** The thread of bench/compare/post-message.ts: answers each message with the result of the function it names. */
+/** The thread of bench/compare/post-message.ts: answers each message, which holds calls, with the results of the functions they name. */
 
 import { parentPort } from 'node:worker_threads'
 import * as work from './work.mjs'
@@ -9,10 +9,13 @@ const functions = new Map(Object.entries(work))
 const port = parentPort
 if (!port) throw new Error('this is the main module of a worker thread')
 
-port.on('message', async ([id, name, value]) => {
+/** @param {[number, string, unknown]} call */
+const answer = async ([id, name, value]) => {
   try {
-    port.postMessage([id, await functions.get(name)?.(value), null])
+    return [id, await functions.get(name)?.(value), null]
   } catch (error) {
-    port.postMessage([id, undefined, error])
+    return [id, undefined, error]
   }
-})
+}
+
+port.on('message', async (calls) => port.postMessage(await Promise.all(calls.map(answer))))

@@ -39,7 +39,7 @@ export function writeJson(file: string, figures: readonly Figure[], machine: Mac
 }
 
 export function isRate(unit: Unit): boolean {
-  return unit.endsWith('/s')
+  return unit.endsWith('/s') || unit === '%'
 }
 
 /** How much better or worse than the first, as a factor that is 1 or more. */

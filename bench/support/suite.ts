@@ -1,7 +1,7 @@
 /** What a bench file exports: one question, and the rivals that answer it side by side. */
 
-/** What a figure counts. Rates (ending in `/s`) are better when higher, times when lower. */
-export type Unit = 'ns' | 'µs' | 'ms' | 's' | 'tasks/s' | 'items/s' | 'ops/s' | 'rows/s' | 'MB/s' | 'GB/s' | 'MB' | 'bytes'
+/** What a figure counts. Rates (ending in `/s`) and shares are better when higher, times and sizes when lower. */
+export type Unit = 'ns' | 'µs' | 'ms' | 's' | 'tasks/s' | 'items/s' | 'ops/s' | 'rows/s' | 'MB/s' | 'GB/s' | 'MB' | 'bytes' | '%'
 
 /** What was held fixed: sizes, counts, numbers of workers. */
 export type Params = Readonly<Record<string, string | number | boolean>>

@@ -2,8 +2,8 @@
 
 import { badRange, badType } from '../errors/bad-input.ts'
 import { resolveWait, type WaitOptions } from '../options/get.ts'
-import type { ObjectRef } from '../refs/object-ref.ts'
-import { checkRef, refStopped } from '../runtime/current.ts'
+import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
+import { checkRef, current, isUsable, refStopped } from '../runtime/current.ts'
 import { waitSome } from '../runtime/wait.ts'
 import { runtimeOrDefault } from './init.ts'
 
@@ -27,20 +27,39 @@ import { runtimeOrDefault } from './init.ts'
 export const wait = <R extends ObjectRef<unknown>>(refs: readonly R[], options?: WaitOptions): Promise<[ready: R[], notReady: R[]]> => {
   if (!Array.isArray(refs)) throw badType('refs', 'an array of ObjectRefs', refs)
   const list = [...(refs as readonly R[])]
-  list.forEach((ref, k) => {
-    checkRef(ref, `refs[${k}]`)
-  })
+  const { repeated, stopped } = look(list)
   const resolved = resolveWait(options, list.length)
-  const distinct = new Set(list)
-  if (distinct.size !== list.length) throw badRange('refs', 'distinct refs', `${list.length - distinct.size} repeated`)
-  for (const ref of list) {
-    const stopped = refStopped(ref)
-    if (stopped !== undefined) return Promise.reject(stopped)
-  }
+  if (repeated > 0) throw badRange('refs', 'distinct refs', `${repeated} repeated`)
+  if (stopped !== undefined) return Promise.reject(stopped)
   return split(list, waitSome(runtimeOrDefault().engine, { refs: list, ...resolved }))
 }
 
-const split = async <R>(refs: readonly R[], positions: Promise<number[]>): Promise<[R[], R[]]> => {
-  const ready = new Set(await positions)
-  return [refs.filter((_, k) => ready.has(k)), refs.filter((_, k) => !ready.has(k))]
+let calls = 0
+
+/** Refuses what is no ref, counts those that are there twice, and finds one of a runtime that was shut down. A mark on each ref costs a hundredth of a set of them. */
+const look = (refs: readonly unknown[]): { readonly repeated: number; readonly stopped: Error | undefined } => {
+  calls += 1
+  const runtime = current()?.engine.runtime
+  let repeated = 0
+  let stopped: Error | undefined
+  for (let k = 0; k < refs.length; k++) {
+    const unknown = refs[k]
+    const ref = isUsable(unknown) ? unknown : checkRef(unknown, `refs[${k}]`)
+    const parts = partsOf(ref)
+    if (parts.seenBy === calls) repeated += 1
+    parts.seenBy = calls
+    if (parts.origin.runtime !== runtime) stopped ??= refStopped(ref)
+  }
+  return { repeated, stopped }
+}
+
+const split = async <R>(refs: R[], positions: Promise<readonly number[]>): Promise<[R[], R[]]> => {
+  const at = await positions
+  const ready = at.map((k) => refs[k] as R)
+  if (at.length === 1) {
+    refs.splice(at[0] as number, 1)
+    return [ready, refs]
+  }
+  const chosen = new Set(at)
+  return [ready, refs.filter((_, k) => !chosen.has(k))]
 }

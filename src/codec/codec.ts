@@ -62,8 +62,26 @@ export const encodeArgs = (args: readonly unknown[], taskName: string): EncodedA
   }
 }
 
+/** Up to here a linear search is faster than hashing. */
+const FEW = 32
+
+/** The refs that are arguments, each once. */
+class Dependencies {
+  readonly refs: ObjectRef[] = []
+  #positions: Map<ObjectRef, number> | undefined
+
+  indexOf(ref: ObjectRef): number {
+    const { refs } = this
+    if (refs.length > FEW) this.#positions ??= new Map(refs.map((known, k) => [known, k]))
+    const known = this.#positions === undefined ? refs.indexOf(ref) : (this.#positions.get(ref) ?? -1)
+    if (known >= 0) return known
+    this.#positions?.set(ref, refs.length)
+    return refs.push(ref) - 1
+  }
+}
+
 const writeArgs = (writer: Writer, args: readonly unknown[]): readonly ObjectRef[] => {
-  let deps: ObjectRef[] | undefined
+  let deps: Dependencies | undefined
   writer.word(TAG.args)
   writer.word(args.length)
   let at = 0
@@ -71,9 +89,8 @@ const writeArgs = (writer: Writer, args: readonly unknown[]): readonly ObjectRef
     for (; at < args.length; at++) {
       const argument = args[at]
       if (isObjectRef(argument)) {
-        deps ??= []
-        const known = deps.indexOf(argument)
-        writeDependency(writer, known >= 0 ? known : deps.push(argument) - 1)
+        deps ??= new Dependencies()
+        writeDependency(writer, deps.indexOf(argument))
       } else {
         writer.value(argument)
       }
@@ -81,7 +98,7 @@ const writeArgs = (writer: Writer, args: readonly unknown[]): readonly ObjectRef
   } catch (error) {
     failUnder(error, `[${at}]`)
   }
-  return deps ?? NONE
+  return deps?.refs ?? NONE
 }
 
 /** A value around bytes that are written in place: all that lies before them, and where they begin. They are its end. */

@@ -102,8 +102,10 @@ export interface Engine {
   /** Deletes the values now, whoever refers to them; later fetches say so. */
   free(refs: readonly ObjectRef[]): void
   wait(request: WaitRequest): PendingWait
-  /** Tells once when the object is settled. It begins with the next `flush`, or whatever else crosses. */
-  watch(ref: ObjectRef, then: (status: WaitStatus) => void): void
+  /** Tells once when the object is settled. It begins with the next `flush`, or whatever else crosses. The number is for `endWatch`. */
+  watch(ref: ObjectRef, then: (status: WaitStatus) => void): number
+  /** Ends a watch that has not told yet; it tells `ended`. */
+  endWatch(watch: number): void
   flush(): void
   /** Blocks this thread until the wait is over or the time is; false: it timed out. */
   waitSync(request: WaitRequest, timeout: number): boolean

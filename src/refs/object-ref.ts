@@ -26,6 +26,10 @@ export interface RefParts {
   readonly index: number
   /** Disposed: the finalizer that comes later does nothing. Marking is cheaper than unregistering. */
   released: boolean
+  /** Known to be settled, which is for ever: who asks again need not ask the runtime. */
+  settled: boolean
+  /** The last call that met it in a list of distinct refs. */
+  seenBy: number
 }
 
 const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')

@@ -17,14 +17,16 @@ export async function* refsAsCompleted<T>(
   const deadline = timeout === undefined ? undefined : performance.now() + timeout
   const settled: ObjectRef<T>[] = []
   let tell: (status: WaitStatus) => void = () => {}
-  const waits = refs.map((ref) => {
-    const wait = engine.wait({ refs: [ref], count: 1 })
-    void wait.done.then((status) => {
+  const watches = new Set<number>()
+  for (const ref of refs) {
+    const watch = engine.watch(ref, (status) => {
+      watches.delete(watch)
       if (status === 'ready') settled.push(ref)
       tell(status)
     })
-    return wait
-  })
+    watches.add(watch)
+  }
+  engine.flush()
   /** The next ref that settles, as something that can be waited for. */
   const next = (): PendingWait => {
     let resolve: (status: WaitStatus) => void = () => {}
@@ -45,6 +47,6 @@ export async function* refsAsCompleted<T>(
       yield settled[given] as ObjectRef<T>
     }
   } finally {
-    for (const wait of waits) wait.end()
+    for (const watch of watches) engine.endWatch(watch)
   }
 }

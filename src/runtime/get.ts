@@ -95,7 +95,7 @@ const answerAsked = (): void => {
   }
 }
 
-const watch = (engine: Engine, one: Asked): void =>
+const watch = (engine: Engine, one: Asked): void => {
   engine.watch(one.ref, (status) => {
     if (status === 'stopped') {
       one.reject(stoppedFirst())
@@ -104,6 +104,7 @@ const watch = (engine: Engine, one: Asked): void =>
     one.mustBeThere = true
     ask(engine, one)
   })
+}
 
 const answer = (engine: Engine, { ref, copy, resolve, reject }: Asked, outcome: Outcome): void => {
   const request: GetRequest = { refs: [ref], copy, timeout: undefined, signal: undefined }

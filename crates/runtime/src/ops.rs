@@ -14,6 +14,16 @@ use crate::value::{Bytes, RefEntry, Value};
 impl Port {
     /// Reads and performs what was written since the last time, and fills the stock up.
     pub fn flush(&mut self, area: &mut [u8]) {
+        self.perform_all(area);
+        let mut area = Area::new(area);
+        if std::mem::take(&mut self.queued) {
+            self.runtime.ask_for_workers();
+        }
+        self.report_wanted(&mut area);
+    }
+
+    /// The same without telling others of what was queued: for one who is about to take of it himself.
+    pub(crate) fn perform_all(&mut self, area: &mut [u8]) {
         self.notice_awake();
         let mut area = Area::new(area);
         let count = (area.header(header::OPS) as usize).min(layout::OPS_MAX);
@@ -29,10 +39,6 @@ impl Port {
         self.restock(&mut area);
         self.mailbox.set_handles(self.ledger.len());
         area.set_header(header::OUTSTANDING, self.outstanding);
-        if std::mem::take(&mut self.queued) {
-            self.runtime.ask_for_workers();
-        }
-        self.report_wanted(&mut area);
     }
 
     fn perform(&mut self, area: &Area<'_>, words: &[u32; 16]) {

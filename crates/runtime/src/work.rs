@@ -31,7 +31,7 @@ pub enum Forage {
 impl Port {
     /// Ends the last round and starts the next: flushes, then hands out task records. The header says how many.
     pub fn next(&mut self, bytes: &mut [u8]) {
-        self.flush(bytes);
+        self.perform_all(bytes);
         let mut area = Area::new(bytes);
         self.end_round();
         let keys = if self.runtime.is_stopped() {
@@ -55,7 +55,10 @@ impl Port {
         let in_flight = self.seat.as_ref().map_or(0, |seat| seat.in_flight.len());
         area.set_header(header::IN_FLIGHT, in_flight as u32);
         // The woken one wakes the next, if work is left: in a queue, or behind the first of these records, which may be long.
-        if keys.len() > 1 || (!keys.is_empty() && self.runtime.queues.has_work()) {
+        // What this round's results made ready and this worker takes itself is nobody else's business: a chain stays where
+        // it is.
+        let queued = std::mem::take(&mut self.queued);
+        if keys.len() > 1 || ((queued || !keys.is_empty()) && self.runtime.queues.has_work()) {
             self.runtime.ask_for_workers();
         }
     }

@@ -114,8 +114,12 @@ export class LocalEngine implements Engine {
     return { done, end }
   }
 
-  watch(ref: ObjectRef, then: (status: WaitStatus) => void): void {
-    this.#port.wait({ refs: [ref], count: 1 }, then)
+  watch(ref: ObjectRef, then: (status: WaitStatus) => void): number {
+    return this.#port.wait({ refs: [ref], count: 1 }, then)
+  }
+
+  endWatch(watch: number): void {
+    this.#port.endWait(watch)
   }
 
   flush(): void {

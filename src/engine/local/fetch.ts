@@ -126,7 +126,11 @@ export const fetchOutcomes = (port: Port, refs: readonly ObjectRef[], visit: (po
 /** Visits the positions of those refs that are settled, in order. */
 export const fetchSettled = (port: Port, refs: readonly ObjectRef[], visit: (position: number) => void): void =>
   fetchEntries(port, refs, true, (start, count) => {
-    for (let k = 0; k < count; k++) if (port.words[L.FETCH + k * L.FETCH_WORDS] !== L.STATE_PENDING) visit(start + k)
+    for (let k = 0; k < count; k++) {
+      if (port.words[L.FETCH + k * L.FETCH_WORDS] === L.STATE_PENDING) continue
+      partsOf(refs[start + k] as ObjectRef).settled = true
+      visit(start + k)
+    }
   })
 
 /** One step along a cycle of waits. */
@@ -170,6 +174,7 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   const { words } = port
   const state = words[at]
   if (state === L.STATE_PENDING) return PENDING
+  partsOf(ref).settled = true
   if (state === L.STATE_GONE) return { state: 'gone' }
   if (state === L.STATE_FREED) return { state: 'freed' }
   if (state === L.STATE_VALUE || state === L.STATE_THROWN) {

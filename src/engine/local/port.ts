@@ -235,6 +235,8 @@ export class Port {
         generation: words[word + 1] as number,
         index: words[word + 2] as number,
         released: false,
+        settled: false,
+        seenBy: 0,
       }
       this.#key(L.OP_RETAIN, parts.slot, parts.generation)
       refs[k] = this.#handle(parts)
@@ -285,6 +287,8 @@ export class Port {
       generation: words[at + 1] as number,
       index: 0,
       released: false,
+      settled: false,
+      seenBy: 0,
     }
     words[record + 1] = parts.slot
     words[record + 2] = parts.generation
@@ -458,7 +462,7 @@ export class Port {
     const record = this.#record(L.OP_END_WAIT)
     this.words[record + 1] = token
     this.#commit()
-    this.flush()
+    this.#later()
   }
 
   /** The status of a wait without a promise, once; undefined while it goes on. */
