@@ -173,6 +173,7 @@ fn a_handle_of_a_freed_object_brings_nothing_back() {
     let (runtime, mut driver, worker) = pair(1, 1);
     let object = driver.put(b"x", &[]);
     driver.release(object);
+    driver.flush();
     driver.retain(object);
     driver.flush();
     assert_eq!(driver.port.handles(), 0);
