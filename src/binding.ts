@@ -14,7 +14,7 @@ export interface RawPort {
   park(): void
   resume(): void
   take(slot: number, generation: number): boolean
-  /** `task`: the function whose code runs now, for reports of writes. */
+  /** `task`: the number of the function whose code runs now, for reports of writes. */
   view(slot: number, generation: number, which: 0 | 1, task: number): ArrayBufferLike | undefined
   /** Whether a view of this value that is open here still shows what was stored. */
   shows(slot: number, generation: number): boolean
@@ -24,6 +24,8 @@ export interface RawPort {
   draft(total: number, at: number, prefix: Uint8Array): ArrayBuffer
   seal(number: number, buffer: ArrayBuffer): void
   abandon(number: number, buffer: ArrayBuffer): void
+  /** The 16 bytes of an unsettled task's public id. */
+  id(slot: number, generation: number): ArrayBuffer | undefined
   handles(): number
   detach(): void
   readonly words: ArrayBufferLike

@@ -22,7 +22,7 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   forgetNames()
   if (slots === 0) process.emitWarning(`init: no task can run, since each needs 1 CPU and numCpus is ${options.numCpus}`, 'MobulaWarning')
   const namespace = options.namespace ?? randomBytes(8).toString('hex')
-  const host = new WorkerHost({ options, runtime: id })
+  const host = new WorkerHost(options)
   const port = new Port({
     role: 'driver',
     runtime: id,
@@ -36,6 +36,8 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   const runtime: Runtime = {
     engine,
     role: 'driver',
+    nodeId: randomBytes(16).toString('hex'),
+    workerId: undefined,
     info: Object.freeze({
       jobId: randomBytes(8).toString('hex'),
       namespace,
@@ -46,7 +48,7 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
       version,
     }),
   }
-  host.info = runtime.info
+  host.runtime = runtime
   setCurrent(runtime)
   return runtime
 }

@@ -4,25 +4,21 @@ import { inspect } from 'node:util'
 import { threadEnded } from '../binding.ts'
 import { programEntries } from '../functions/classes.ts'
 import type { ResolvedInit } from '../options/init.ts'
-import type { RuntimeInfo } from '../runtime/current.ts'
+import type { Runtime } from '../runtime/current.ts'
 import type { WorkerStart } from '../worker/start.ts'
 import { inheritableExecArgv } from './exec-argv.ts'
 import { startThread, type Thread } from './piscina-host.ts'
 import { tsxRegistration } from './tsx.ts'
 
-export interface WorkerHostOptions {
-  readonly options: ResolvedInit
-  readonly runtime: number
-}
-
 export class WorkerHost {
-  info: RuntimeInfo | undefined
-  readonly #options: WorkerHostOptions
+  /** Known before the first thread is wanted. */
+  runtime: Runtime | undefined
+  readonly #options: ResolvedInit
   readonly #threads = new Set<Thread>()
   #serial = 0
   #isStopping = false
 
-  constructor(options: WorkerHostOptions) {
+  constructor(options: ResolvedInit) {
     this.#options = options
   }
 
@@ -31,14 +27,16 @@ export class WorkerHost {
   }
 
   #start(): void {
-    const { options, runtime } = this.#options
+    const options = this.#options
+    const { engine, info, nodeId } = this.runtime as Runtime
     const data: WorkerStart = {
       loop: new URL(import.meta.url.endsWith('.ts') ? '../worker/loop.ts' : '../worker/loop.js', import.meta.url).href,
       tsx: tsxRegistration(),
-      runtime,
+      runtime: engine.runtime,
       workerId: ++this.#serial,
       logToDriver: options.logToDriver,
-      info: this.info as RuntimeInfo,
+      info,
+      nodeId,
       entries: programEntries(),
     }
     let thread: Thread

@@ -28,6 +28,10 @@ export interface Runtime {
   readonly engine: Engine
   readonly info: RuntimeInfo
   readonly role: 'driver' | 'worker'
+  /** Names this machine's part of the run. */
+  readonly nodeId: string
+  /** Undefined on the driver. */
+  readonly workerId: string | undefined
 }
 
 let runtime: Runtime | undefined

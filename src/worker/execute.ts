@@ -5,13 +5,14 @@ import { type DecodeOptions, decode, decodeArgs, encode, encodeThrown, regionOf 
 import type { EncodedValue } from '../engine/engine.ts'
 import { type FoundArguments, fetchOutcomes, readArguments } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
-import { NO_TASK, type Port } from '../engine/local/port.ts'
+import type { Port } from '../engine/local/port.ts'
 import { MobulaError } from '../errors/errors.ts'
 import { loadClasses, mayImportAnything, noteClass, takeMissing } from '../functions/classes.ts'
 import { loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
 import { errorOf } from '../runtime/get.ts'
+import { endScope, enter, keepScope, leave, nested, type RunningTask } from '../runtime/running.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 
@@ -22,6 +23,8 @@ interface Loaded {
   /** Undefined while a module is being imported. */
   fn: AnyFunction | undefined
   readonly loading: Promise<AnyFunction> | undefined
+  /** Its last call returned a promise, or there was none. */
+  goesOn: boolean
 }
 
 /** A task whose function, or a class of its arguments, is still being imported. */
@@ -30,12 +33,29 @@ interface Waiting {
   readonly found: FoundArguments
 }
 
-interface Begun {
+/** A task that was begun here and has not ended. */
+class Begun implements RunningTask {
+  readonly port: Port
   readonly slot: number
   readonly generation: number
-  /** The number of its function. */
-  readonly task: number
+  readonly function: number
   readonly loaded: Loaded
+
+  constructor(port: Port, at: number, loaded: Loaded) {
+    this.port = port
+    this.slot = port.words[at] as number
+    this.generation = port.words[at + 1] as number
+    this.function = port.words[at + 2] as number
+    this.loaded = loaded
+  }
+
+  get name(): string {
+    return this.loaded.name
+  }
+
+  get id(): string | undefined {
+    return this.port.taskId(this.slot, this.generation)
+  }
 }
 
 /** The same in memory of its own. */
@@ -78,8 +98,6 @@ const explained = (error: unknown, { isText }: Loaded): unknown => {
 }
 
 export class Executor {
-  /** The name of the task whose code runs now; undefined between tasks and after an `await`. */
-  taskName: string | undefined
   readonly #port: Port
   readonly #functions = new Map<number, Loaded>()
   /** Tasks claimed here whose functions are still being imported. */
@@ -100,11 +118,7 @@ export class Executor {
 
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
   run(at: number): void {
-    const { words } = this.#port
-    const slot = words[at] as number
-    const generation = words[at + 1] as number
-    const task = words[at + 2] as number
-    const begun: Begun = { slot, generation, task, loaded: this.#load(task) }
+    const begun = new Begun(this.#port, at, this.#load(this.#port.words[at + 2] as number))
     let found: FoundArguments
     try {
       found = readArguments(this.#port, at)
@@ -125,19 +139,22 @@ export class Executor {
       this.#startWhen(loading as Promise<unknown>, begun, found)
       return
     }
-    let args: unknown[]
-    this.#port.task = begun.task
-    takeMissing()
+    const before = enter(begun, begun.loaded.goesOn)
     try {
-      args = this.#decode(found)
-    } catch (error) {
-      this.#port.task = NO_TASK
-      const missing = takeMissing()
-      if (missing === undefined) this.#fail(begun, error)
-      else this.#startWhen(classesLoaded(missing, error), begun, found)
-      return
+      let args: unknown[]
+      takeMissing()
+      try {
+        args = this.#decode(found)
+      } catch (error) {
+        const missing = takeMissing()
+        if (missing === undefined) this.#fail(begun, error)
+        else this.#startWhen(classesLoaded(missing, error), begun, found)
+        return
+      }
+      this.#call(begun, fn, args)
+    } finally {
+      leave(before)
     }
-    this.#call(begun, fn, args)
   }
 
   #startWhen(loading: Promise<unknown>, begun: Begun, found: FoundArguments): void {
@@ -176,11 +193,7 @@ export class Executor {
       this.#port.flush()
       return
     }
-    const { taskName } = this
-    const { task } = this.#port
-    this.run(L.TASKS)
-    this.taskName = taskName
-    this.#port.task = task
+    nested(() => this.run(L.TASKS))
     this.#port.flush()
   }
 
@@ -195,9 +208,9 @@ export class Executor {
       const source = JSON.parse(record?.source ?? 'null') as Source
       isText = source.kind === 'text'
       const made = loadFunction(source)
-      if (typeof made === 'function') loaded = { name, isText, fn: made, loading: undefined }
+      if (typeof made === 'function') loaded = { name, isText, fn: made, loading: undefined, goesOn: true }
       else {
-        loaded = { name, isText, fn: undefined, loading: made }
+        loaded = { name, isText, fn: undefined, loading: made, goesOn: true }
         made.then(
           (fn) => {
             loaded.fn = fn
@@ -214,6 +227,7 @@ export class Executor {
           throw error
         },
         loading: undefined,
+        goesOn: false,
       }
     }
     this.#functions.set(id, loaded)
@@ -242,42 +256,34 @@ export class Executor {
     let result: unknown
     let later: Promise<unknown> | undefined
     try {
-      result = this.#enter(begun, fn, args)
+      result = fn(...args)
       if (isThenable(result)) later = Promise.resolve(result)
     } catch (error) {
+      this.#flushOutput()
       this.#fail(begun, error)
       return
     }
-    if (later === undefined) this.#complete(begun, result)
-    else this.#settle(begun, later)
-  }
-
-  #enter(begun: Begun, fn: AnyFunction, args: unknown[]): unknown {
-    this.taskName = begun.loaded.name
-    try {
-      return fn(...args)
-    } finally {
-      this.#flushOutput()
-      this.taskName = undefined
-      this.#port.task = NO_TASK
-    }
+    this.#flushOutput()
+    if (later === undefined) {
+      begun.loaded.goesOn = false
+      this.#complete(begun, result)
+    } else this.#settle(begun, later)
   }
 
   #settle(begun: Begun, promise: Promise<unknown>): void {
     this.#inFlight += 1
+    begun.loaded.goesOn = true
+    keepScope(begun)
+    const settled = (report: () => void): void => {
+      this.#inFlight -= 1
+      this.#flushOutput()
+      report()
+      endScope()
+      this.#port.flush()
+    }
     promise.then(
-      (value) => {
-        this.#inFlight -= 1
-        this.#flushOutput()
-        this.#complete(begun, value)
-        this.#port.flush()
-      },
-      (error: unknown) => {
-        this.#inFlight -= 1
-        this.#flushOutput()
-        this.#fail(begun, error)
-        this.#port.flush()
-      },
+      (value) => settled(() => this.#complete(begun, value)),
+      (error: unknown) => settled(() => this.#fail(begun, error)),
     )
   }
 

@@ -5,6 +5,7 @@ import * as L from '../engine/local/layout.ts'
 import { Port } from '../engine/local/port.ts'
 import { setProgramEntries } from '../functions/classes.ts'
 import { setCurrent } from '../runtime/current.ts'
+import { runningTask } from '../runtime/running.ts'
 import { Executor } from './execute.ts'
 import { reportExit } from './exit.ts'
 import { prefixOutput } from './output.ts'
@@ -16,11 +17,17 @@ const CLAIMED = 2
 /** Installs the loop in this thread's event loop and returns; from then on the addon calls it when there is work. */
 export const install = (start: WorkerStart): void => {
   setProgramEntries(start.entries)
-  const port = new Port({ role: 'worker', runtime: start.runtime, start: start.workerId, onWork: () => runRound(port, executor) })
+  const port = new Port({
+    role: 'worker',
+    runtime: start.runtime,
+    start: start.workerId,
+    onWork: () => runRound(port, executor),
+    runningFunction: () => runningTask()?.function,
+  })
   const executor: Executor = new Executor(port, () => flushOutput())
   const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref), beforeBlock: () => executor.giveBackLoading() })
-  setCurrent({ engine, role: 'worker', info: start.info })
-  const flushOutput = prefixOutput(start, () => executor.taskName)
+  setCurrent({ engine, role: 'worker', info: start.info, nodeId: start.nodeId, workerId: String(start.workerId) })
+  const flushOutput = prefixOutput(start)
   reportExit(port)
 }
 

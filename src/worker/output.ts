@@ -1,6 +1,7 @@
 /** Shows what tasks print: whole lines, written by the worker itself, so that nothing passes the main thread's loop. */
 
 import { writeSync } from 'node:fs'
+import { type RunningTask, runningTask } from '../runtime/running.ts'
 import type { WorkerStart } from './start.ts'
 
 const STDOUT = 1
@@ -12,9 +13,9 @@ const LINE_MAX = 64 * 1024
 export type FlushOutput = () => void
 
 /** Replaces this thread's `process.stdout` and `process.stderr` writes. */
-export const prefixOutput = ({ workerId, logToDriver }: WorkerStart, taskName: () => string | undefined): FlushOutput => {
-  const flushOut = redirect(process.stdout, logToDriver ? STDOUT : undefined, workerId, taskName)
-  const flushErr = redirect(process.stderr, logToDriver ? STDERR : undefined, workerId, taskName)
+export const prefixOutput = ({ workerId, logToDriver }: WorkerStart): FlushOutput => {
+  const flushOut = redirect(process.stdout, logToDriver ? STDOUT : undefined, workerId)
+  const flushErr = redirect(process.stderr, logToDriver ? STDERR : undefined, workerId)
   const flush = (): void => {
     flushOut()
     flushErr()
@@ -25,16 +26,26 @@ export const prefixOutput = ({ workerId, logToDriver }: WorkerStart, taskName: (
 
 type Write = typeof process.stdout.write
 
-const redirect = (stream: NodeJS.WriteStream, descriptor: number | undefined, workerId: number, taskName: () => string | undefined): (() => void) => {
+const redirect = (stream: NodeJS.WriteStream, descriptor: number | undefined, workerId: number): (() => void) => {
   const decoder = new TextDecoder()
+  /** The start of a line, and the task that printed it. */
   let rest = ''
+  let owner: RunningTask | undefined
   const emit = (lines: string[]): void => {
     if (descriptor === undefined || lines.length === 0) return
     // A name is the user's: control characters in it must not end the line, or colour it.
-    const prefix = `(${(taskName() ?? 'worker').replace(/\p{Cc}/gu, ' ')} ${workerId}) `
+    const prefix = `(${(owner?.name ?? 'worker').replace(/\p{Cc}/gu, ' ')} ${workerId}) `
     writeAll(descriptor, lines.map((line) => `${prefix}${line}\n`).join(''))
   }
+  const flush = (): void => {
+    if (rest !== '') emit([rest])
+    rest = ''
+  }
   const write = (chunk: string | Uint8Array, encoding?: BufferEncoding | ((error?: Error) => void), done?: (error?: Error) => void): boolean => {
+    const task = runningTask()
+    // Tasks that overlap on this thread do not end each other's lines.
+    if (task !== owner) flush()
+    owner = task
     rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
     const lines = rest.split('\n')
     rest = lines.pop() ?? ''
@@ -48,10 +59,7 @@ const redirect = (stream: NodeJS.WriteStream, descriptor: number | undefined, wo
     return true
   }
   stream.write = write as Write
-  return () => {
-    if (rest !== '') emit([rest])
-    rest = ''
-  }
+  return flush
 }
 
 /** Writes all of it, also to a pipe that is full for the moment. A reader that went away is not this thread's trouble. */

@@ -11,6 +11,7 @@ export interface WorkerStart {
   readonly workerId: number
   readonly logToDriver: boolean
   readonly info: RuntimeInfo
+  readonly nodeId: string
   /** The program's own file, by all its URLs: never imported. */
   readonly entries: readonly string[]
 }

@@ -268,6 +268,10 @@ raw_functions! {
         drop(inner.drafts.close(call)?);
         nothing()
     };
+    run id = |call, inner| match inner.port.task_id(key(call)?) {
+        Some(id) => objects::copy(call, &id),
+        None => call.undefined(),
+    };
     run handles = |call, inner| call.number(inner.port.handles() as f64);
 }
 

@@ -30,6 +30,8 @@ pub(crate) enum Body {
 /// A task that is not settled.
 #[derive(Debug)]
 pub(crate) struct Task {
+    /// The public id, in four words.
+    pub(crate) id: [u32; 4],
     pub(crate) function: u32,
     pub(crate) arguments: Value,
     /// Top-level refs among the arguments: resolved before it starts.

@@ -114,6 +114,7 @@ impl Port {
         let arguments = self.value(area, words);
         self.ledger.add(key);
         let task = Task {
+            id: [words[3], words[4], words[5], words[6]],
             function: words[7],
             arguments,
             deps,

@@ -7,6 +7,7 @@ use mobula_sched::{Bell, Claims, Key, Local, Phase};
 use mobula_store::{Object, Reader, View};
 
 use crate::area::Area;
+use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
 use crate::layout::{self, header};
@@ -214,6 +215,20 @@ impl Port {
         pin.transpose()?
             .map(|pin| self.reader.open(pin))
             .transpose()
+    }
+
+    /// The public id of a task that is not settled, as bytes to be read from the left.
+    pub fn task_id(&self, key: Key) -> Option<[u8; 16]> {
+        // A slot that was used again stands for something else.
+        self.runtime.table.phase(key)?;
+        let Body::Task(task) = &*self.runtime.cell(key).body.lock() else {
+            return None;
+        };
+        let mut id = [0; 16];
+        for (bytes, word) in id.chunks_exact_mut(4).zip(task.id) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        Some(id)
     }
 
     /// Whether a view of this object that is open here may be given out again.

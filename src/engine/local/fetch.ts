@@ -73,7 +73,7 @@ const viewOf = (port: Port, { slot, generation, which }: Owner): ArrayBufferLike
   try {
     const open = which === VALUE ? port.views.find(slot, generation) : undefined
     if (open !== undefined) return open
-    const view = port.raw.view(slot, generation, which, port.task)
+    const view = port.raw.view(slot, generation, which, port.runningFunction)
     if (view !== undefined) {
       if (which === VALUE) port.views.keep(slot, generation, view)
       return view

@@ -11,7 +11,7 @@ import * as L from './layout.ts'
 import { Views } from './views.ts'
 
 /** No function has this number. */
-export const NO_TASK: number = 2 ** 32 - 1
+const NO_FUNCTION: number = 2 ** 32 - 1
 
 /** Refs or keys that one record carries; longer tables take several. */
 const TABLE_MAX = 2048
@@ -38,6 +38,8 @@ export interface PortOptions {
   onStopped?(): void
   /** There is something to run (worker). */
   onWork?(): void
+  /** The number of the function that the running code belongs to, if it does to one (worker). */
+  runningFunction?(): number | undefined
 }
 
 export class Port {
@@ -55,8 +57,6 @@ export class Port {
   readonly #waits: (Wait | undefined)[] = []
   readonly #freeTokens: number[] = []
   readonly views: Views
-  /** The function whose code runs now, where that is known (worker). */
-  task: number = NO_TASK
   #serial = 0
   #ops = 0
   #heap = 0
@@ -87,6 +87,17 @@ export class Port {
   /** The record of a function that some isolate defined. */
   functionRecord(id: number): FunctionRecord | null {
     return functionRecord(id)
+  }
+
+  /** The number of the function whose task the running code belongs to. */
+  get runningFunction(): number {
+    return this.#options.runningFunction?.() ?? NO_FUNCTION
+  }
+
+  /** The public id of a task that has not ended. */
+  taskId(slot: number, generation: number): string | undefined {
+    const id = this.raw.id(slot, generation)
+    return id === undefined ? undefined : Buffer.from(id).toString('hex')
   }
 
   get isStopped(): boolean {

@@ -1,0 +1,68 @@
+/** Which task the running code belongs to, also after an `await`. Filled by the worker's executor; always nothing on a driver. */
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+export interface RunningTask {
+  readonly name: string
+  /** The number of its function. */
+  readonly function: number
+  /** Public, 128 bits in hexadecimal: the id of the ref that the call returned. Asked for seldom, so made when it is. */
+  readonly id: string | undefined
+}
+
+/** What asynchronous work was started in: the task that it goes on for, if it is known to and the task has not ended. */
+interface Scope {
+  task: RunningTask | undefined
+}
+
+/** Nothing else runs on a thread while a task's code is on its stack: there a variable is enough. */
+let onStack: RunningTask | undefined
+/** For what goes on later. A driver never enters it: once used, it slows every promise of its thread on Node 20 and 22. */
+const scopes = new AsyncLocalStorage<Scope>()
+/**
+ * A scope that no task has taken yet, for functions that have not returned promises so far. Entering a scope costs 100 ns on Node 24 and
+ * newer, so such functions share one until it turns out that the one that runs in it goes on.
+ */
+let spare: Scope = { task: undefined }
+
+/** The task that this code belongs to. */
+export const runningTask = (): RunningTask | undefined => onStack ?? scopes.getStore()?.task
+
+/** The code of a task begins on this stack. `goesOn`: it may return a promise. Gives what was there before, for {@link leave}. */
+export const enter = (task: RunningTask, goesOn: boolean): RunningTask | undefined => {
+  const before = onStack
+  onStack = task
+  if (goesOn) scopes.enterWith({ task: undefined })
+  else if (scopes.getStore() !== spare) scopes.enterWith(spare)
+  return before
+}
+
+export const leave = (before: RunningTask | undefined): void => {
+  onStack = before
+}
+
+/** The task whose code was entered last returned a promise: what was started in its scope is its own. */
+export const keepScope = (task: RunningTask): void => {
+  const scope = scopes.getStore()
+  if (scope !== undefined) scope.task = task
+  if (scope === spare) spare = { task: undefined }
+}
+
+/** The task has ended, in code that goes on for it: what else was started in it belongs to none. */
+export const endScope = (): void => {
+  const scope = scopes.getStore()
+  if (scope !== undefined) scope.task = undefined
+}
+
+/** Runs other tasks inside of the one that runs now, which then has its scope back. */
+export const nested = (run: () => void): void => {
+  const outer = scopes.getStore()
+  const own = spare
+  spare = { task: undefined }
+  try {
+    run()
+  } finally {
+    spare = own
+    if (outer !== undefined) scopes.enterWith(outer)
+  }
+}
