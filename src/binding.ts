@@ -28,9 +28,9 @@ export interface RawPort {
   id(slot: number, generation: number): ArrayBuffer | undefined
   handles(): number
   detach(): void
+  /** This isolate is ready to be handed tasks; gives its place among the workers. */
+  sit(): number
   readonly words: ArrayBufferLike
-  /** Which worker this is; -1 on the driver. */
-  readonly place: number
 }
 
 interface RawFunctions {

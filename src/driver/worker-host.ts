@@ -35,6 +35,7 @@ export class WorkerHost {
       runtime: engine.runtime,
       workerId: ++this.#serial,
       logToDriver: options.logToDriver,
+      setup: options.setup,
       info,
       nodeId,
       entries: programEntries(),

@@ -1,9 +1,11 @@
 /** Options of `init`: raw as users write them, resolved as the driver needs them. Defaults are written here alone. */
 
+import { statSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { ResourceLimits } from 'node:worker_threads'
-import { badType } from '../errors/bad-input.ts'
+import { badRange, badType } from '../errors/bad-input.ts'
 import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalString } from './check.ts'
 import { availableCpus, availableMemory } from './machine.ts'
 
@@ -16,6 +18,11 @@ export interface InitOptions {
   readonly spillDirectory?: string | false
   /** Worker threads at most, spares for blocked ones included. Default: 4 × cores + 16. */
   readonly maxWorkers?: number
+  /**
+   * A module that every worker imports before its first task: a URL, or a path, which counts from the folder that the program runs in.
+   * Its `await`s are waited for. If it throws, each task is a `WorkerSetupError`; after three failures in a row no more threads are tried.
+   */
+  readonly setup?: string | URL
   /** Scope of names. Default: random. */
   readonly namespace?: string
   /** Show what workers print, prefixed with the task's name. Default: true. */
@@ -36,6 +43,8 @@ export interface ResolvedInit {
   /** Undefined: where the platform has room. */
   readonly spillDirectory: string | false | undefined
   readonly maxWorkers: number
+  /** URL of a module. */
+  readonly setup: string | undefined
   readonly namespace: string | undefined
   readonly logToDriver: boolean
   readonly ignoreReinitError: boolean
@@ -49,6 +58,7 @@ const KNOWN = [
   'objectStoreMemory',
   'spillDirectory',
   'maxWorkers',
+  'setup',
   'namespace',
   'logToDriver',
   'ignoreReinitError',
@@ -57,7 +67,7 @@ const KNOWN = [
   'env',
 ]
 /** Names of the contract that this version refuses. */
-const LATER = ['numGpus', 'resources', 'workers', 'setup', 'maxPendingTasks', 'asyncConcurrency', 'dashboard', 'address']
+const LATER = ['numGpus', 'resources', 'workers', 'maxPendingTasks', 'asyncConcurrency', 'dashboard', 'address']
 
 const STORE_MIN = 1024 * 1024
 const STORE_SHARE = 0.3
@@ -70,6 +80,7 @@ export const resolveInit = (options: unknown): ResolvedInit => {
     objectStoreMemory: optionalInteger(raw.objectStoreMemory, 'options.objectStoreMemory', STORE_MIN, totalmem()) ?? share,
     spillDirectory: spillDirectory(raw.spillDirectory),
     maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, 4096) ?? 4 * availableParallelism() + 16,
+    setup: setup(raw.setup),
     namespace: optionalString(raw.namespace, 'options.namespace'),
     logToDriver: optionalBoolean(raw.logToDriver, 'options.logToDriver') ?? true,
     ignoreReinitError: optionalBoolean(raw.ignoreReinitError, 'options.ignoreReinitError') ?? false,
@@ -83,6 +94,32 @@ const spillDirectory = (value: unknown): string | false | undefined => {
   if (value === undefined || value === false) return value
   if (typeof value !== 'string' || value === '') throw badType('options.spillDirectory', 'the path of a folder, or false', value)
   return resolve(value)
+}
+
+const SETUP_PROTOCOLS = ['file:', 'data:', 'node:']
+
+/** A path becomes a URL here, since the folder that the program runs in may be another by the time that a worker starts. */
+const setup = (value: unknown): string | undefined => {
+  if (value === undefined) return undefined
+  if (!(value instanceof URL) && (typeof value !== 'string' || value === '')) throw badType('options.setup', 'the URL or the path of a module', value)
+  const url = value instanceof URL ? value : setupUrl(value)
+  if (url === undefined || !SETUP_PROTOCOLS.includes(url.protocol)) throw badRange('options.setup', 'a path, or a URL of file:, data: or node:', value)
+  if (url.protocol === 'file:' && !isFile(url)) throw badRange('options.setup', 'a module that exists', url.href)
+  return url.href
+}
+
+/** A path may have a colon in it, but none that follows letters alone, which would be a URL of some kind. */
+const setupUrl = (text: string): URL | undefined => {
+  if (!/^[a-z]+:/i.test(text)) return pathToFileURL(resolve(text))
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
+const isFile = (url: URL): boolean => {
+  try {
+    return statSync(url).isFile()
+  } catch {
+    return false
+  }
 }
 
 const resourceLimits = (value: unknown): ResourceLimits | undefined => {

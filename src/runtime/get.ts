@@ -2,8 +2,9 @@
 
 import { type DecodeOptions, decode } from '../codec/codec.ts'
 import type { Engine, Outcome } from '../engine/engine.ts'
-import { DeadlockError, GetTimeoutError, ObjectFreedError, ObjectLostError, ShutdownError, WorkerCrashedError, WorkerSetupError } from '../errors/errors.ts'
+import { DeadlockError, GetTimeoutError, ObjectFreedError, ObjectLostError, ShutdownError, WorkerCrashedError } from '../errors/errors.ts'
 import { fromCode } from '../errors/from-code.ts'
+import { setupError } from '../errors/setup-error.ts'
 import { taskError } from '../errors/task-error.ts'
 import { loadClasses, mayImportHere, noteClass, takeMissing } from '../functions/classes.ts'
 import type { Limits } from '../options/get.ts'
@@ -190,7 +191,7 @@ export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }
       return new WorkerCrashedError(`the worker that ran task '${outcome.taskName}' died${code}${why}`, { exitCode: outcome.exitCode, signal: null })
     }
     case 'setup':
-      return new WorkerSetupError(`no worker could be started: ${outcome.text}`)
+      return setupError(outcome.text)
     case 'freed':
       return new ObjectFreedError(`${ref}: its value was freed`)
     case 'gone':

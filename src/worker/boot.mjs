@@ -8,5 +8,5 @@ export async function boot() {
   const data = Array.isArray(workerData) ? workerData[1] : workerData
   if (data.tsx !== undefined) (await import(data.tsx)).register()
   const { install } = await import(data.loop)
-  install(data)
+  await install(data)
 }

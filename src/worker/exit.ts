@@ -4,16 +4,19 @@ import { inspect } from 'node:util'
 import * as L from '../engine/local/layout.ts'
 import type { Port } from '../engine/local/port.ts'
 
+/** What is written here is read when this isolate's part ends. */
+export const leaveWord = ({ words, bytes }: Port, text: string): void => {
+  words[L.H_EXIT_TEXT] = new TextEncoder().encodeInto(text, bytes.subarray(L.EXIT_TEXT, L.EXIT_TEXT + L.EXIT_TEXT_MAX)).written
+}
+
 export const reportExit = (port: Port): void => {
-  const { words, bytes } = port
   process.on('uncaughtExceptionMonitor', (error: unknown) => {
     const text = error instanceof Error ? `uncaught ${error.stack ?? String(error)}` : `uncaught ${inspect(error)}`
-    const { written } = new TextEncoder().encodeInto(text, bytes.subarray(L.EXIT_TEXT, L.EXIT_TEXT + L.EXIT_TEXT_MAX))
-    words[L.H_EXIT_TEXT] = written
+    leaveWord(port, text)
     // Nobody may be waiting for this thread's tasks.
     process.stderr.write(`${text}\n`)
   })
   process.on('exit', (code) => {
-    words[L.H_EXIT_CODE] = code + 1
+    port.words[L.H_EXIT_CODE] = code + 1
   })
 }

@@ -9,13 +9,14 @@ import { runningTask } from '../runtime/running.ts'
 import { Executor } from './execute.ts'
 import { reportExit } from './exit.ts'
 import { prefixOutput } from './output.ts'
+import { setUp } from './set-up.ts'
 import type { WorkerStart } from './start.ts'
 
 const OFFERED = 1
 const CLAIMED = 2
 
-/** Installs the loop in this thread's event loop and returns; from then on the addon calls it when there is work. */
-export const install = (start: WorkerStart): void => {
+/** Installs the loop in this thread's event loop; once this has settled the addon calls it when there is work. */
+export const install = async (start: WorkerStart): Promise<void> => {
   setProgramEntries(start.entries)
   const port = new Port({
     role: 'worker',
@@ -29,12 +30,14 @@ export const install = (start: WorkerStart): void => {
   setCurrent({ engine, role: 'worker', info: start.info, nodeId: start.nodeId, workerId: String(start.workerId) })
   const flushOutput = prefixOutput(start)
   reportExit(port)
+  if (start.setup !== undefined) await setUp(port, start.setup)
+  port.takeSeat()
 }
 
 /** One round of records. More rounds follow at once, unless async tasks wait for their microtasks. */
 const runRound = (port: Port, executor: Executor): void => {
   const { words, shared } = port
-  const claims = L.HEADER_WORDS + port.raw.place * L.CLAIM_WORDS
+  const { claims } = port
   do {
     const count = port.next()
     if (count === 0) return

@@ -10,6 +10,8 @@ export interface WorkerStart {
   readonly runtime: number
   readonly workerId: number
   readonly logToDriver: boolean
+  /** URL of the user's module that is imported before the first task. */
+  readonly setup: string | undefined
   readonly info: RuntimeInfo
   readonly nodeId: string
   /** The program's own file, by all its URLs: never imported. */

@@ -74,7 +74,7 @@ impl Isolate {
         let Some(mut inner) = (unsafe { (*self.inner.get()).take() }) else {
             return;
         };
-        if inner.port.place().is_none() {
+        if inner.port.is_driver() {
             // The driver's thread ends, with or without `shutdown`: its runtime ends with it.
             control::end(inner.port.runtime().id());
         }
@@ -207,6 +207,10 @@ raw_functions! {
         let (port, area) = inner.split();
         port.resume(area);
         nothing()
+    };
+    run sit = |call, inner| match inner.port.take_seat() {
+        Some(place) => call.number(place as f64),
+        None => Err(Fault::internal("more workers than maxWorkers allows")),
     };
     run take = |call, inner| {
         let key = key(call)?;
@@ -348,7 +352,7 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
     let role = if flags & 1 == 0 {
         Role::Driver
     } else {
-        Role::Worker {
+        Role::Newcomer {
             start: call.u32(5)?,
         }
     };
@@ -371,8 +375,7 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
     })?;
     let bell = Arc::new(UvBell::new());
     let port = Port::new(runtime.clone(), role, bell.clone())
-        .ok_or_else(|| Fault::internal("more workers than maxWorkers allows"))?;
-    let place = port.place();
+        .ok_or_else(|| Fault::internal("only workers are counted"))?;
     let isolate = Box::into_raw(Box::new(Isolate {
         inner: UnsafeCell::new(None),
     }));
@@ -417,12 +420,6 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
             object,
             "words",
             objects::lend_words(call, runtime.words(), shared)?,
-        )?;
-        set_property(
-            env,
-            object,
-            "place",
-            call.number(place.map_or(-1.0, |place| place as f64))?,
         )?;
     }
     Ok(object)

@@ -19,7 +19,7 @@ pub enum Reason {
     Resumed = 2,
     /// All workers wait for others, and no more may be started: give this wait up.
     Deadlock = 3,
-    /// Workers were asked for long ago, and none has come up (driver).
+    /// Workers were asked for long ago, and none has come up (driver, and a thread that is not ready itself).
     Stalled = 5,
     /// What is waited for waits for this thread: give this wait up. The fetch entries say who waits for whom.
     Cycle = 4,

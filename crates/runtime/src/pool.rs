@@ -45,6 +45,13 @@ impl State {
     fn free(&self, slots: u32) -> u32 {
         slots.saturating_sub(self.running + self.resuming)
     }
+
+    /// A thread that was starting does not any more. True if that was the last straw.
+    fn fail_start(&mut self) -> bool {
+        self.starting = self.starting.saturating_sub(1);
+        self.failed_starts += 1;
+        self.failed_starts >= FAILED_STARTS_MAX
+    }
 }
 
 /// What queued work needs that no idle worker will take.
@@ -208,16 +215,22 @@ impl Pool {
             >= patience
     }
 
+    /// The thread of this start says itself that nothing comes of it; that it ended is no news then. True if that was the
+    /// last straw.
+    pub(crate) fn start_failed(&self, start: u32) -> bool {
+        let mut state = self.state.lock();
+        state.reported.insert(start);
+        state.fail_start()
+    }
+
     /// The thread of this start ended. What it meant to the pool while it lived, `left` has said.
     pub(crate) fn thread_ended(&self, start: u32) -> Ended {
         let mut state = self.state.lock();
         if state.reported.remove(&start) {
             return Ended::AfterJoining;
         }
-        state.starting = state.starting.saturating_sub(1);
-        state.failed_starts += 1;
         Ended::Early {
-            is_last: state.failed_starts >= FAILED_STARTS_MAX,
+            is_last: state.fail_start(),
         }
     }
 

@@ -27,6 +27,11 @@ pub enum Role {
         /// Unique among the starts of the runtime.
         start: u32,
     },
+    /// It will run tasks when it has taken its seat; until then its thread is starting, though it may use the runtime.
+    Newcomer {
+        /// As a worker's.
+        start: u32,
+    },
 }
 
 /// One isolate's part in a runtime. Used by the isolate's own thread only.
@@ -50,6 +55,9 @@ pub struct Port {
     /// Slots last put in stock.
     pub(crate) stock: Vec<Key>,
     pub(crate) seat: Option<Seat>,
+    is_driver: bool,
+    /// The number of its thread's start, while it has no seat.
+    start: Option<u32>,
     /// Tasks were queued since others were last told.
     pub(crate) queued: bool,
     /// Said that it is about to sleep, and not yet that it is awake.
@@ -105,30 +113,13 @@ impl Port {
     /// Takes part in a runtime. `None` if no more workers are allowed.
     pub fn new(runtime: Arc<Runtime>, role: Role, bell: Arc<dyn Bell>) -> Option<Self> {
         let mailbox = Mailbox::new(bell);
-        let place = runtime.join(&mailbox, role);
-        let seat = match (role, place) {
-            (Role::Driver, _) => None,
-            (Role::Worker { .. }, None) => return None,
-            (Role::Worker { .. }, Some((place, claims))) => Some(Seat {
-                place,
-                local: runtime.queues.join(place),
-                claims,
-                has_slot: false,
-                is_blocked: false,
-                wedged: None,
-                is_searching: false,
-                sees_open_records: false,
-                in_flight: KeySet::default(),
-                returned: KeySet::default(),
-                need: Need::default(),
-                lookout: Lookout::default(),
-                has_worked: false,
-                round_len: 0,
-                round_started: None,
-                pace: crate::work::PACE_AT_FIRST,
-            }),
+        let is_driver = role == Role::Driver;
+        runtime.join(&mailbox, is_driver);
+        let start = match role {
+            Role::Driver => None,
+            Role::Worker { start } | Role::Newcomer { start } => Some(start),
         };
-        Some(Self {
+        let mut port = Self {
             reader: Reader::new(runtime.store()),
             mailbox,
             ledger: Ledger::default(),
@@ -139,11 +130,45 @@ impl Port {
             released: Vec::new(),
             written: Vec::new(),
             stock: Vec::new(),
-            seat,
+            seat: None,
+            is_driver,
+            start,
             queued: false,
             is_announced: false,
             runtime,
-        })
+        };
+        let is_there = !matches!(role, Role::Worker { .. }) || port.take_seat().is_some();
+        is_there.then_some(port)
+    }
+
+    /// A newcomer is a worker from now on, at this place. `None` if no more are allowed.
+    pub fn take_seat(&mut self) -> Option<usize> {
+        let (place, claims) = self.runtime.seat(self.start?)?;
+        self.start = None;
+        self.seat = Some(Seat {
+            place,
+            local: self.runtime.queues.join(place),
+            claims,
+            has_slot: false,
+            is_blocked: false,
+            wedged: None,
+            is_searching: false,
+            sees_open_records: false,
+            in_flight: KeySet::default(),
+            returned: KeySet::default(),
+            need: Need::default(),
+            lookout: Lookout::default(),
+            has_worked: false,
+            round_len: 0,
+            round_started: None,
+            pace: crate::work::PACE_AT_FIRST,
+        });
+        Some(place)
+    }
+
+    /// True for the isolate that called `init`.
+    pub fn is_driver(&self) -> bool {
+        self.is_driver
     }
 
     /// The runtime behind this port.
@@ -151,7 +176,7 @@ impl Port {
         &self.runtime
     }
 
-    /// Which worker this is; it also says where its claims lie among the words.
+    /// Which worker this is, once it is one; it also says where its claims lie among the words.
     pub fn place(&self) -> Option<usize> {
         self.seat.as_ref().map(|seat| seat.place)
     }
@@ -197,7 +222,7 @@ impl Port {
 
     /// Adds to the workers that the isolate should start; it zeroes the word when it has.
     pub(crate) fn report_wanted(&self, area: &mut Area<'_>) {
-        if self.seat.is_none() {
+        if self.is_driver {
             let wanted = area.header(header::WANTED) + self.mailbox.take_wanted();
             area.set_header(header::WANTED, wanted);
         }
@@ -254,6 +279,10 @@ impl Port {
         }
         if let Some(seat) = self.seat.take() {
             self.leave(seat, exit);
+        } else if let Some(start) = self.start.take()
+            && !self.runtime.is_stopped()
+        {
+            self.runtime.start_failed(start, exit);
         }
         let runtime = self.runtime.clone();
         runtime.release(self.ledger.drain());

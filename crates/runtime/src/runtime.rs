@@ -14,7 +14,6 @@ use crate::failure::{Failure, Kind};
 use crate::functions::{Function, Functions};
 use crate::mailbox::Mailbox;
 use crate::pool::{Ended, Pool, Want};
-use crate::port::Role;
 
 /// What a runtime is made with.
 #[derive(Debug, Clone)]
@@ -194,8 +193,21 @@ impl Runtime {
         self.cells.at(key.index)
     }
 
-    /// Adds an isolate. A worker also gets a place among the claims.
-    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>, role: Role) -> Option<(usize, Arc<Claims>)> {
+    /// A thread ends that did not get as far as to take its seat: a failed start, of which the driver need not tell.
+    pub(crate) fn start_failed(&self, start: u32, (code, text): (Option<u32>, String)) {
+        let text = match code {
+            Some(code) if text.is_empty() => {
+                format!("the thread ended with exit code {code} before it was ready")
+            }
+            _ => text,
+        };
+        if self.pool.start_failed(start) {
+            self.give_up_starting(text);
+        }
+    }
+
+    /// Adds an isolate.
+    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>, is_driver: bool) {
         let mut members = self.members.lock();
         members
             .mailboxes
@@ -204,10 +216,14 @@ impl Runtime {
         if self.is_stopped() {
             mailbox.stop();
         }
-        let Role::Worker { start } = role else {
+        if is_driver {
             members.driver = Some(Arc::downgrade(mailbox));
-            return None;
-        };
+        }
+    }
+
+    /// A place among the claims for the thread of this start. `None` if all are taken.
+    pub(crate) fn seat(&self, start: u32) -> Option<(usize, Arc<Claims>)> {
+        let mut members = self.members.lock();
         let place = match members.claims.iter().position(Option::is_none) {
             Some(place) => place,
             None => {

@@ -885,6 +885,51 @@ fn threads_that_end_as_soon_as_they_are_up_are_not_started_for_ever() {
 }
 
 #[test]
+fn a_newcomer_uses_the_runtime_and_is_handed_nothing_until_it_takes_its_seat() {
+    let runtime = runtime(1, 1);
+    let mut driver = Isolate::driver(&runtime);
+    let mut newcomer = Isolate::new(&runtime, Role::Newcomer { start: 0 }).unwrap();
+    let task = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    assert_eq!(driver.wanted, 1);
+    let object = newcomer.put(b"own", &[]);
+    newcomer.flush();
+    assert_eq!(newcomer.fetch(&[object]), [value(b"own")]);
+    assert_eq!(newcomer.port.forage(), Forage::Nothing);
+    assert!(newcomer.port.announce(), "nothing keeps its loop awake");
+    assert!(newcomer.next().is_empty());
+    // It sleeps, but not as one who could be called for this.
+    assert_eq!(runtime.stats().workers, 0);
+    newcomer.port.retract();
+    assert_eq!(newcomer.port.take_seat(), Some(0));
+    assert_eq!(runtime.stats().workers, 1);
+    run_all(&mut newcomer);
+    assert_eq!(driver.fetch(&[task]), [value(b"x")]);
+    newcomer.release(object);
+    end(&runtime, [driver, newcomer]);
+}
+
+#[test]
+fn a_newcomer_that_ends_is_a_failed_start_which_the_driver_need_not_tell() {
+    let runtime = runtime(1, 1);
+    let mut driver = Isolate::driver(&runtime);
+    let task = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    for start in 0..3 {
+        assert_eq!(std::mem::take(&mut driver.wanted), 1);
+        let newcomer = Isolate::new(&runtime, Role::Newcomer { start }).unwrap();
+        newcomer.close(Some(9), if start == 2 { "" } else { "boom" });
+        driver.drain();
+        // Told all the same, it does not count twice.
+        runtime.thread_ended(start, "late".to_owned());
+    }
+    assert_eq!(driver.wanted, 0);
+    let text = "the thread ended with exit code 9 before it was ready".to_owned();
+    assert_eq!(driver.fetch(&[task]), [Outcome::Setup { text }]);
+    end(&runtime, [driver]);
+}
+
+#[test]
 fn a_driver_that_blocks_learns_that_no_thread_comes_up() {
     let runtime = support::runtime_with(|config| config.start_patience = Duration::from_millis(60));
     let mut driver = Isolate::driver(&runtime);

@@ -49,7 +49,7 @@ const allWait = (): DeadlockError =>
 
 const stalled = (): WorkerSetupError =>
   new WorkerSetupError(
-    'getSync: no worker has come up within 30 s, and why cannot be told while this thread blocks. Use await get(ref), which tells; init({ execArgv, env, resourceLimits }) and --import are what starts depend on.',
+    'getSync: no worker has come up within 30 s, and why cannot be told while this thread blocks. Use await get(ref), which tells; init({ setup, execArgv, env, resourceLimits }) and --import are what starts depend on.',
   )
 
 const inCycle = (cycle: readonly Link[]): DeadlockError => {

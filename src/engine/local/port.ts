@@ -57,6 +57,7 @@ export class Port {
   readonly #waits: (Wait | undefined)[] = []
   readonly #freeTokens: number[] = []
   readonly views: Views
+  #place = -1
   #serial = 0
   #ops = 0
   #heap = 0
@@ -102,6 +103,16 @@ export class Port {
 
   get isStopped(): boolean {
     return this.#isStopped
+  }
+
+  /** From now on this thread is handed tasks (worker). */
+  takeSeat(): void {
+    this.#place = this.raw.sit()
+  }
+
+  /** Where this worker's claims lie among the shared words. */
+  get claims(): number {
+    return L.HEADER_WORDS + this.#place * L.CLAIM_WORDS
   }
 
   /** Crosses now: everything written so far is performed. */
