@@ -23,6 +23,7 @@ export {
   ObjectLostError,
   ObjectStoreFullError,
   OutOfDiskError,
+  OutOfMemoryError,
   SerializationError,
   ShutdownError,
   TaskError,

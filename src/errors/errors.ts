@@ -73,7 +73,7 @@ export class TaskError extends MobulaError {
   }
 }
 
-/** The worker thread ended while the task was on it: `process.exit`, an uncaught error, memory exhausted. */
+/** The worker thread ended while the task was on it: `process.exit`, an uncaught error. */
 export class WorkerCrashedError extends MobulaError {
   readonly exitCode: number | null | undefined
   readonly signal: string | null | undefined
@@ -86,6 +86,17 @@ export class WorkerCrashedError extends MobulaError {
 
   static {
     mark(WorkerCrashedError, 'WorkerCrashedError')
+  }
+}
+
+/** The worker's heap was exhausted while the task was on it, by this task or by another of the same thread. */
+export class OutOfMemoryError extends MobulaError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { ...options, code: ERROR_CODES.ERR_OUT_OF_MEMORY })
+  }
+
+  static {
+    mark(OutOfMemoryError, 'OutOfMemoryError')
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { type DecodeOptions, decode } from '../codec/codec.ts'
 import type { Engine, Outcome } from '../engine/engine.ts'
-import { DeadlockError, GetTimeoutError, ObjectFreedError, ObjectLostError, ShutdownError, WorkerCrashedError } from '../errors/errors.ts'
+import { DeadlockError, GetTimeoutError, ObjectFreedError, ObjectLostError, OutOfMemoryError, ShutdownError, WorkerCrashedError } from '../errors/errors.ts'
 import { fromCode } from '../errors/from-code.ts'
 import { setupError } from '../errors/setup-error.ts'
 import { taskError } from '../errors/task-error.ts'
@@ -178,6 +178,15 @@ const readAll = (engine: Engine, { refs, copy }: GetRequest): unknown[] | undefi
   return isPending ? undefined : values
 }
 
+/**
+ * Every other end of a thread leaves an exit code: `process.exit` and uncaught errors emit `exit` in the thread. V8 at its limit ends it
+ * without another line of JavaScript, as `terminate` does, which only shutdown uses, and then that is the reason told.
+ */
+const outOfMemory = (taskName: string): OutOfMemoryError =>
+  new OutOfMemoryError(
+    `the worker that ran task '${taskName}' reached the limit of its heap, by this task or by others on the same thread. Keep less at a time, put large data into the store (put, createBuffer), or raise init({ resourceLimits: { maxOldGenerationSizeMb } }).`,
+  )
+
 /** The error of an outcome that is no value. */
 export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }>, ref: ObjectRef): unknown => {
   switch (outcome.state) {
@@ -186,6 +195,7 @@ export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }
       return taskError(thrown, { taskName: outcome.taskName })
     }
     case 'crashed': {
+      if (outcome.exitCode === null && outcome.text === '') return outOfMemory(outcome.taskName)
       const code = outcome.exitCode === null ? '' : ` (exit code ${outcome.exitCode})`
       const why = outcome.text === '' ? '' : `: ${outcome.text}`
       return new WorkerCrashedError(`the worker that ran task '${outcome.taskName}' died${code}${why}`, { exitCode: outcome.exitCode, signal: null })

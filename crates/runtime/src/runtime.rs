@@ -199,6 +199,10 @@ impl Runtime {
             Some(code) if text.is_empty() => {
                 format!("the thread ended with exit code {code} before it was ready")
             }
+            // It ended without another line of JavaScript.
+            None if text.is_empty() => {
+                "the thread reached the limit of its heap before it was ready".to_owned()
+            }
             _ => text,
         };
         if self.pool.start_failed(start) {
