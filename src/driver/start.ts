@@ -41,7 +41,7 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
     info: Object.freeze({
       jobId: randomBytes(8).toString('hex'),
       namespace,
-      workers: slots,
+      workers: Math.min(slots, options.maxWorkers),
       resources: Object.freeze({ CPU: options.numCpus }),
       objectStoreMemory: options.objectStoreMemory,
       node: process.versions.node,

@@ -16,7 +16,7 @@ export interface InitOptions {
   readonly objectStoreMemory?: number
   /** Where objects go when the store is full: a folder on a disk. `false`: nowhere; then a full store is an `ObjectStoreFullError`. Default: the folder for temporary files, `/var/tmp` if that lies in memory, nowhere if both do. Its files have no names, and are gone with the process. */
   readonly spillDirectory?: string | false
-  /** Worker threads at most, spares for blocked ones included. Default: 4 × cores + 16. */
+  /** Worker threads at most, spares for blocked ones included. Default: 4 × cores + 16, and no fewer than `numCpus`. */
   readonly maxWorkers?: number
   /**
    * A module that every worker imports before its first task: a URL, or a path, which counts from the folder that the program runs in.
@@ -31,7 +31,7 @@ export interface InitOptions {
   readonly ignoreReinitError?: boolean
   /** V8's limits for each worker thread, as for `worker_threads`. */
   readonly resourceLimits?: ResourceLimits
-  /** Node's options for worker threads. Default: those of this process. */
+  /** Node's options for worker threads, instead of those of this process. Default: those of this process that a thread can have. */
   readonly execArgv?: readonly string[]
   /** Added to the environment of workers; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -71,15 +71,17 @@ const LATER = ['numGpus', 'resources', 'workers', 'maxPendingTasks', 'asyncConcu
 
 const STORE_MIN = 1024 * 1024
 const STORE_SHARE = 0.3
+const WORKERS_MAX = 4096
 
 export const resolveInit = (options: unknown): ResolvedInit => {
   const raw = checkOptions(options, 'init: options', KNOWN, LATER)
+  const numCpus = optionalNumber(raw.numCpus, 'options.numCpus', 0, WORKERS_MAX) ?? availableCpus()
   const share = Math.max(STORE_MIN, Math.floor(availableMemory() * STORE_SHARE))
   return {
-    numCpus: optionalNumber(raw.numCpus, 'options.numCpus', 0, 4096) ?? availableCpus(),
+    numCpus,
     objectStoreMemory: optionalInteger(raw.objectStoreMemory, 'options.objectStoreMemory', STORE_MIN, totalmem()) ?? share,
     spillDirectory: spillDirectory(raw.spillDirectory),
-    maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, 4096) ?? 4 * availableParallelism() + 16,
+    maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, WORKERS_MAX) ?? Math.max(4 * availableParallelism() + 16, Math.ceil(numCpus)),
     setup: setup(raw.setup),
     namespace: optionalString(raw.namespace, 'options.namespace'),
     logToDriver: optionalBoolean(raw.logToDriver, 'options.logToDriver') ?? true,
