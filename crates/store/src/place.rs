@@ -1,5 +1,7 @@
 //! Where an object's bytes lie.
 
+use crate::layout::FIRST_DISK_SEGMENT;
+
 /// Offsets and numbers, never addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Place {
@@ -21,4 +23,10 @@ impl Place {
         offset: 0,
         len: 0,
     };
+
+    /// Whether it would make room to send these bytes to the spill file: there are some, and they
+    /// lie in memory, not in a file already.
+    pub(crate) fn can_spill(self) -> bool {
+        self.len > 0 && self.segment < FIRST_DISK_SEGMENT
+    }
 }

@@ -161,6 +161,11 @@ impl Store {
     /// Spills objects that take about `bytes`. Returns how many have gone. The caller is the only
     /// one who spills.
     fn spill_round(self: &Arc<Self>, file: &SpillFile, bytes: u64) -> Result<u32, Error> {
+        self.spill_each(file, self.victims(bytes))
+    }
+
+    /// Spills the objects at these indices, whichever they are by now.
+    fn spill_each(self: &Arc<Self>, file: &SpillFile, victims: Vec<u32>) -> Result<u32, Error> {
         let mut round = Round {
             store: self,
             file,
@@ -169,13 +174,19 @@ impl Store {
             waiting: Vec::new(),
             gone: 0,
         };
-        let done = self.victims(bytes).into_iter().try_for_each(|index| {
+        let done = victims.into_iter().try_for_each(|index| {
             let entry = self.table.entry(index);
             let Some(generation) = entry.pin_idle() else {
                 return Ok(());
             };
             let object = Object { index, generation };
-            round.take(Pin::new(Arc::clone(self), object, entry.place()))
+            let place = entry.place();
+            let pin = Pin::new(Arc::clone(self), object, place);
+            // The object that was chosen may be gone, and another have its entry.
+            if !place.can_spill() {
+                return Ok(());
+            }
+            round.take(pin)
         });
         let done = done.and_then(|()| round.flush());
         match done {
@@ -294,5 +305,35 @@ impl Round<'_> {
                 drop(pin);
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+    use crate::StoreConfig;
+
+    #[test]
+    fn what_took_the_entry_of_the_one_chosen_is_left_alone_if_it_makes_no_room() {
+        let store = Store::new(StoreConfig {
+            spill: Some(std::env::temp_dir()),
+            ..StoreConfig::new(1 << 20)
+        })
+        .unwrap();
+        let file = &store.spill.as_ref().unwrap().file;
+        let chosen = store.create(40_000).unwrap().seal();
+        let victims = store.victims(1);
+        assert_eq!(victims, [chosen.index]);
+        assert!(store.release(chosen));
+        let empty = store.create(0).unwrap().seal();
+        assert_eq!(empty.index, chosen.index);
+        assert_eq!(store.spill_each(file, victims.clone()).unwrap(), 0);
+        assert!(store.release(empty));
+        let on_disk = store.create(2 << 20).unwrap().seal();
+        assert_eq!(on_disk.index, chosen.index);
+        assert_eq!(store.spill_each(file, victims).unwrap(), 0);
+        assert_eq!((store.stats().pins, store.stats().spilled), (0, 0));
+        assert!(store.stats().disk > 0 && store.release(on_disk));
     }
 }

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 
 use crate::{
-    layout::{FIRST_DISK_SEGMENT, SLAB_BYTES, SLOT_BYTES_MAX, round_up},
+    layout::{SLAB_BYTES, SLOT_BYTES_MAX, round_up},
     store::Store,
 };
 
@@ -51,10 +51,8 @@ impl Store {
         let entries = self.table.entries();
         let candidates = entries.filter_map(|(index, entry)| {
             let place = entry.idle()?;
-            // What lies in a file has left memory already.
-            let in_memory = place.segment < FIRST_DISK_SEGMENT;
             let slab = (place.len <= SLOT_BYTES_MAX).then_some(place.home);
-            (in_memory && place.len > 0).then(|| Candidate {
+            place.can_spill().then(|| Candidate {
                 index,
                 // The clock goes round: what was used 4 thousand million objects ago looks young.
                 age: now.wrapping_sub(entry.used()),
