@@ -333,7 +333,8 @@ impl Isolate {
         } else {
             let bytes = match place {
                 place::HEAP => self.area[heap(4)..heap(4) + word(5) as usize].to_vec(),
-                _ => self.view(key, Which::Arguments),
+                // Read before the record is begun, unlike JavaScript: somebody else may have run it by now.
+                _ => self.view(key, Which::Arguments).unwrap_or_default(),
             };
             (
                 bytes,
@@ -369,10 +370,10 @@ impl Isolate {
         )
     }
 
-    fn view(&self, key: Key, which: Which) -> Vec<u8> {
-        let view = self.port.view(key, which).unwrap().expect("stored bytes");
+    fn view(&self, key: Key, which: Which) -> Option<Vec<u8>> {
+        let view = self.port.view(key, which).unwrap()?;
         // SAFETY: the view is open until the end of this function, and only this thread uses its address.
-        unsafe { std::slice::from_raw_parts(view.as_ptr(), view.len()) }.to_vec()
+        Some(unsafe { std::slice::from_raw_parts(view.as_ptr(), view.len()) }.to_vec())
     }
 
     /// Begins a record of the round, as JavaScript does: one exchange on the shared words.
@@ -438,7 +439,7 @@ impl Isolate {
             }
             let bytes = match word(1) {
                 place::HEAP => self.area[heap(2)..heap(2) + word(3) as usize].to_vec(),
-                _ => self.view(key, Which::Value),
+                _ => self.view(key, Which::Value).expect("stored bytes"),
             };
             (bytes, record::refs_at(&self.area, heap(5), refc))
         };
