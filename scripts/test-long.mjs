@@ -5,9 +5,9 @@ import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from './build.mjs'
 import { filesBelow } from './fingerprint.mjs'
-import { place, root } from './places.mjs'
+import { place, root, rustEnvironment } from './places.mjs'
 import { rustTests } from './rust-tests.mjs'
-import { showFailure } from './steps.mjs'
+import { showFailure, toolStep } from './steps.mjs'
 import { runTestFiles } from './test-files.mjs'
 import { run } from './tool.mjs'
 
@@ -15,7 +15,7 @@ const help = `npm run test:long [-- --only loom,ignored,sanitizers,node]
 
   loom         crates/*/tests/loom*.rs, and modules of src that hold loom models, under --cfg loom
   ignored      Rust tests marked #[ignore]
-  sanitizers   the Rust tests of store, sched and runtime under AddressSanitizer
+  sanitizers   store, sched and runtime under AddressSanitizer (all Rust tests) and ThreadSanitizer (crates/*/tests/races.rs, and mutants)
   node         test/long/*.test.ts`
 
 const target = process.env['CARGO_TARGET_DIR'] ?? place('target')
@@ -32,7 +32,11 @@ async function main() {
   try {
     if (wanted.includes('loom')) for (const counts of await loom()) add(counts)
     if (wanted.includes('ignored')) add(await ignored())
-    if (wanted.includes('sanitizers')) add(await sanitizers())
+    if (wanted.includes('sanitizers')) {
+      const host = (await run('rustc', ['-vV'], { cwd: root })).output.match(/^host: (.+)$/m)?.[1] ?? ''
+      add(await addressSanitizer(host))
+      add(await threadSanitizer(host))
+    }
     if (wanted.includes('node')) {
       const files = filesBelow(root, ['test/long']).filter((file) => file.endsWith('.test.ts'))
       if (files.length > 0) {
@@ -78,23 +82,56 @@ async function ignored() {
  * All Rust tests of the crates that have `unsafe`, and of the one that drives them, under AddressSanitizer: it sees uses
  * of memory that has been freed, reads and writes beside it, and leaks. What lies in the store's segments it sees as one
  * piece, so an object's neighbours are up to the tests.
- *
- * Not ThreadSanitizer: it takes every lock and channel of a standard library that was compiled without it for a race, and
- * compiling that library needs its source, which a toolchain does not have of itself. Orderings are what the loom models check.
+ * @param {string} host
  */
-async function sanitizers() {
-  const host = (await run('rustc', ['-vV'], { cwd: root })).output.match(/^host: (.+)$/m)?.[1] ?? ''
+async function addressSanitizer(host) {
   const crates = ['mobula-store', 'mobula-sched', 'mobula-runtime'].flatMap((crate) => ['-p', crate])
   // Doctests are left out: they show how, and what they call is called by the tests too.
   const args = ['test', '--target', host, '--target-dir', join(target, 'asan'), ...crates, '--lib', '--tests']
-  const env = {
-    // Sanitizers are unstable in rustc: this lets the stable compiler use them, for these tests alone.
-    RUSTC_BOOTSTRAP: '1',
-    RUSTFLAGS: '-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer',
-  }
+  const env = sanitized('address')
   // One test at a time: many threads in one process are slow under it, and some tests need a thread that gets on.
   return rustTests('AddressSanitizer', [...args, '--', '--test-threads=1'], { env, limitSeconds: 1800 })
 }
+
+/**
+ * Whether every access to plain memory is ordered before or after each of another thread, in every run of the tests that
+ * are made for it. Of the standard library, which was compiled without it, it sees neither the locks (`--cfg tsan` has
+ * ones that it sees) nor libtest's channels (these tests have a main of their own). A fence it does not see at all:
+ * those are what the loom models are for. There are no suppressions.
+ * @param {string} host
+ */
+async function threadSanitizer(host) {
+  const args = ['test', '--target', host, '--target-dir', join(target, 'tsan'), '--test', 'races']
+  const all = ['mobula-store', 'mobula-sched', 'mobula-runtime'].flatMap((crate) => ['-p', crate])
+  const counts = await rustTests('ThreadSanitizer', [...args, ...all], { env: sanitized('thread', '--cfg tsan'), limitSeconds: 600 })
+  // What it would miss, its silence says nothing of: without the ordering that each crate relies on it has to speak.
+  for (const { racy, crate } of [
+    { racy: 'atomics', crate: 'mobula-store' },
+    { racy: 'atomics', crate: 'mobula-sched' },
+    { racy: 'locks', crate: 'mobula-runtime' },
+  ]) {
+    const env = sanitized('thread', `--cfg tsan --cfg racy="${racy}"`)
+    const found = await reportsRace(`ThreadSanitizer: ${crate} whose ${racy} order nothing`, [...args, '-p', crate], env)
+    counts[found ? 'passed' : 'failed'] += 1
+  }
+  return counts
+}
+
+/** @param {string} title @param {readonly string[]} args @param {NodeJS.ProcessEnv} more */
+async function reportsRace(title, args, more) {
+  const env = { ...(await rustEnvironment()), ...more, TSAN_OPTIONS: 'halt_on_error=1' }
+  await toolStep(`${title}: compiling`, 'cargo', [...args, '--no-run'], { cwd: root, env, limitSeconds: 2400, repeat: `cargo ${args.join(' ')}` })
+  const { output } = await run('cargo', args, { cwd: root, env, limitSeconds: 600 })
+  const found = output.includes('WARNING: ThreadSanitizer: data race')
+  console.log(`${title}: ${found ? 'reported, as it must be' : `NOT REPORTED\n${output}`}`)
+  return found
+}
+
+/** Sanitizers are unstable in rustc: this lets the stable compiler use them, for these tests alone. @param {string} name @param {string} flags */
+const sanitized = (name, flags = '') => ({
+  RUSTC_BOOTSTRAP: '1',
+  RUSTFLAGS: `-Zsanitizer=${name} -Cunsafe-allow-abi-mismatch=sanitizer ${flags}`.trimEnd(),
+})
 
 if (values.help) console.log(help)
 else await main()

@@ -1,8 +1,7 @@
 //! What is ready to run: a deque per worker that others may steal from, and one injector for all that come from outside.
 
-use std::sync::RwLock;
-
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
+use mobula_sync::{RwLock, RwLockReadGuard};
 
 use crate::key::Key;
 
@@ -37,7 +36,7 @@ impl Queues {
         Self::default()
     }
 
-    fn stealers(&self) -> std::sync::RwLockReadGuard<'_, Vec<Option<Stealer<Key>>>> {
+    fn stealers(&self) -> RwLockReadGuard<'_, Vec<Option<Stealer<Key>>>> {
         self.stealers
             .read()
             .unwrap_or_else(|poisoned| poisoned.into_inner())

@@ -1,6 +1,6 @@
 //! Slots with stable addresses: chunks that are made on first use and never move.
 
-use std::sync::OnceLock;
+use mobula_sync::OnceLock;
 
 /// Loom makes everything anew for each interleaving: small there.
 const CHUNK_BITS: u32 = if cfg!(loom) { 3 } else { 12 };

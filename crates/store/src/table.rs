@@ -1,8 +1,6 @@
 //! All entries, at addresses that never change: the table grows by chunks, each twice the last.
 
-use std::sync::OnceLock;
-
-use mobula_sync::Mutex;
+use mobula_sync::{Mutex, OnceLock};
 
 use crate::{
     Object,

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::MutexGuard;
 
+#[cfg(tsan)]
+use crate::tsan as imp;
 #[cfg(loom)]
 use loom::sync as imp;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, tsan)))]
 use std::sync as imp;
 
 /// A condition variable: `wait` lets the lock go, sleeps, and takes it again.

@@ -2,9 +2,11 @@
 
 use std::{fmt, sync::TryLockError};
 
+#[cfg(tsan)]
+use crate::tsan as imp;
 #[cfg(loom)]
 use loom::sync as imp;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, tsan)))]
 use std::sync as imp;
 
 /// Holds the lock until dropped.

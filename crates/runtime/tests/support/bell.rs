@@ -1,9 +1,9 @@
 //! A sleeper's bell: sticky and coalescing, as an event loop's is.
 
-use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use mobula_sched::Bell;
+use mobula_sync::{Condvar, Mutex};
 
 #[derive(Debug, Default)]
 pub(crate) struct TestBell {
@@ -14,22 +14,22 @@ pub(crate) struct TestBell {
 impl TestBell {
     /// True if it rang since the last time.
     pub(crate) fn take(&self) -> bool {
-        std::mem::take(&mut self.rung.lock().unwrap())
+        std::mem::take(&mut self.rung.lock())
     }
 
     /// True if a sleeper would wake at once.
     pub(crate) fn is_rung(&self) -> bool {
-        *self.rung.lock().unwrap()
+        *self.rung.lock()
     }
 
     /// Sleeps until it rings, or for so long.
     pub(crate) fn wait(&self, time: Option<Duration>) {
-        let mut rung = self.rung.lock().unwrap();
+        let mut rung = self.rung.lock();
         while !*rung {
             match time {
-                None => rung = self.ringing.wait(rung).unwrap(),
+                None => rung = self.ringing.wait(rung),
                 Some(time) => {
-                    rung = self.ringing.wait_timeout(rung, time).unwrap().0;
+                    rung = self.ringing.wait_timeout(rung, time).0;
                     break;
                 }
             }
@@ -40,7 +40,7 @@ impl TestBell {
 
 impl Bell for TestBell {
     fn ring(&self) {
-        *self.rung.lock().unwrap() = true;
+        *self.rung.lock() = true;
         self.ringing.notify_one();
     }
 }
