@@ -8,6 +8,10 @@ pub(crate) const THREADS: u64 = 4;
 pub(crate) struct Random(u64);
 
 impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(0x9e37_79b9_7f4a_7c15 ^ (seed + 1) << 20)
+    }
+
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -24,7 +28,7 @@ pub(crate) fn on_threads(work: impl Fn(u64, Random) + Sync) {
             let (work, barrier) = (&work, &barrier);
             scope.spawn(move || {
                 barrier.wait();
-                work(number, Random(0x9e37_79b9_7f4a_7c15 ^ (number + 1) << 20));
+                work(number, Random::new(number));
             })
         };
         let threads: Vec<_> = (0..THREADS).map(start).collect();
