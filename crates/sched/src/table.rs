@@ -78,7 +78,7 @@ impl Table {
 
     /// Lets `waiter` wait until `arrivals` of `on` are settled. True if that is so already: the caller then acts as if
     /// `resolve` had named it. The slots of `on` must be kept from being freed until this returns; a key that was stale
-    /// before counts as settled, since nobody will ever settle it.
+    /// before, or made up, counts as settled, since nobody will ever settle it.
     pub fn wait_for(&self, waiter: Key, on: &[Key], arrivals: u32) -> bool {
         let slot = self.slots.at(waiter.index);
         // One more than needed: the registrar's own, so that it cannot fire while half of the edges are missing.
@@ -88,11 +88,14 @@ impl Table {
         {
             let mut free = self.edges.lock();
             for key in on {
-                let object = self.slots.at(key.index);
-                if matches!(object.phase(key.generation), None | Some(Phase::Free)) {
-                    arrived += 1;
-                } else if !self.take_over(object, waiter) {
-                    missing.push((object, free.take()));
+                // A made-up key may name a slot that there never was.
+                let object = self.slots.get(key.index).filter(|object| {
+                    !matches!(object.phase(key.generation), None | Some(Phase::Free))
+                });
+                match object {
+                    None => arrived += 1,
+                    Some(object) if self.take_over(object, waiter) => {}
+                    Some(object) => missing.push((object, free.take())),
                 }
             }
         }

@@ -298,3 +298,22 @@ fn two_who_poll_in_turn_leave_two_edges() {
     }
     assert_eq!(table.sizes(), (2, 2));
 }
+
+#[test]
+fn a_made_up_key_counts_as_settled_wherever_it_would_lie() {
+    let table = Table::new();
+    let (waiter, settled) = (table.reserve(), table.reserve());
+    table.resolve(settled, Phase::Done, &mut Vec::new());
+    for index in [settled.index, 4095, 4096, 1 << 26, u32::MAX] {
+        for generation in [0, 7, u32::MAX] {
+            let made_up = Key { index, generation };
+            assert!(
+                table.wait_for(waiter, &[made_up, settled], 2),
+                "{made_up:?}"
+            );
+            assert!(matches!(table.phase(made_up), None | Some(Phase::Free)));
+            assert!(!table.resolve(made_up, Phase::Done, &mut Vec::new()));
+            assert!(!table.arrive(made_up) && !table.end_wait(made_up));
+        }
+    }
+}
