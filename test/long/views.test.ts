@@ -54,7 +54,7 @@ for (const views of ['private', 'copy', 'shared']) {
   })
 }
 
-for (const size of [2 ** 31 - 1, 2 ** 31, 2 ** 32 - 128, 2 ** 32 + 1]) {
+for (const size of [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 128, 2 ** 32 + 1]) {
   test(`in a program: an object of ${size} bytes`, () => {
     // Its source, and itself in the store.
     assert.ok(freemem() > 2.2 * size, 'this test needs more free memory')
