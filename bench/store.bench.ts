@@ -462,6 +462,39 @@ const glanceThere = remote((bytes: Uint8Array): number => {
   return total
 })
 
+/** How long another worker takes to look at each page of an object that it has not seen, in milliseconds; memory is new each time. */
+const firstReads = async (pages: 'huge' | 'small'): Promise<number> => {
+  process.env['MOBULA_HUGE_PAGES'] = pages === 'huge' ? '1' : '0'
+  try {
+    await init({ numCpus: 1, objectStoreMemory: STORE_BYTES, spillDirectory: false })
+    using ref = put(bytesOf(SHARED_BYTES, 1))
+    // The thread is there, and has the function.
+    await get(timeToGlance.remote(new Uint8Array(0)))
+    return await get(timeToGlance.remote(ref))
+  } finally {
+    delete process.env['MOBULA_HUGE_PAGES']
+    await shutdown()
+  }
+}
+
+const timeToGlance = remote((bytes: Uint8Array): number => {
+  const start = performance.now()
+  let total = 0
+  for (let at = 0; at < bytes.length; at += 4096) total += bytes[at] ?? 0
+  return total < 0 ? 0 : performance.now() - start
+})
+
+const hugePageBench = (): Bench => ({
+  bench: 'first read of an object by another worker',
+  unit: 'ms',
+  params: { size: label(SHARED_BYTES) },
+  runs: 7,
+  rivals: [
+    { who: 'mobula, huge pages', run: () => firstReads('huge') },
+    { who: 'mobula, MOBULA_HUGE_PAGES=0', run: () => firstReads('small') },
+  ],
+})
+
 /** What one journey takes, in microseconds; `prepare` is not counted. */
 const journeys = async <T>(count: number, prepare: () => T, go: (prepared: T) => Promise<unknown> | unknown): Promise<number> => {
   let ms = 0
@@ -600,6 +633,7 @@ export const suite: Suite = {
     ...smallBenches(),
     ...releaseBenches(),
     ...memoryBenches(),
+    hugePageBench(),
     ...journeyBenches(),
     ...spillBenches(),
   ],

@@ -124,6 +124,29 @@ test(
   }),
 )
 
+test('a wrong variable of the environment is a synchronous error, too', async () => {
+  for (const name of ['MOBULA_HUGE_PAGES', 'MOBULA_VIEWS']) {
+    process.env[name] = 'perhaps'
+    try {
+      const error = thrown(() => init({ numCpus: 1 }))
+      assert.instance(error, RangeError, name)
+      assert.match(error.message, new RegExp(`^${name}: expected '.*, got 'perhaps'`))
+    } finally {
+      delete process.env[name]
+    }
+    assert.is(isInitialized(), false)
+  }
+  process.env['MOBULA_HUGE_PAGES'] = '0'
+  try {
+    await init({ numCpus: 1 })
+    using ref = put(new Uint8Array(3e6).fill(7))
+    assert.is(getSync(ref)[2_999_999], 7)
+  } finally {
+    delete process.env['MOBULA_HUGE_PAGES']
+    await shutdown()
+  }
+})
+
 test('a second init throws at once, or keeps the running runtime', async () => {
   const first = await init({ numCpus: 1 })
   const error = thrown(() => init())

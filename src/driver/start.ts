@@ -17,8 +17,8 @@ import { WorkerHost } from './worker-host.ts'
 export const startRuntime = (options: ResolvedInit): Runtime => {
   if (running() !== 0) throw inUse()
   const slots = Math.floor(options.numCpus)
-  const views = viewMode()
-  const id = startStore(options, { slots, workersMax: options.maxWorkers, capacity: options.objectStoreMemory, views })
+  const memory = { capacity: options.objectStoreMemory, views: viewMode(), hugePages: wantsHugePages() }
+  const id = startStore(options, { slots, workersMax: options.maxWorkers, ...memory })
   forgetNames()
   if (slots === 0) process.emitWarning(`init: no task can run, since each needs 1 CPU and numCpus is ${options.numCpus}`, 'MobulaWarning')
   const namespace = options.namespace ?? randomBytes(8).toString('hex')
@@ -73,6 +73,13 @@ const viewMode = (): string => {
   const mode = process.env.MOBULA_VIEWS ?? ''
   if (!['', 'private', 'copy', 'shared'].includes(mode)) throw badRange('MOBULA_VIEWS', "'private', 'copy' or 'shared'", mode)
   return mode
+}
+
+/** Whether the store takes its memory in huge pages where it can. */
+const wantsHugePages = (): boolean => {
+  const wish = process.env.MOBULA_HUGE_PAGES ?? ''
+  if (!['', '0', '1'].includes(wish)) throw badRange('MOBULA_HUGE_PAGES', "'0' or '1'", wish)
+  return wish !== '0'
 }
 
 const inUse = (): MobulaError => {

@@ -21,6 +21,7 @@ static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 #[derive(Debug)]
 struct Kept {
     views: ViewMode,
+    huge_pages: bool,
     spill: Option<PathBuf>,
     store: Arc<Store>,
 }
@@ -44,6 +45,8 @@ pub struct StartOptions {
     pub capacity: f64,
     /// How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best.
     pub views: String,
+    /// Whether memory is taken in huge pages where the system has them.
+    pub huge_pages: bool,
     /// Whether objects may go to disk when the store is full.
     pub spills: bool,
     /// Where to; the folder for temporary files if nothing is said.
@@ -67,6 +70,7 @@ fn store(options: &StartOptions) -> Result<Arc<Store>> {
     };
     if let Some(kept) = &*kept
         && kept.views == views
+        && kept.huge_pages == options.huge_pages
         && kept.spill == spill
     {
         kept.store.set_capacity(capacity);
@@ -74,12 +78,14 @@ fn store(options: &StartOptions) -> Result<Arc<Store>> {
     }
     let store = Store::new(StoreConfig {
         views,
+        huge_pages: options.huge_pages,
         spill: spill.clone(),
         ..StoreConfig::new(capacity)
     })
     .map_err(refused)?;
     *kept = Some(Kept {
         views,
+        huge_pages: options.huge_pages,
         spill,
         store: store.clone(),
     });

@@ -27,6 +27,8 @@ pub struct StoreConfig {
     pub segment_bytes: u64,
     /// What the memory is.
     pub backing: Backing,
+    /// Whether memory is taken in huge pages where the system has them to give: Linux 6.1 and later.
+    pub huge_pages: bool,
     /// How much memory there is to be taken, whatever the capacity.
     pub supply: Supply,
     /// How written pages of private views are found.
@@ -99,6 +101,7 @@ impl StoreConfig {
             },
             segment_bytes: SEGMENT_BYTES,
             backing: Backing::File,
+            huge_pages: true,
             supply: Supply::Machine,
             scan: Scan::Best,
             spill: None,

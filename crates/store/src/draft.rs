@@ -15,7 +15,7 @@ pub struct Draft {
     object: Object,
     place: Place,
     start: NonNull<u8>,
-    fresh: bool,
+    cold: bool,
 }
 
 // SAFETY: `start` points into the store's memory, which does not belong to a thread and stays mapped
@@ -25,14 +25,14 @@ unsafe impl Send for Draft {}
 unsafe impl Sync for Draft {}
 
 impl Draft {
-    pub(crate) fn new(store: Arc<Store>, object: Object, place: Place, fresh: bool) -> Self {
+    pub(crate) fn new(store: Arc<Store>, object: Object, place: Place, cold: bool) -> Self {
         let start = address(&store, place);
         Self {
             store,
             object,
             place,
             start,
-            fresh,
+            cold,
         }
     }
 
@@ -60,7 +60,7 @@ impl Draft {
             let segment = self.store.segments.get(self.place.segment);
             // SAFETY: the range lies in the draft, whose only user this is; `bytes` cannot lie in it
             // because whoever borrows the draft's memory borrows the draft.
-            unsafe { segment.write(self.place.offset + offset, bytes, self.fresh) };
+            unsafe { segment.write(self.place.offset + offset, bytes, self.cold) };
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::{
     Error,
     config::{Backing, Supply},
     extent::Extent,
+    hugepage::{HugePages, Pages},
     layout::{RUN_BYTES, round_up},
     room::Room,
     segment::Segment,
@@ -19,14 +20,24 @@ use crate::{
 
 /// The right to change what the system has given.
 #[derive(Debug)]
-pub(crate) struct Growth(Mutex<Room>);
+pub(crate) struct Growth(Mutex<Means>);
+
+/// What whoever holds the right goes by.
+#[derive(Debug)]
+struct Means {
+    room: Room,
+    huge: HugePages,
+}
 
 impl Growth {
-    pub(crate) fn new(supply: Supply, backing: Backing) -> Self {
-        Self(Mutex::new(Room::new(supply, backing)))
+    pub(crate) fn new(supply: Supply, backing: Backing, huge_pages: bool) -> Self {
+        Self(Mutex::new(Means {
+            room: Room::new(supply, backing),
+            huge: HugePages::new(huge_pages),
+        }))
     }
 
-    fn begin(&self) -> MutexGuard<'_, Room> {
+    fn begin(&self) -> MutexGuard<'_, Means> {
         self.0.lock()
     }
 }
@@ -61,7 +72,8 @@ impl Store {
     /// Puts memory behind an extent. At best behind the rest of its runs too, which saves as many
     /// calls and lets the kernel use huge pages.
     pub(crate) fn commit(&self, extent: Extent) -> Result<(), Error> {
-        let mut room = self.growth.begin();
+        let mut means = self.growth.begin();
+        let Means { room, huge } = &mut *means;
         let exact = Part {
             segment: extent.segment,
             range: extent.offset..extent.offset + extent.bytes,
@@ -73,7 +85,7 @@ impl Store {
                 .saturating_sub(capacity.min(ceiling))
         };
         let runs = self.space.lock().whole_runs(extent);
-        if runs != exact && excess(&runs) == 0 && self.commit_part(&runs).is_ok() {
+        if runs != exact && excess(&runs) == 0 && self.commit_part(&runs, huge).is_ok() {
             return Ok(());
         }
         let too_much = excess(&exact);
@@ -81,7 +93,7 @@ impl Store {
             self.take_away(|space| space.decommit_idle(too_much, false));
         }
         match excess(&exact) {
-            0 => self.commit_part(&exact),
+            0 => self.commit_part(&exact, huge),
             _ if self.committed_after(&exact) > capacity => {
                 Err(Error::full(extent.bytes, self.used(), capacity))
             }
@@ -91,8 +103,8 @@ impl Store {
 
     /// The most that objects may take in memory at the moment, which can be less than the capacity.
     pub(crate) fn bytes_max(&self) -> u64 {
-        let mut room = self.growth.begin();
-        self.capacity().min(room.ceiling(self.committed(), 0))
+        let mut means = self.growth.begin();
+        self.capacity().min(means.room.ceiling(self.committed(), 0))
     }
 
     /// Gives memory that nobody uses back to the system, as far as it makes up whole runs of 2 MiB.
@@ -114,18 +126,19 @@ impl Store {
         space.committed() + bytes.sum::<u64>()
     }
 
-    fn commit_part(&self, part: &Part) -> Result<(), Error> {
+    fn commit_part(&self, part: &Part, huge: &mut HugePages) -> Result<(), Error> {
         let missing = self.space.lock().uncommitted(part);
+        let segment = self.segments.get(part.segment);
         for range in missing {
             let bytes = range.end - range.start;
-            self.segments
-                .get(part.segment)
-                .commit(range.clone())
+            let pages = huge
+                .commit(&segment, range.clone())
                 .map_err(|error| Error::out_of_memory("commit store memory", bytes, error))?;
-            self.space.lock().commit(&Part {
+            let part = Part {
                 segment: part.segment,
                 range,
-            });
+            };
+            self.space.lock().commit(&part, pages);
         }
         Ok(())
     }
@@ -139,7 +152,8 @@ impl Store {
             // SAFETY: the part was idle when the books gave it up, and whoever is lent it since
             // does not touch it before it is committed, which takes the lock held here.
             if unsafe { segment.punch(part.range.clone()) }.is_err() {
-                self.space.lock().commit(&part);
+                // Whatever it is: it has been used before.
+                self.space.lock().commit(&part, Pages::Huge);
             }
         }
     }

@@ -44,6 +44,7 @@
 
 mod arena;
 mod clock;
+mod cold;
 mod config;
 mod copy;
 mod directory;
@@ -54,8 +55,8 @@ mod error;
 mod extent;
 mod fallocate;
 mod file;
-mod fresh;
 mod growth;
+mod hugepage;
 mod layout;
 mod line;
 mod machine;

@@ -61,6 +61,28 @@ impl Mapping {
         Ok(())
     }
 
+    /// Puts huge pages behind a range of whole runs, each of which must have a page already. What
+    /// is there stays; the rest is zero. On failure some runs may have got theirs.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn collapse(&self, range: Range<usize>) -> io::Result<()> {
+        /// Of Linux 6.1; rustix does not know it.
+        const MADV_COLLAPSE: libc::c_int = 25;
+
+        assert!(range.start <= range.end && range.end <= self.bytes);
+        // SAFETY: the range lies in this mapping; what it holds does not change.
+        let advised = unsafe {
+            libc::madvise(
+                self.start.as_ptr().add(range.start).cast(),
+                range.len(),
+                MADV_COLLAPSE,
+            )
+        };
+        match advised {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
     fn new(file: &File, bytes: usize, flags: MapFlags) -> io::Result<Self> {
         let space = AddressSpace::reserve(bytes)?;
         // SAFETY: the addresses are ours alone: nobody else knows the reservation this replaces.

@@ -17,7 +17,7 @@ use mobula_sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(target_os = "linux")]
 use crate::fallocate;
-use crate::{config::Backing, disk, file, fresh, layout::RUN_BYTES, mapping::Mapping};
+use crate::{cold, config::Backing, disk, file, layout::RUN_BYTES, mapping::Mapping};
 
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -100,6 +100,25 @@ impl Segment {
         }
     }
 
+    /// Puts memory behind a range of whole runs, in huge pages and mapped. On failure, behind any
+    /// part of it, and behind some perhaps in small pages.
+    pub(crate) fn collapse(&self, range: Range<u64>) -> io::Result<()> {
+        match &self.memory {
+            #[cfg(target_os = "linux")]
+            Memory::Mapped { mapping, file } => {
+                let page = crate::layout::page_bytes();
+                for run in range.clone().step_by(RUN_BYTES as usize) {
+                    fallocate::take(file, run..run + page)?;
+                }
+                mapping.collapse(range.start as usize..range.end as usize)
+            }
+            _ => {
+                let _ = range;
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        }
+    }
+
     /// Takes the memory behind a range away: it reads as zeros.
     ///
     /// # Safety
@@ -154,16 +173,16 @@ impl Segment {
         fill(unsafe { slice::from_raw_parts_mut(start.as_ptr(), len as usize) })
     }
 
-    /// Copies bytes in; `fresh` says that the place has never been written, which only makes it
+    /// Copies bytes in; `cold` says that the place has not been touched since it was committed, which only makes it
     /// faster.
     ///
     /// # Safety
     /// The caller holds the draft of this range, and `bytes` does not lie in it.
-    pub(crate) unsafe fn write(&self, offset: u64, bytes: &[u8], fresh: bool) {
+    pub(crate) unsafe fn write(&self, offset: u64, bytes: &[u8], cold: bool) {
         let target = self.address(offset, bytes.len() as u64);
         if let Memory::Mapped { file, .. } = &self.memory
-            && fresh
-            && fresh::write(file, offset, bytes)
+            && cold
+            && cold::write(file, offset, bytes)
         {
             return;
         }
@@ -223,12 +242,12 @@ mod tests {
                 .is_multiple_of(RUN_BYTES as usize)
         );
         segment.commit(0..RUN_BYTES).unwrap();
-        for (fresh, seed) in [(true, 1), (false, 2)] {
+        for (cold, seed) in [(true, 1), (false, 2)] {
             let bytes: Vec<u8> = (0..300_000)
                 .map(|at: u32| (at * seed % 251) as u8)
                 .collect();
             // SAFETY: the test alone uses the segment.
-            unsafe { segment.write(12_345, &bytes, fresh) };
+            unsafe { segment.write(12_345, &bytes, cold) };
             // SAFETY: as above, and written just now.
             let read = unsafe {
                 std::slice::from_raw_parts(segment.address(12_345, 300_000).as_ptr(), 300_000)

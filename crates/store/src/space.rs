@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::{
     Error,
     extent::Extent,
+    hugepage::Pages,
     layout::{FIRST_DISK_SEGMENT, RUN_BYTES, SEGMENTS_MAX, SLOT_BYTES_MAX},
     place::Place,
     slab::{Slabs, SlotSize},
@@ -31,13 +32,12 @@ pub(crate) struct Space {
 pub(crate) struct Grant {
     pub(crate) extent: Extent,
     pub(crate) committed: bool,
-    /// Nothing has ever been written there.
-    pub(crate) fresh: bool,
+    /// See [`Parcel::cold`].
+    pub(crate) cold: bool,
 }
 
 impl Grant {
-    /// Where an object lies that the whole extent was lent for, and whether nothing has ever been
-    /// written there.
+    /// Where an object lies that the whole extent was lent for, and whether its memory is cold.
     pub(crate) fn place(self, len: u64) -> (Place, bool) {
         let place = Place {
             segment: self.extent.segment,
@@ -45,7 +45,7 @@ impl Grant {
             offset: self.extent.offset,
             len,
         };
-        (place, self.fresh)
+        (place, self.cold)
     }
 }
 
@@ -166,7 +166,7 @@ impl Space {
                 bytes,
             },
             committed: parcel.committed,
-            fresh: parcel.fresh,
+            cold: parcel.cold,
         }
     }
 
@@ -188,7 +188,7 @@ impl Space {
     pub(crate) fn add_disk_segment(&mut self, number: u32, bytes: u64) {
         let pages = (bytes / self.page_bytes) as u32;
         let mut tract = Tract::new(pages, (RUN_BYTES / self.page_bytes) as u32);
-        tract.commit(0..pages);
+        tract.commit(0..pages, Pages::Small);
         let slot = (number - FIRST_DISK_SEGMENT) as usize;
         if self.disk_tracts.len() <= slot {
             self.disk_tracts.resize_with(slot + 1, || None);
@@ -227,10 +227,16 @@ impl Space {
         missing.into_iter().map(|pages| self.bytes(pages)).collect()
     }
 
+    /// Notes that an extent is about to be written. Returns whether it was cold.
+    pub(crate) fn touch(&mut self, extent: Extent) -> bool {
+        let pages = self.pages(&(extent.offset..extent.offset + extent.bytes));
+        self.tracts[extent.segment as usize].touch(pages)
+    }
+
     /// Notes that there is memory behind a part.
-    pub(crate) fn commit(&mut self, part: &Part) {
+    pub(crate) fn commit(&mut self, part: &Part, kind: Pages) {
         let pages = self.pages(&part.range);
-        let new = self.tracts[part.segment as usize].commit(pages);
+        let new = self.tracts[part.segment as usize].commit(pages, kind);
         self.committed += u64::from(new) * self.page_bytes;
     }
 

@@ -57,7 +57,7 @@ impl Store {
             table: Table::new(),
             segments: Segments::new(),
             space: Mutex::new(Space::new(resolved.page_bytes)),
-            growth: Growth::new(config.supply, config.backing),
+            growth: Growth::new(config.supply, config.backing, config.huge_pages),
             scanner: Scanner::new(config.scan),
             clock: Clock::new(),
             spill: config.spill.as_deref().map(Spill::new).transpose()?,
@@ -83,10 +83,10 @@ impl Store {
     /// [`Error::is_full`]: there is no room, or the system has no memory for it.
     /// [`Error::is_out_of_disk`]: and the disk has none either.
     pub fn create(self: &Arc<Self>, len: u64) -> Result<Draft, Error> {
-        let (place, fresh) = self.allocate(len)?;
+        let (place, cold) = self.allocate(len)?;
         self.clock.tick();
         match self.table.claim(place) {
-            Some(object) => Ok(Draft::new(Arc::clone(self), object, place, fresh)),
+            Some(object) => Ok(Draft::new(Arc::clone(self), object, place, cold)),
             None => {
                 self.free_memory(place);
                 Err(Error::too_many_objects(self.table.live()))
@@ -194,8 +194,7 @@ impl Store {
         }
     }
 
-    /// A place for an object, in memory that is free or is made so, and whether nothing has ever
-    /// been written there.
+    /// A place for an object, in memory that is free or is made so, and whether that is cold.
     pub(crate) fn allocate(self: &Arc<Self>, len: u64) -> Result<(Place, bool), Error> {
         match self.allocate_free(len) {
             Err(error) if error.is_full() => self.make_room(len, error),
@@ -234,7 +233,7 @@ impl Store {
     /// Whole pages, with memory behind them.
     fn allocate_pages(&self, len: u64) -> Result<Grant, Error> {
         let capacity = self.capacity();
-        let grant = loop {
+        let mut grant = loop {
             let mut space = self.space.lock();
             let bytes = round_up(len, self.config.page_bytes)
                 .filter(|&bytes| isize::try_from(bytes).is_ok())
@@ -249,6 +248,7 @@ impl Store {
         if !grant.committed {
             self.commit(grant.extent)
                 .inspect_err(|_| self.give_back(grant.extent))?;
+            grant.cold = self.space.lock().touch(grant.extent);
         }
         Ok(grant)
     }

@@ -1,10 +1,11 @@
-//! The books of one segment: which pages are lent, which have memory behind them, which have ever
-//! been written.
+//! The books of one segment: which pages are lent, which have memory behind them, which of these
+//! have not been touched.
 
 use std::ops::Range;
 
 use crate::{
     arena::{Arena, Lent},
+    hugepage::Pages,
     pageset::PageSet,
 };
 
@@ -14,8 +15,8 @@ pub(crate) struct Tract {
     pages: u32,
     run_pages: u32,
     committed: PageSet,
-    /// Pages from here on have never been lent, so nothing has been written to them.
-    untouched: u32,
+    /// Committed in small pages, and not lent since then. A part of what is committed.
+    cold: PageSet,
 }
 
 /// Pages lent, and what is to be known about them.
@@ -23,8 +24,9 @@ pub(crate) struct Tract {
 pub(crate) struct Parcel {
     pub(crate) lent: Lent,
     pub(crate) committed: bool,
-    /// None of the pages has ever been written.
-    pub(crate) fresh: bool,
+    /// None of the pages has been touched since it was committed: they are better filled through
+    /// the file. Not known before that.
+    pub(crate) cold: bool,
 }
 
 impl Tract {
@@ -34,20 +36,19 @@ impl Tract {
             pages,
             run_pages,
             committed: PageSet::new(pages),
-            untouched: 0,
+            cold: PageSet::new(pages),
         }
     }
 
     /// Lends pages below the frontier.
     pub(crate) fn lend(&mut self, pages: u32) -> Option<Parcel> {
         let lent = self.arena.lend(pages)?;
-        let end = lent.start + pages;
-        let fresh = lent.start >= self.untouched;
-        self.untouched = self.untouched.max(end);
+        let range = lent.start..lent.start + pages;
+        let committed = self.committed.contains(range.clone());
         Some(Parcel {
             lent,
-            committed: self.committed.contains(lent.start..end),
-            fresh,
+            committed,
+            cold: committed && self.touch(range),
         })
     }
 
@@ -65,6 +66,13 @@ impl Tract {
             self.arena.grow(end - frontier);
         }
         true
+    }
+
+    /// Notes that pages are about to be written. Returns whether all of them were cold.
+    pub(crate) fn touch(&mut self, pages: Range<u32>) -> bool {
+        let was_cold = self.cold.contains(pages.clone());
+        self.cold.remove(pages);
+        was_cold
     }
 
     pub(crate) fn give_back(&mut self, block: u32) -> u32 {
@@ -88,16 +96,20 @@ impl Tract {
     }
 
     /// Notes that memory is behind these pages now. Returns how many are new.
-    pub(crate) fn commit(&mut self, pages: Range<u32>) -> u32 {
+    pub(crate) fn commit(&mut self, pages: Range<u32>, kind: Pages) -> u32 {
         let new = (pages.end - pages.start) - self.committed.count(pages.clone());
-        self.committed.insert(pages);
+        self.committed.insert(pages.clone());
+        if kind == Pages::Small {
+            self.cold.insert(pages);
+        }
         new
     }
 
     /// Notes that no memory is behind these pages any more. Returns how many had.
     pub(crate) fn decommit(&mut self, pages: Range<u32>) -> u32 {
         let gone = self.committed.count(pages.clone());
-        self.committed.remove(pages);
+        self.committed.remove(pages.clone());
+        self.cold.remove(pages);
         gone
     }
 
@@ -141,24 +153,46 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_fresh_once_and_committed_until_given_up() {
+    fn pages_are_cold_once_and_committed_until_given_up() {
         let mut tract = Tract::new(64, 8);
         tract.grow_for(16);
         let parcel = tract.lend(10).unwrap();
-        assert!(parcel.fresh && !parcel.committed);
+        assert!(!parcel.committed && !parcel.cold);
         assert_eq!(tract.whole_runs(&(0..10)), 0..16);
-        assert_eq!(tract.commit(0..10), 10);
-        assert_eq!(tract.commit(0..16), 6);
+        assert_eq!(tract.commit(0..10, Pages::Small), 10);
+        assert_eq!(tract.commit(0..16, Pages::Small), 6);
+        assert!(tract.touch(0..10) && !tract.touch(9..11));
         assert_eq!(tract.idle(true), []);
         assert_eq!(one(tract.idle(false)), Some(10..16));
         tract.give_back(parcel.lent.block);
         let again = tract.lend(10).unwrap();
-        assert!(!again.fresh && again.committed);
+        assert!(again.committed && !again.cold);
         tract.give_back(again.lent.block);
         assert_eq!(one(tract.idle(true)), Some(0..16));
         assert_eq!(tract.decommit(0..8), 8);
         assert_eq!(one(tract.uncommitted(0..16)), Some(0..8));
         assert_eq!(one(tract.idle(true)), Some(8..16));
-        assert!(!tract.lend(10).unwrap().committed);
+        let parcel = tract.lend(10).unwrap();
+        assert!(!parcel.committed);
+        tract.give_back(parcel.lent.block);
+        assert_eq!(tract.commit(0..8, Pages::Huge), 8);
+        assert_eq!(tract.lend(8).map(|parcel| parcel.cold), Some(false));
+    }
+
+    #[test]
+    fn what_is_committed_again_is_cold_again() {
+        let mut tract = Tract::new(64, 8);
+        tract.grow_for(16);
+        tract.commit(0..16, Pages::Small);
+        let lend = |tract: &mut Tract| tract.lend(16).unwrap();
+        let parcel = lend(&mut tract);
+        assert!(parcel.cold);
+        tract.give_back(parcel.lent.block);
+        tract.decommit(0..16);
+        tract.commit(0..16, Pages::Small);
+        let parcel = lend(&mut tract);
+        assert!(parcel.cold);
+        tract.give_back(parcel.lent.block);
+        assert!(!lend(&mut tract).cold);
     }
 }

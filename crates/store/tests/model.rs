@@ -74,14 +74,16 @@ fn config() -> impl Strategy<Value = StoreConfig> {
     let scan = prop_oneof![2 => Just(Scan::Best), 1 => Just(Scan::PageMap), 1 => Just(Scan::Never)];
     let segment_bytes = prop_oneof![Just(2_u64 << 20), Just(8 << 20)];
     let supply = prop_oneof![Just(Supply::Machine), Just(Supply::Bytes(CAPACITY / 4 * 3))];
-    let options = (views, backing, scan, segment_bytes, supply, any::<bool>());
+    let bools = (any::<bool>(), any::<bool>());
+    let options = (views, backing, scan, segment_bytes, supply, bools);
     options.prop_map(
-        |(views, backing, scan, segment_bytes, supply, spills)| StoreConfig {
+        |(views, backing, scan, segment_bytes, supply, (spills, huge_pages))| StoreConfig {
             views,
             backing,
             scan,
             segment_bytes,
             supply,
+            huge_pages,
             spill: spills.then(std::env::temp_dir),
             ..StoreConfig::new(CAPACITY)
         },

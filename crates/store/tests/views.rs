@@ -16,14 +16,19 @@ fn config() -> StoreConfig {
     }
 }
 
-/// Runs a test with every way of finding written pages.
+/// Runs a test with every way of finding written pages, and with every kind of pages.
 fn with_every_scan(test: impl Fn(Arc<Store>, Scan)) {
     for scan in [Scan::Best, Scan::PageMap, Scan::Never] {
-        for backing in [Backing::File, Backing::Posix] {
+        for (backing, huge_pages) in [
+            (Backing::File, true),
+            (Backing::File, false),
+            (Backing::Posix, true),
+        ] {
             test(
                 Store::new(StoreConfig {
                     scan,
                     backing,
+                    huge_pages,
                     ..config()
                 })
                 .unwrap(),
