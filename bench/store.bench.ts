@@ -1,7 +1,7 @@
 /** Measures the object store beside a plain copy of the same bytes, and beside other ways to bring bytes to another thread. */
 
 import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { get, getSync, type InitOptions, init, type ObjectRef, put, remote, shutdown } from '../src/index.ts'
@@ -99,6 +99,8 @@ const putBenches = (): Bench[] =>
         unit: 'GB/s',
         params: { size: label(bytes), rotation: ring },
         runs: 9,
+        // Until what is called once for each megabyte has been compiled.
+        warmup: bytes < 1e7 ? 10 : 2,
         rivals: [
           withRuntime({
             who: 'mobula put',
@@ -135,6 +137,68 @@ const putBenches = (): Bench[] =>
         ],
       }
     })
+
+/** Only where a second core has nothing else to do: beside other work there is nothing to gain, and the figure would be about that. */
+const togetherBenches = (): Bench[] => {
+  const load = loadavg()[0] ?? 0
+  const idle = availableParallelism() - load
+  if (idle < 1.5) {
+    console.log(
+      `Left out: put with several threads. It wants two idle cores, and of ${availableParallelism()} about ${idle.toFixed(1)} are (load ${load.toFixed(1)}).`,
+    )
+    return []
+  }
+  return [1e8, 1e9]
+    .filter((bytes) => bytes <= BYTES_MAX)
+    .map((bytes) => {
+      const count = Math.round(1e9 / bytes)
+      const source = held(() => bytesOf(bytes, 1))
+      const target = held(() => bytesOf(bytes, 1))
+      const measured = async (copy: () => void): Promise<number> => {
+        copy()
+        let ms = 0
+        for (let k = 0; k < count; k++) {
+          // The release of the last one is performed with the next microtask.
+          await null
+          const time = clock()
+          copy()
+          ms += time()
+        }
+        return gbPerSecond(bytes * count, ms)
+      }
+      const withThreads = (threads: number): Rival => ({
+        who: `mobula put, ${threads} thread${threads > 1 ? 's' : ''}`,
+        run: async () => {
+          process.env['MOBULA_COPY_THREADS'] = `${threads}`
+          try {
+            await init({ numCpus: 1, objectStoreMemory: STORE_BYTES, spillDirectory: false })
+            return await measured(() => put(source())[Symbol.dispose]())
+          } finally {
+            delete process.env['MOBULA_COPY_THREADS']
+            await shutdown()
+          }
+        },
+      })
+      return {
+        bench: 'put with several threads, recycled memory',
+        unit: 'GB/s',
+        params: { size: label(bytes) },
+        runs: 5,
+        rivals: [
+          withThreads(2),
+          withThreads(1),
+          {
+            who: 'memcpy',
+            run: () => measured(() => target().set(source())),
+            close: () => {
+              source.drop()
+              target.drop()
+            },
+          },
+        ],
+      }
+    })
+}
 
 const freshBench = (): Bench => {
   const bytes = Math.min(1e8, BYTES_MAX)
@@ -625,9 +689,10 @@ const spillBenches = (): Bench[] => {
 export const suite: Suite = {
   question: 'How fast is the object store beside a plain copy, and beside other ways for bytes to travel?',
   notEvidenceOf:
-    'a put with two threads (this version copies with one), what workers compute with the bytes, a disk that is flushed, mapped files (Node has none); BENCH_BYTES_MAX=100000000 leaves larger values out',
+    'what workers compute with the bytes, a disk that is flushed, mapped files (Node has none); BENCH_BYTES_MAX=100000000 leaves larger values out',
   benches: () => [
     ...putBenches(),
+    ...togetherBenches(),
     freshBench(),
     ...getBenches(),
     ...smallBenches(),

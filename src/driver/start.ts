@@ -18,7 +18,8 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   if (running() !== 0) throw inUse()
   const slots = Math.floor(options.numCpus)
   const memory = { capacity: options.objectStoreMemory, views: viewMode(), hugePages: wantsHugePages() }
-  const id = startStore(options, { slots, workersMax: options.maxWorkers, ...memory })
+  const copyThreads = copyThreadsWished()
+  const id = startStore(options, { slots, workersMax: options.maxWorkers, ...memory, ...(copyThreads && { copyThreads }) })
   forgetNames()
   if (slots === 0) process.emitWarning(`init: no task can run, since each needs 1 CPU and numCpus is ${options.numCpus}`, 'MobulaWarning')
   const namespace = options.namespace ?? randomBytes(8).toString('hex')
@@ -80,6 +81,15 @@ const wantsHugePages = (): boolean => {
   const wish = process.env.MOBULA_HUGE_PAGES ?? ''
   if (!['', '0', '1'].includes(wish)) throw badRange('MOBULA_HUGE_PAGES', "'0' or '1'", wish)
   return wish !== '0'
+}
+
+/** How many threads may copy one large value into the store together; the addon knows what is best. */
+const copyThreadsWished = (): number | undefined => {
+  const wish = process.env.MOBULA_COPY_THREADS ?? ''
+  if (wish === '') return undefined
+  const count = Number(wish)
+  if (!Number.isInteger(count) || count < 1 || count > 64) throw badRange('MOBULA_COPY_THREADS', 'a whole number from 1 to 64', wish)
+  return count
 }
 
 const inUse = (): MobulaError => {

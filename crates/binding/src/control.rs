@@ -33,6 +33,9 @@ pub(crate) fn current() -> Option<Arc<Runtime>> {
 /// A thread is up within a second, on a loaded machine within a few.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
+/// More do not make a copy faster: memory has no more to give.
+const COPY_THREADS: u32 = 4;
+
 /// What a runtime is started with.
 #[napi(object)]
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct StartOptions {
     pub slots: u32,
     /// Threads at most, spares included.
     pub workers_max: u32,
+    /// Threads that may copy one large value together; 4 if nothing is said.
+    pub copy_threads: Option<u32>,
     /// Bytes that the store may hold.
     pub capacity: f64,
     /// How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best.
@@ -108,6 +113,8 @@ pub fn start(options: StartOptions) -> Result<u32> {
         id,
         slots: options.slots,
         workers_max: options.workers_max,
+        cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
+        copy_threads: options.copy_threads.unwrap_or(COPY_THREADS),
         start_patience: START_PATIENCE,
     };
     *current = Some(Runtime::new(config, store));

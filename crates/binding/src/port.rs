@@ -323,7 +323,7 @@ fn write_pieces(call: &Call, port: &Port) -> Result<mobula_store::Object, Fault>
         // SAFETY: used before this call returns to JavaScript.
         let bytes = unsafe { call.bytes(piece)? };
         draft
-            .write(at as u64, bytes)
+            .write_with(at as u64, bytes, port.copy_helpers() as usize)
             .map_err(|error| store_fault(&error))?;
     }
     let object = draft.seal();

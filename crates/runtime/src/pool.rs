@@ -98,6 +98,11 @@ impl Pool {
         self.state.lock().free(self.slots)
     }
 
+    /// Slots in use.
+    pub(crate) fn running(&self) -> u32 {
+        self.state.lock().running
+    }
+
     /// True if code that blocked waits for the caller's slot.
     pub(crate) fn is_owed(&self) -> bool {
         self.state.lock().resuming > 0

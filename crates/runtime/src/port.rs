@@ -191,6 +191,14 @@ impl Port {
         self.ledger.len()
     }
 
+    /// How many threads may help this one to copy something large: as many as cores have none of our code to run.
+    pub fn copy_helpers(&self) -> u32 {
+        let runs_in_slot = self.seat.as_ref().is_some_and(|seat| seat.has_slot);
+        let busy = self.runtime.pool.running() + u32::from(!runs_in_slot);
+        let idle = self.runtime.config.cores.saturating_sub(busy);
+        idle.min(self.runtime.config.copy_threads.saturating_sub(1))
+    }
+
     /// True if `drain` would bring something.
     pub fn has_mail(&self) -> bool {
         self.mailbox.has_mail()

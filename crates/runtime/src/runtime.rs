@@ -24,6 +24,10 @@ pub struct Config {
     pub slots: u32,
     /// Threads at most, spares for blocked ones included.
     pub workers_max: u32,
+    /// Cores that this process may use.
+    pub cores: u32,
+    /// Threads that may copy the bytes of one large value into the store together, if there are cores for them.
+    pub copy_threads: u32,
     /// What the start of a thread may take before a driver that blocks gives up: it cannot hear why none comes up.
     pub start_patience: Duration,
 }

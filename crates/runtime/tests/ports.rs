@@ -949,6 +949,28 @@ fn a_driver_that_blocks_learns_that_no_thread_comes_up() {
 }
 
 #[test]
+fn copies_are_helped_by_as_many_threads_as_cores_are_idle() {
+    let helpers = |isolate: &Isolate| isolate.port.copy_helpers();
+    let (runtime, mut driver, mut worker) = pair(2, 2);
+    assert_eq!((helpers(&driver), helpers(&worker)), (2, 3));
+    driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    assert_eq!((helpers(&driver), helpers(&worker)), (2, 3));
+    worker.next();
+    end(&runtime, [driver, worker]);
+    let runtime = support::runtime_with(|config| config.cores = 1);
+    let driver = Isolate::driver(&runtime);
+    assert_eq!(helpers(&driver), 0);
+    end(&runtime, [driver]);
+    let runtime = support::runtime_with(|config| config.copy_threads = 2);
+    let driver = Isolate::driver(&runtime);
+    assert_eq!(helpers(&driver), 1);
+    end(&runtime, [driver]);
+}
+
+#[test]
 fn a_worker_whose_javascript_runs_while_it_counts_as_asleep_passes_calls_on() {
     let (runtime, mut driver, mut sleeper) = pair(2, 3);
     let mut busy = Isolate::worker(&runtime);

@@ -51,6 +51,16 @@ impl Draft {
     /// # Errors
     /// [`Error::is_out_of_bounds`]: they do not all fit; nothing has been written.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.write_with(offset, bytes, 0)
+    }
+
+    /// The same with the help of up to so many threads, for 64 MiB and more; they are gone when this
+    /// returns. Pays when as many cores have nothing to do, and costs nothing worth mentioning when
+    /// they have.
+    ///
+    /// # Errors
+    /// As [`Draft::write`].
+    pub fn write_with(&mut self, offset: u64, bytes: &[u8], helpers: usize) -> Result<(), Error> {
         let (len, size) = (bytes.len() as u64, self.place.len);
         let end = offset.checked_add(len);
         if end.is_none_or(|end| end > size) {
@@ -60,7 +70,7 @@ impl Draft {
             let segment = self.store.segments.get(self.place.segment);
             // SAFETY: the range lies in the draft, whose only user this is; `bytes` cannot lie in it
             // because whoever borrows the draft's memory borrows the draft.
-            unsafe { segment.write(self.place.offset + offset, bytes, self.cold) };
+            unsafe { segment.write(self.place.offset + offset, bytes, self.cold, helpers) };
         }
         Ok(())
     }

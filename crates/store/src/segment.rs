@@ -17,7 +17,7 @@ use mobula_sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(target_os = "linux")]
 use crate::fallocate;
-use crate::{cold, config::Backing, disk, file, layout::RUN_BYTES, mapping::Mapping};
+use crate::{cold, config::Backing, disk, file, layout::RUN_BYTES, mapping::Mapping, transfer};
 
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -173,22 +173,22 @@ impl Segment {
         fill(unsafe { slice::from_raw_parts_mut(start.as_ptr(), len as usize) })
     }
 
-    /// Copies bytes in; `cold` says that the place has not been touched since it was committed, which only makes it
+    /// Copies bytes in, with so many threads to help; `cold` says that the place has not been touched since it was committed, which only makes it
     /// faster.
     ///
     /// # Safety
     /// The caller holds the draft of this range, and `bytes` does not lie in it.
-    pub(crate) unsafe fn write(&self, offset: u64, bytes: &[u8], cold: bool) {
-        let target = self.address(offset, bytes.len() as u64);
+    pub(crate) unsafe fn write(&self, offset: u64, bytes: &[u8], cold: bool, helpers: usize) {
         if let Memory::Mapped { file, .. } = &self.memory
             && cold
             && cold::write(file, offset, bytes)
         {
             return;
         }
-        // SAFETY: `address` checked the range; the draft makes us its only user (the caller's
-        // promise), and its memory is committed.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), target.as_ptr(), bytes.len()) }
+        let copy = |target: &mut [u8]| transfer::copy(target, bytes, helpers);
+        // SAFETY: the draft makes us the only user of the range (the caller's promise), and its
+        // memory is committed.
+        unsafe { self.fill(offset, bytes.len() as u64, copy) }
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
                 .map(|at: u32| (at * seed % 251) as u8)
                 .collect();
             // SAFETY: the test alone uses the segment.
-            unsafe { segment.write(12_345, &bytes, cold) };
+            unsafe { segment.write(12_345, &bytes, cold, 0) };
             // SAFETY: as above, and written just now.
             let read = unsafe {
                 std::slice::from_raw_parts(segment.address(12_345, 300_000).as_ptr(), 300_000)

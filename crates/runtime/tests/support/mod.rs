@@ -31,6 +31,8 @@ pub(crate) fn runtime_with(change: impl FnOnce(&mut Config)) -> Arc<Runtime> {
         id: 1,
         slots: 1,
         workers_max: 1,
+        cores: 4,
+        copy_threads: 4,
         start_patience: Duration::from_secs(30),
     };
     change(&mut config);
