@@ -97,6 +97,7 @@ export const attach = ({ role, runtime, area, onMail, onWork, start }: Attachmen
 
 export const start: typeof Native.start = addon.start
 export const stop: typeof Native.stop = addon.stop
+export const tend: typeof Native.tend = addon.tend
 export const trim: typeof Native.trim = addon.trim
 export const running: typeof Native.running = addon.running
 export const defineFunction: typeof Native.defineFunction = addon.defineFunction

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mobula_runtime::{Config, Function, Origin, Runtime, layout};
 use mobula_store::{Store, StoreConfig, ViewMode};
@@ -136,6 +136,14 @@ pub(crate) fn end(id: u32) {
 pub fn stop() {
     if let Some(runtime) = CURRENT.lock().take() {
         runtime.stop();
+    }
+}
+
+/// Gives memory of the store that nobody has used for a while back to the system.
+#[napi(catch_unwind)]
+pub fn tend() {
+    if let Some(runtime) = current() {
+        runtime.store().tend(Instant::now());
     }
 }
 

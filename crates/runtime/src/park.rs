@@ -1,6 +1,6 @@
 //! Blocking a thread until there is mail, in slices, so that the thread can be terminated between them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::area::Area;
 use crate::deadlock::{Lookout, Step};
@@ -52,6 +52,8 @@ impl Port {
         } else if self.seat.is_none() && self.runtime.is_stalled() {
             Reason::Stalled
         } else {
+            // A thread that blocks has no timers that would.
+            self.runtime.store.tend(Instant::now());
             Reason::Slice
         };
         area.set_header(header::PARK_REASON, reason as u32);

@@ -4,6 +4,8 @@
 //! never wait for the system.
 #![allow(unsafe_code, reason = "takes memory away")]
 
+use std::time::{Duration, Instant};
+
 use mobula_sync::{Mutex, MutexGuard};
 
 use crate::{
@@ -27,13 +29,23 @@ pub(crate) struct Growth(Mutex<Means>);
 struct Means {
     room: Room,
     huge: HugePages,
+    /// When to look next for runs that have not been used since the last time.
+    tend_at: Option<Instant>,
 }
+
+/// How long memory may lie idle, at the least; twice as long at the most, since it is looked for at
+/// such intervals.
+const UNUSED_TIME_MIN: Duration = Duration::from_secs(10);
+
+/// What is given back at once: so much takes 1 ms in huge pages, and 30 ms in small ones.
+const TEND_BYTES_MAX: u64 = 256 << 20;
 
 impl Growth {
     pub(crate) fn new(supply: Supply, backing: Backing, huge_pages: bool) -> Self {
         Self(Mutex::new(Means {
             room: Room::new(supply, backing),
             huge: HugePages::new(huge_pages),
+            tend_at: None,
         }))
     }
 
@@ -73,7 +85,7 @@ impl Store {
     /// calls and lets the kernel use huge pages.
     pub(crate) fn commit(&self, extent: Extent) -> Result<(), Error> {
         let mut means = self.growth.begin();
-        let Means { room, huge } = &mut *means;
+        let Means { room, huge, .. } = &mut *means;
         let exact = Part {
             segment: extent.segment,
             range: extent.offset..extent.offset + extent.bytes,
@@ -112,6 +124,41 @@ impl Store {
     pub fn trim(&self) {
         let _growing = self.growth.begin();
         self.take_away(|space| space.decommit_idle(u64::MAX, true));
+    }
+
+    /// Gives memory back to the system that has been idle for ten to twenty seconds, as far as it
+    /// makes up whole runs of 2 MiB. To be called every now and then with the time that it is: the
+    /// store has no thread to do it. Costs next to nothing when there is nothing to do, and does not
+    /// more than a part when there is much.
+    ///
+    /// ```
+    /// # use mobula_store::{Store, StoreConfig};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let store = Store::new(StoreConfig::new(64 << 20))?;
+    /// let (start, seconds) = (Instant::now(), Duration::from_secs);
+    /// store.tend(start);
+    /// drop(store.create(8 << 20)?);
+    /// store.tend(start + seconds(10));
+    /// assert_eq!(store.stats().committed, 8 << 20);
+    /// store.tend(start + seconds(20));
+    /// assert_eq!(store.stats().committed, 0);
+    /// # Ok::<(), mobula_store::Error>(())
+    /// ```
+    pub fn tend(&self, now: Instant) {
+        let mut means = self.growth.begin();
+        if now < *means.tend_at.get_or_insert(now + UNUSED_TIME_MIN) {
+            return;
+        }
+        let mut is_done = false;
+        self.take_away(|space| {
+            let (parts, done) = space.decommit_unused(TEND_BYTES_MAX);
+            is_done = done;
+            parts
+        });
+        if is_done {
+            means.tend_at = Some(now + UNUSED_TIME_MIN);
+        }
     }
 
     fn committed(&self) -> u64 {

@@ -244,31 +244,52 @@ impl Space {
     /// of it: whole runs first and, unless `whole_runs`, single pages. The caller takes it away.
     pub(crate) fn decommit_idle(&mut self, bytes: u64, whole_runs: bool) -> Vec<Part> {
         let mut parts = Vec::new();
-        let mut left = bytes;
-        for (step, runs) in [(RUN_BYTES, true), (self.page_bytes, false)] {
-            if whole_runs && !runs {
-                break;
-            }
-            for segment in 0..self.tracts.len() {
-                for pages in self.tracts[segment].idle(runs) {
-                    if left == 0 {
-                        return parts;
-                    }
-                    let mut range = self.bytes(pages);
-                    let enough = left.checked_next_multiple_of(step).unwrap_or(u64::MAX);
-                    range.end = range.end.min(range.start.saturating_add(enough));
-                    left = left.saturating_sub(range.end - range.start);
-                    let pages = self.pages(&range);
-                    let gone = self.tracts[segment].decommit(pages);
-                    self.committed -= u64::from(gone) * self.page_bytes;
-                    parts.push(Part {
-                        segment: segment as u32,
-                        range,
-                    });
-                }
-            }
+        let left = self.decommit(bytes, RUN_BYTES, |tract| tract.idle(true), &mut parts);
+        if !whole_runs {
+            self.decommit(left, self.page_bytes, |tract| tract.idle(false), &mut parts);
         }
         parts
+    }
+
+    /// Decommits what `find` finds, in steps, until `left` bytes are gone. Returns what is left then.
+    fn decommit(
+        &mut self,
+        mut left: u64,
+        step: u64,
+        find: impl Fn(&Tract) -> Vec<Range<u32>>,
+        parts: &mut Vec<Part>,
+    ) -> u64 {
+        for segment in 0..self.tracts.len() {
+            for pages in find(&self.tracts[segment]) {
+                if left == 0 {
+                    return 0;
+                }
+                let mut range = self.bytes(pages);
+                let enough = left.checked_next_multiple_of(step).unwrap_or(u64::MAX);
+                range.end = range.end.min(range.start.saturating_add(enough));
+                left = left.saturating_sub(range.end - range.start);
+                let pages = self.pages(&range);
+                let gone = self.tracts[segment].decommit(pages);
+                self.committed -= u64::from(gone) * self.page_bytes;
+                parts.push(Part {
+                    segment: segment as u32,
+                    range,
+                });
+            }
+        }
+        left
+    }
+
+    /// Notes that there is no memory behind runs that have not been used since this last came to
+    /// the end of them: up to about `bytes` of it, which the caller takes away. True: that was the
+    /// end, and all that is idle has to prove itself anew.
+    pub(crate) fn decommit_unused(&mut self, bytes: u64) -> (Vec<Part>, bool) {
+        let mut parts = Vec::new();
+        let left = self.decommit(bytes, RUN_BYTES, Tract::unused, &mut parts);
+        if left > 0 {
+            self.tracts.iter_mut().for_each(Tract::forget_recent);
+        }
+        (parts, left > 0)
     }
 
     /// Bytes lent, in whole pages.

@@ -17,6 +17,8 @@ pub(crate) struct Tract {
     committed: PageSet,
     /// Committed in small pages, and not lent since then. A part of what is committed.
     cold: PageSet,
+    /// Of which runs, not pages, something has been given back or committed since [`Tract::forget_recent`].
+    recent: PageSet,
 }
 
 /// Pages lent, and what is to be known about them.
@@ -37,6 +39,7 @@ impl Tract {
             run_pages,
             committed: PageSet::new(pages),
             cold: PageSet::new(pages),
+            recent: PageSet::new(pages.div_ceil(run_pages)),
         }
     }
 
@@ -76,7 +79,10 @@ impl Tract {
     }
 
     pub(crate) fn give_back(&mut self, block: u32) -> u32 {
-        self.arena.give_back(block).pages
+        let returned = self.arena.give_back(block);
+        let pages = returned.start..returned.start + returned.pages;
+        self.recent.insert(self.runs_of(&pages));
+        returned.pages
     }
 
     /// Whether no page is lent.
@@ -99,6 +105,7 @@ impl Tract {
     pub(crate) fn commit(&mut self, pages: Range<u32>, kind: Pages) -> u32 {
         let new = (pages.end - pages.start) - self.committed.count(pages.clone());
         self.committed.insert(pages.clone());
+        self.recent.insert(self.runs_of(&pages));
         if kind == Pages::Small {
             self.cold.insert(pages);
         }
@@ -111,6 +118,28 @@ impl Tract {
         self.committed.remove(pages.clone());
         self.cold.remove(pages);
         gone
+    }
+
+    /// Committed pages of whole runs of which nothing has been lent since [`Tract::forget_recent`].
+    pub(crate) fn unused(&self) -> Vec<Range<u32>> {
+        let mut unused = Vec::new();
+        for idle in self.idle(true) {
+            for runs in self.recent.ranges(self.runs_of(&idle), false) {
+                let start = idle.start.max(runs.start * self.run_pages);
+                let end = u64::from(runs.end) * u64::from(self.run_pages);
+                unused.push(start..end.min(u64::from(idle.end)) as u32);
+            }
+        }
+        unused
+    }
+
+    /// From now on is when runs count as used.
+    pub(crate) fn forget_recent(&mut self) {
+        self.recent.remove(self.runs_of(&(0..self.pages)));
+    }
+
+    fn runs_of(&self, pages: &Range<u32>) -> Range<u32> {
+        pages.start / self.run_pages..pages.end.div_ceil(self.run_pages)
     }
 
     /// Committed pages that nobody has been lent: only those that fill whole runs, or all.
@@ -177,6 +206,34 @@ mod tests {
         tract.give_back(parcel.lent.block);
         assert_eq!(tract.commit(0..8, Pages::Huge), 8);
         assert_eq!(tract.lend(8).map(|parcel| parcel.cold), Some(false));
+    }
+
+    #[test]
+    fn runs_are_unused_when_nothing_of_them_is_lent_from_one_look_to_the_next() {
+        let mut tract = Tract::new(40, 8);
+        tract.grow_for(40);
+        tract.commit(0..40, Pages::Huge);
+        let lent: Vec<Lent> = [8, 4, 12, 8, 8]
+            .into_iter()
+            .map(|pages| tract.lend(pages).unwrap().lent)
+            .collect();
+        tract.forget_recent();
+        assert_eq!(tract.unused(), []);
+        tract.give_back(lent[0].block);
+        tract.give_back(lent[2].block);
+        assert_eq!(tract.unused(), [], "just given back");
+        tract.forget_recent();
+        // Run 1 is lent in part, and run 2 is not.
+        assert_eq!(tract.unused(), [16..24, 0..8]);
+        let parcel = tract.lend(8).unwrap();
+        tract.give_back(parcel.lent.block);
+        assert_eq!(tract.unused().len(), 1, "it was used in between");
+        tract.forget_recent();
+        tract.decommit(0..3);
+        assert_eq!(tract.unused(), [16..24, 3..8]);
+        tract.give_back(lent[3].block);
+        tract.give_back(lent[1].block);
+        assert_eq!(tract.unused(), [3..8, 16..24], "one free piece by now");
     }
 
     #[test]

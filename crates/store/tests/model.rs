@@ -2,7 +2,11 @@
 //! written, nothing overlaps, and all memory is there again at the end.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mobula_store::{
     Backing, Draft, Object, Pin, Reader, Scan, Store, StoreConfig, Supply, View, ViewMode,
@@ -32,6 +36,8 @@ enum Step {
     Close(usize),
     Replace(usize),
     Trim,
+    /// So many seconds later.
+    Tend(u64),
     /// Asks for everything, so that all goes that may.
     Spill,
 }
@@ -63,6 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => at().prop_map(Step::Close),
         1 => at().prop_map(Step::Replace),
         1 => Just(Step::Trim),
+        1 => (1_u64..15).prop_map(Step::Tend),
         1 => Just(Step::Spill),
     ]
 }
@@ -123,6 +130,7 @@ struct World {
     views: Vec<OpenView>,
     stale: Vec<Object>,
     seeds: u64,
+    now: Instant,
 }
 
 impl World {
@@ -145,6 +153,7 @@ impl World {
             views: Vec::new(),
             stale: Vec::new(),
             seeds: 10,
+            now: Instant::now(),
         }
     }
 
@@ -255,6 +264,10 @@ impl World {
                 self.readers[at] = (self.seeds, Reader::new(&self.store));
             }
             Step::Trim => self.store.trim(),
+            Step::Tend(seconds) => {
+                self.now += Duration::from_secs(seconds);
+                self.store.tend(self.now);
+            }
             Step::Spill => {
                 if let Ok(mut draft) = self.store.create(CAPACITY) {
                     draft.as_mut_slice().fill(0xdd);

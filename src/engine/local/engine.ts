@@ -1,6 +1,6 @@
 /** The local engine: worker threads of this process over the addon. */
 
-import { askToCollect, defineFunction, figures, handles, holdings, running, stop, trim } from '../../binding.ts'
+import { askToCollect, defineFunction, figures, handles, holdings, running, stop, tend, trim } from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import type { ObjectRef } from '../../refs/object-ref.ts'
 import type {
@@ -42,6 +42,9 @@ export interface LocalEngineOptions {
 const CYCLE = 4
 const STALLED = 5
 
+/** Memory that lies idle goes back to the system after ten seconds at the least: so often is asked whether it is time. */
+const TEND_EVERY_MS = 2000
+
 const allWait = (): DeadlockError =>
   new DeadlockError(
     'getSync: all workers wait for others by getSync, and maxWorkers allows no more of them. Raise init({ maxWorkers }), or use await get(ref) in tasks: a task that awaits needs no thread.',
@@ -67,12 +70,15 @@ export class LocalEngine implements Engine {
   readonly lacks: ReadonlySet<string> = new Set(['actors', 'generators', 'cancel', 'processes'])
   readonly #options: LocalEngineOptions
   readonly #port: Port
+  /** On the driver alone: while nothing happens nobody else sees that memory lies idle. */
+  readonly #tending: NodeJS.Timeout | undefined
   #helpDepth = 0
 
   constructor(options: LocalEngineOptions) {
     this.runtime = options.runtime
     this.#options = options
     this.#port = options.port
+    if (options.stopThreads) this.#tending = setInterval(tend, TEND_EVERY_MS).unref()
   }
 
   define(record: FunctionRecord): number {
@@ -196,6 +202,7 @@ export class LocalEngine implements Engine {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#tending)
     stop()
     await this.#options.stopThreads?.()
     this.#port.close()
