@@ -22,10 +22,11 @@ export interface RawPort {
   write(byteLength: number, offsets: readonly number[], pieces: readonly Uint8Array[]): void
   /** Memory of the store to write into; its number is where `write` says which object it made. */
   draft(total: number, at: number, prefix: Uint8Array): ArrayBuffer
-  seal(number: number, buffer: ArrayBuffer): void
-  abandon(number: number, buffer: ArrayBuffer): void
   /** The 16 bytes of an unsettled task's public id. */
   id(slot: number, generation: number): ArrayBuffer | undefined
+  /** `transfer`: what empties a buffer, on Nodes where a buffer may refuse that. */
+  seal(number: number, buffer: ArrayBuffer, transfer: unknown): void
+  abandon(number: number, buffer: ArrayBuffer, transfer: unknown): void
   handles(): number
   detach(): void
   /** This isolate is ready to be handed tasks; gives its place among the workers. */
@@ -36,6 +37,7 @@ export interface RawPort {
 interface RawFunctions {
   attach(flags: number, area: ArrayBuffer, onMail: () => void, onWork: () => void, runtime: number, start: number): RawPort
   probeShared(): ArrayBufferLike | undefined
+  holdBuffers(): boolean
 }
 
 type Addon = typeof Native & RawFunctions
@@ -95,6 +97,8 @@ export interface Attachment {
 export const attach = ({ role, runtime, area, onMail, onWork, start }: Attachment): RawPort =>
   addon.attach((role === 'worker' ? WORKER : 0) | (makesShared ? SHARED : 0), area, onMail, onWork, runtime, start)
 
+/** From now on no `ArrayBuffer` over memory of the store is collected in this thread. True if some were, and have not let go of it. */
+export const holdBuffers: RawFunctions['holdBuffers'] = addon.holdBuffers
 export const start: typeof Native.start = addon.start
 export const stop: typeof Native.stop = addon.stop
 export const tend: typeof Native.tend = addon.tend

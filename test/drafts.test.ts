@@ -1,5 +1,6 @@
 /** Drafts: memory of the store that is written in place and then sealed. */
 
+import { markAsUntransferable } from 'node:worker_threads'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
@@ -104,6 +105,35 @@ test(
       mine.fill(3)
     }
     kept.seal()
+  }),
+)
+
+test(
+  'a draft whose buffer was locked is sealed, or says why not, and goes with its buffer',
+  withRuntime({ numCpus: 1 }, async () => {
+    collectGarbage()
+    await turn()
+    const before = figures().storeObjects as number
+    // From Node 24 on such a buffer cannot be detached.
+    const lock = (): void => {
+      const draft = createBuffer(2 ** 20)
+      markAsUntransferable(draft.buffer.buffer)
+      if (Number.parseInt(process.versions.node, 10) < 24) {
+        draft.seal()[Symbol.dispose]()
+        return
+      }
+      const refused = thrown(() => draft.seal())
+      assert.instance(refused, MobulaError)
+      assert.is(refused.code, 'ERR_DRAFT_LOCKED')
+      assert.match(refused.message, /markAsUntransferable/)
+      assert.is(draft.buffer.fill(1).byteLength, 2 ** 20)
+      draft[Symbol.dispose]()
+    }
+    lock()
+    await eventually('its memory is free', () => {
+      collectGarbage()
+      return (figures().storeObjects as number) <= before
+    })
   }),
 )
 

@@ -18,6 +18,7 @@ export const fromCode = (error: unknown, holders: () => string = () => ''): unkn
       return new ShutdownError(message)
     case ERROR_CODES.ERR_INTERNAL:
     case ERROR_CODES.ERR_DRAFT_CLOSED:
+    case ERROR_CODES.ERR_DRAFT_LOCKED:
       return new MobulaError(message, { code })
     case 'ERR_OUT_OF_RANGE':
       return new RangeError(message)

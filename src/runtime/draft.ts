@@ -8,6 +8,8 @@ import type { ObjectRef } from '../refs/object-ref.ts'
 import type { Runtime } from './current.ts'
 import { putValue } from './put.ts'
 
+const goesWithBuffer: ReadonlySet<string> = new Set([ERROR_CODES.ERR_SHUTDOWN, ERROR_CODES.ERR_DRAFT_CLOSED, ERROR_CODES.ERR_DRAFT_LOCKED])
+
 /**
  * Memory of the object store that only its maker sees, until `seal` makes it an object. Forgetting an unsealed draft, or
  * `draft[Symbol.dispose]()`, gives the memory back.
@@ -35,7 +37,8 @@ export class Draft {
    * Makes an object of the bytes, without a copy. `draft.buffer` is empty from then on. Nothing may still be under way that
    * writes into it: an `fs.read` that ends later writes into memory that is somebody else's by then.
    *
-   * @throws {MobulaError} `ERR_DRAFT_CLOSED` if it was sealed or given up before, or its buffer was moved away by `transfer()`
+   * @throws {MobulaError} `ERR_DRAFT_CLOSED` if it was sealed or given up before, or its buffer was moved away by `transfer()`;
+   *   `ERR_DRAFT_LOCKED` if its buffer was locked by `markAsUntransferable()` (Node 24 and later)
    */
   seal(): ObjectRef<Uint8Array> {
     if (this.#end !== undefined) {
@@ -53,9 +56,8 @@ export class Draft {
     try {
       this.#abandon()
     } catch (error) {
-      // After a shutdown, or once the buffer was moved away, the memory goes with the buffer.
-      const isExpected = error instanceof MobulaError && (error.code === ERROR_CODES.ERR_SHUTDOWN || error.code === ERROR_CODES.ERR_DRAFT_CLOSED)
-      if (!isExpected) throw error
+      // After a shutdown, or if the buffer was moved away or locked, the memory goes with the buffer.
+      if (!(error instanceof MobulaError && goesWithBuffer.has(error.code))) throw error
     }
   }
 }

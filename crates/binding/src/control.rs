@@ -12,6 +12,8 @@ use mobula_sync::Mutex;
 use napi::bindgen_prelude::{Error, Result, Status};
 use napi_derive::napi;
 
+use crate::objects;
+
 /// The runtime that runs now; its segments outlive it and serve the next.
 static CURRENT: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
 static STORE: Mutex<Option<Kept>> = Mutex::new(None);
@@ -270,6 +272,7 @@ pub fn figures() -> HashMap<String, f64> {
         set("queued", stats.queued as f64);
         set("collecting", runtime.collecting() as f64);
     }
+    set("strandedBytes", objects::stranded() as f64);
     if let Some(kept) = &*STORE.lock() {
         let stats = kept.store.stats();
         set("storeBytes", stats.bytes as f64);

@@ -11,7 +11,7 @@ use mobula_store::Draft;
 use mobula_sync::Mutex;
 use napi_sys as sys;
 
-use crate::raw::{Call, Fault, check};
+use crate::raw::{Call, Fault, Value, check};
 
 /// A draft until it is sealed or given up; whoever is first takes it.
 pub(crate) type Shared = Arc<Mutex<Option<Draft>>>;
@@ -39,7 +39,8 @@ impl Drafts {
         shared.lock().take()
     }
 
-    /// Detaches the buffer (argument 1) of a draft (argument 0) and takes the draft.
+    /// Detaches the buffer (argument 1) of a draft (argument 0) and takes the draft. Argument 2 is `ArrayBuffer.prototype.transfer`,
+    /// where there is such a function.
     pub(crate) fn close(&mut self, call: &Call) -> Result<Draft, Fault> {
         let number = call.u32(0)?;
         let mut len = 0;
@@ -56,14 +57,40 @@ impl Drafts {
                 message: "its buffer was transferred to somebody else".to_owned(),
             });
         }
-        // SAFETY: as above.
-        let status = unsafe { sys::napi_detach_arraybuffer(call.env, call.args[1]) };
-        check(status, "the buffer of a draft cannot be detached")?;
+        detach(call, call.args[1], call.args[2])?;
         self.take(number).ok_or(Fault {
             code: "ERR_DRAFT_CLOSED",
             message: "it was sealed or given up before".to_owned(),
         })
     }
+}
+
+/// Empties a buffer for good. `transfer` is called if it is a function: from Node 24 on `markAsUntransferable` locks a buffer, and
+/// then `napi_detach_arraybuffer` ends the process where `transfer` throws. Older Nodes know no locks.
+fn detach(call: &Call, buffer: Value, transfer: Value) -> Result<(), Fault> {
+    let (env, mut kind) = (call.env, sys::ValueType::napi_undefined);
+    // SAFETY: an argument of this call, an out pointer of this frame.
+    let status = unsafe { sys::napi_typeof(env, transfer, &mut kind) };
+    check(status, "the type of an argument")?;
+    if kind != sys::ValueType::napi_function {
+        // SAFETY: an argument of this call.
+        let status = unsafe { sys::napi_detach_arraybuffer(env, buffer) };
+        return check(status, "the buffer of a draft cannot be detached");
+    }
+    // To a buffer of no bytes, so that nobody gets the memory.
+    let (length, mut rest) = (call.number(0.0)?, null_mut());
+    // SAFETY: arguments of this call; the function is built in and calls nobody else.
+    let status = unsafe { sys::napi_call_function(env, buffer, transfer, 1, &length, &mut rest) };
+    if status == sys::Status::napi_pending_exception {
+        // SAFETY: out pointer of this frame; what was thrown is told by our own fault.
+        unsafe { sys::napi_get_and_clear_last_exception(env, &mut rest) };
+        return Err(Fault {
+            code: "ERR_DRAFT_LOCKED",
+            message: "its buffer was locked by markAsUntransferable(), so it cannot be taken from those who could still write into it: put() copies it"
+                .to_owned(),
+        });
+    }
+    check(status, "the buffer of a draft cannot be detached")
 }
 
 /// The prefix is written at the start, the user's bytes begin at `at`: where they lie, and how many there are.

@@ -12,6 +12,7 @@ mod objects;
 mod port;
 mod raw;
 mod uv;
+mod watch;
 mod writes;
 
 use napi::bindgen_prelude::{Object, Result};

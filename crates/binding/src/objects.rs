@@ -3,17 +3,23 @@
 //! A lease (a view of a stored object, or the words) is boxed and handed over as the hint of an external buffer; the
 //! buffer's finalizer drops the box. That is the one place where it is released. A `SharedArrayBuffer` runs its finalizer
 //! on any thread, an `ArrayBuffer` on its isolate's: both leases may be dropped anywhere.
+//!
+//! The finalizer of a `SharedArrayBuffer` runs when nobody can reach the memory any more. That of an `ArrayBuffer` also runs
+//! when its isolate ends, although the memory may have been moved to another buffer by then, and that one to another thread: see
+//! `watch`.
 
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use mobula_sched::Words;
-use mobula_store::View;
+use mobula_store::{Draft, View};
 use napi_sys as sys;
 
 use crate::drafts;
 use crate::raw::{Call, Fault, Value, check};
+use crate::watch::Watch;
 
 /// `node_api_create_external_sharedarraybuffer`: in Node 22.23.3, 24.16, 26.1 and later. Not in the headers of any stable
 /// N-API version, so it is looked up; TypeScript tests it before it is used.
@@ -41,20 +47,56 @@ static CREATE_SHARED: LazyLock<Option<CreateShared>> = LazyLock::new(|| {
 /// What JavaScript may hold on to.
 #[derive(Debug)]
 enum Lease {
-    View(#[expect(dead_code, reason = "held for its drop")] View),
+    View(View),
     Words(#[expect(dead_code, reason = "held for its drop")] Arc<Words>),
-    Draft(#[expect(dead_code, reason = "held for its drop")] drafts::Shared),
+    Draft(drafts::Shared),
     Probe(#[expect(dead_code, reason = "held for its drop")] Box<[u8; 64]>),
+}
+
+impl Lease {
+    /// Bytes of the store that users have before them.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::View(view) => view.len() as u64,
+            // Nothing once it was sealed or given up.
+            Self::Draft(draft) => draft.lock().as_ref().map_or(0, Draft::len),
+            Self::Words(_) | Self::Probe(_) => 0,
+        }
+    }
+}
+
+/// What the finalizer of a buffer finds.
+#[derive(Debug)]
+struct Hint {
+    lease: Lease,
+    /// Of an `ArrayBuffer` that users see.
+    watch: Option<Watch>,
+}
+
+/// Memory that was moved out of its buffer before its isolate ended: who has it, and until when, cannot be told, so it is never
+/// lent again.
+static STRANDED: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes of the store that are out of use until the process ends.
+pub(crate) fn stranded() -> u64 {
+    STRANDED.load(Ordering::Relaxed)
 }
 
 unsafe extern "C" fn drop_shared(_data: *mut c_void, hint: *mut c_void) {
     // SAFETY: the hint is the box that `lend` leaked, and N-API calls the finalizer once.
-    drop(unsafe { Box::from_raw(hint.cast::<Lease>()) });
+    drop(unsafe { Box::from_raw(hint.cast::<Hint>()) });
 }
 
 unsafe extern "C" fn drop_array(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: as in `drop_shared`.
-    drop(unsafe { Box::from_raw(hint.cast::<Lease>()) });
+    let Hint { lease, watch } = *unsafe { Box::from_raw(hint.cast::<Hint>()) };
+    // SAFETY: this is the finalizer.
+    let has_moved = watch.is_some_and(|watch| unsafe { watch.end() });
+    let bytes = lease.bytes();
+    if has_moved && bytes > 0 {
+        STRANDED.fetch_add(bytes, Ordering::Relaxed);
+        std::mem::forget(lease);
+    }
 }
 
 /// The most bytes of an external `ArrayBuffer` on Node 20, where it is made by way of a `Buffer`.
@@ -95,15 +137,15 @@ fn lend(
     shared: bool,
 ) -> Result<Value, Fault> {
     check_len(call, len, shared)?;
-    let hint = Box::into_raw(Box::new(lease)).cast::<c_void>();
+    let is_watched = lease.bytes() > 0;
+    let hint = Box::into_raw(Box::new(Hint { lease, watch: None })).cast::<c_void>();
     let mut out = null_mut();
-    let status = match *CREATE_SHARED {
+    let create_shared = if shared { *CREATE_SHARED } else { None };
+    let status = match create_shared {
         // SAFETY: the lease keeps the bytes mapped and in place until `drop_shared`, which may run on any thread.
-        Some(create) if shared => unsafe {
-            create(call.env, data.cast(), len, drop_shared, hint, &mut out)
-        },
+        Some(create) => unsafe { create(call.env, data.cast(), len, drop_shared, hint, &mut out) },
         // SAFETY: the lease keeps the bytes mapped and in place until `drop_array`.
-        _ => unsafe {
+        None => unsafe {
             sys::napi_create_external_arraybuffer(
                 call.env,
                 data.cast(),
@@ -116,9 +158,15 @@ fn lend(
     };
     if status != sys::Status::napi_ok {
         // SAFETY: on failure N-API has not taken the hint, of lengths that were checked.
-        drop(unsafe { Box::from_raw(hint.cast::<Lease>()) });
+        drop(unsafe { Box::from_raw(hint.cast::<Hint>()) });
     }
     check(status, "this Node refuses buffers over memory of an addon")?;
+    if is_watched && create_shared.is_none() {
+        // SAFETY: the hint lives until the finalizer, which cannot run before this call has returned to JavaScript; it ends the watch.
+        unsafe {
+            (*hint.cast::<Hint>()).watch = Some(Watch::begin(call.env, out)?);
+        }
+    }
     Ok(out)
 }
 

@@ -14,7 +14,7 @@ use crate::bell::UvBell;
 use crate::drafts::{self, Drafts};
 use crate::hook::Hook;
 use crate::raw::{Call, Fault, Value, check, run, run_bare, set_function, set_property};
-use crate::{control, objects, uv, writes};
+use crate::{control, objects, uv, watch, writes};
 
 /// What the raw functions of an isolate find in their data pointer. It lives until its environment ends, since the
 /// functions may; what is in it goes when the port is closed.
@@ -430,6 +430,11 @@ unsafe extern "C" fn probe_shared(env: sys::napi_env, info: sys::napi_callback_i
     unsafe { run(env, info, objects::probe_shared) }
 }
 
+unsafe extern "C" fn hold_buffers(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    // SAFETY: N-API calls this with the environment and the info of the call.
+    unsafe { run(env, info, |call| call.boolean(watch::hold_all(env))) }
+}
+
 /// Adds what every environment can call before it has a port.
 ///
 /// # Safety
@@ -437,9 +442,13 @@ unsafe extern "C" fn probe_shared(env: sys::napi_env, info: sys::napi_callback_i
 pub(crate) unsafe fn export(env: sys::napi_env, exports: Value) -> napi::Result<()> {
     // SAFETY: as the caller vouches; these functions have no data.
     let set = unsafe {
-        set_function(env, exports, "attach", Some(attach), null_mut()).and_then(|()| {
-            set_function(env, exports, "probeShared", Some(probe_shared), null_mut())
-        })
+        set_function(env, exports, "attach", Some(attach), null_mut())
+            .and_then(|()| {
+                set_function(env, exports, "probeShared", Some(probe_shared), null_mut())
+            })
+            .and_then(|()| {
+                set_function(env, exports, "holdBuffers", Some(hold_buffers), null_mut())
+            })
     };
     set.map_err(|fault| napi::Error::new(napi::Status::GenericFailure, fault.message))
 }

@@ -5,14 +5,20 @@ import { runInNewContext } from 'node:vm'
 
 let collect: ((options?: { readonly type: 'minor' }) => void) | undefined
 
-/** A major collection of this thread. Finalizers of handles run in the next turn of its loop. */
-export const collectGarbage = (): void => {
+const collector = (): NonNullable<typeof collect> => {
   if (collect === undefined) {
     // The flag is the whole process's: taking it back would race with another thread that is just here. It shows in new contexts only.
     setFlagsFromString('--expose-gc')
     collect = runInNewContext('gc') as NonNullable<typeof collect>
   }
-  collect()
-  // What was found of buffers is freed by a thread of V8's, beside us; the next collection, and be it the smallest, waits for that.
-  collect({ type: 'minor' })
+  return collect
 }
+
+/** A major collection of this thread. Finalizers of handles run in the next turn of its loop. */
+export const collectGarbage = (): void => {
+  collector()()
+  finishCollection()
+}
+
+/** What a collection finds of buffers is freed by a thread of V8's, beside us; the next collection, and be it the smallest, waits for that. */
+export const finishCollection = (): void => collector()({ type: 'minor' })

@@ -6,6 +6,7 @@ import { fromCode } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
 import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, FunctionRecord, Memory, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectGarbage } from './collect.ts'
+import './hold.ts'
 import { largestHolders } from './holders.ts'
 import * as L from './layout.ts'
 import { Views } from './views.ts'
@@ -15,6 +16,9 @@ const NO_FUNCTION: number = 2 ** 32 - 1
 
 /** Refs or keys that one record carries; longer tables take several. */
 const TABLE_MAX = 2048
+
+/** Node 22 and later. */
+const { transfer } = ArrayBuffer.prototype as { readonly transfer?: unknown }
 
 /** An object of the store. */
 interface Stored {
@@ -416,7 +420,7 @@ export class Port {
     const number = this.words[L.H_WRITTEN_SLOT] as number
     const close = (how: 'seal' | 'abandon'): void => {
       try {
-        this.raw[how](number, buffer)
+        this.raw[how](number, buffer, transfer)
       } catch (error) {
         throw fromCode(error)
       }
