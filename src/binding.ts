@@ -18,7 +18,7 @@ export interface RawPort {
   view(slot: number, generation: number, which: 0 | 1, task: number): ArrayBufferLike | undefined
   /** Whether a view of this value that is open here still shows what was stored. */
   shows(slot: number, generation: number): boolean
-  bulk(slot: number, generation: number, which: 0 | 1): ArrayBuffer
+  bulk(slot: number, generation: number, which: 0 | 1): ArrayBuffer | undefined
   write(byteLength: number, offsets: readonly number[], pieces: readonly Uint8Array[]): void
   /** Memory of the store to write into; its number is where `write` says which object it made. */
   draft(total: number, at: number, prefix: Uint8Array): ArrayBuffer

@@ -94,6 +94,9 @@ test('what was damaged on disk is lost, never wrong', () =>
   inFolder(async (folder) => {
     if (process.platform !== 'linux') return
     await withRuntime({ numCpus: 1, objectStoreMemory: 2 * MB, spillDirectory: folder }, async () => {
+      // The first has more refs than a record carries: its bytes come by another way, copied.
+      const inner = put(1)
+      const many = put({ bytes: pattern(MB, 0), refs: new Array<ObjectRef>(5000).fill(inner) })
       const refs = Array.from({ length: 8 }, (_, k) => put(pattern(MB, k)))
       for (const path of spillFiles(folder)) {
         const file = openSync(path, 'r+')
@@ -111,7 +114,12 @@ test('what was damaged on disk is lost, never wrong', () =>
       }
       assert.ok(lost >= 4, `${lost} of 8 are lost`)
       assert.instance(await rejection(get(checksum.remote(refs[0] as ObjectRef<Uint8Array>))), ObjectLostError)
-      assert.is(await get(put(7)), 7)
+      assert.instance(await rejection(get(many)), ObjectLostError)
+      assert.instance(await rejection(get(remote((_: unknown) => 'ran').remote(many))), ObjectLostError)
+      // Asked for in the same turn, each for itself.
+      const [bad, good] = await Promise.allSettled([get(many), get(put(7))])
+      assert.instance((bad as PromiseRejectedResult).reason, ObjectLostError)
+      assert.is((good as PromiseFulfilledResult<number>).value, 7)
     })()
   }))
 

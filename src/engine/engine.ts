@@ -58,6 +58,8 @@ export type Outcome =
   | { readonly state: 'thrown'; readonly value: FoundValue; readonly taskName: string }
   | { readonly state: 'crashed'; readonly exitCode: number | null; readonly text: string; readonly taskName: string }
   | { readonly state: 'setup'; readonly text: string }
+  /** It is there, but its bytes could not be had: what `error` says. */
+  | { readonly state: 'unreadable'; readonly error: unknown }
   | { readonly state: 'gone' }
   | { readonly state: 'freed' }
 

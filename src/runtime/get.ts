@@ -202,6 +202,8 @@ export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }
     }
     case 'setup':
       return setupError(outcome.text)
+    case 'unreadable':
+      return outcome.error
     case 'freed':
       return new ObjectFreedError(`${ref}: its value was freed`)
     case 'gone':

@@ -234,7 +234,13 @@ raw_functions! {
         let shows = inner.port.shows(key(call)?);
         call.boolean(shows)
     };
-    run bulk = |call, inner| objects::copy(call, &inner.port.bulk(key(call)?, which(call)?));
+    run bulk = |call, inner| {
+        let bytes = inner.port.bulk(key(call)?, which(call)?).map_err(|error| store_fault(&error))?;
+        match bytes {
+            Some(bytes) => objects::copy(call, &bytes),
+            None => call.undefined(),
+        }
+    };
     run write = |call, inner| {
         let object = write_pieces(call, &inner.port)?;
         let len = call.f64(0)? as u64;

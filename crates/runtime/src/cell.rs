@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use mobula_sync::Mutex;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::mailbox::Mailbox;
-use crate::value::{RefEntry, Value};
+use crate::value::{RefEntry, Value, Which};
 
 /// The runtime's half of a slot; the scheduler has the other.
 #[derive(Debug, Default)]
@@ -25,6 +25,21 @@ pub(crate) enum Body {
     Waiter(Waiter),
     Value(Value),
     Failed(Arc<Failure>),
+}
+
+impl Body {
+    /// The bytes that are meant, and the deps before them.
+    pub(crate) fn value(&self, which: Which) -> Option<(&[RefEntry], &Value)> {
+        match (self, which) {
+            (Body::Task(task), Which::Arguments) => Some((&task.deps, &task.arguments)),
+            (Body::Value(value), Which::Value) => Some((&[], value)),
+            (Body::Failed(failure), Which::Value) => match &failure.kind {
+                Kind::Thrown(value) => Some((&[], value)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// A task that is not settled.

@@ -1,13 +1,15 @@
 //! Hands out values: small ones as bytes in the heap, large ones as a word that says to ask for a view.
 
 use mobula_sched::{Key, Phase};
+use mobula_store::Pin;
+use mobula_sync::MutexGuard;
 
 use crate::area::{Area, Heap};
 use crate::cell::Body;
 use crate::failure::Kind;
 use crate::layout::{self, header, place, state};
 use crate::port::Port;
-use crate::value::{Bytes, Stored, Value, Which, table_bytes};
+use crate::value::{Bytes, Value, Which, table_bytes};
 
 impl Port {
     /// Answers the entries (slot, generation) that were asked for, as many as fit:
@@ -67,18 +69,18 @@ impl Port {
             // What this isolate reserved and has not submitted cannot be fetched by anyone; all else is on its way.
             Some(_) => return Some(entry),
         }
-        let body = self.runtime.cell(key).body.lock();
+        let (body, pin) = self.body(key, Which::Value);
         match &*body {
             Body::Value(value) => {
                 entry[0] = state::VALUE;
-                write_value(area, heap, value, is_first, &mut entry)?;
+                write_value(area, heap, (value, pin.as_ref()), is_first, &mut entry)?;
             }
             Body::Failed(failure) => {
                 entry[6] = failure.function;
                 match &failure.kind {
                     Kind::Thrown(value) => {
                         entry[0] = state::THROWN;
-                        write_value(area, heap, value, is_first, &mut entry)?;
+                        write_value(area, heap, (value, pin.as_ref()), is_first, &mut entry)?;
                     }
                     Kind::Crashed { exit_code, text } => {
                         entry[0] = state::CRASHED;
@@ -97,27 +99,37 @@ impl Port {
         Some(entry)
     }
 
-    /// The stored bytes behind a slot, if that is where they are.
-    pub(crate) fn with_stored<T>(
-        &self,
-        key: Key,
-        which: Which,
-        read: impl FnOnce(&Stored) -> T,
-    ) -> Option<T> {
-        self.runtime.table.phase(key)?;
-        let body = self.runtime.cell(key).body.lock();
-        let value = match (&*body, which) {
-            (Body::Task(task), Which::Arguments) => &task.arguments,
-            (Body::Value(value), Which::Value) => value,
-            (Body::Failed(failure), Which::Value) => match &failure.kind {
-                Kind::Thrown(value) => value,
-                _ => return None,
-            },
-            _ => return None,
+    /// What is in a slot, with the stored bytes that a record is to carry. Those that cannot be had are left to `view`, which says why.
+    pub(crate) fn body(&self, key: Key, which: Which) -> (MutexGuard<'_, Body>, Option<Pin>) {
+        let cell = self.runtime.cell(key);
+        let body = cell.body.lock();
+        let object = body
+            .value(which)
+            .and_then(|(_, value)| value.copied_object());
+        let Some(object) = object else {
+            return (body, None);
         };
-        match &value.bytes {
-            Bytes::Stored(stored) => Some(read(stored)),
-            Bytes::Inline(_) => None,
+        drop(body);
+        let pin = self.runtime.store().pin(object).ok();
+        (cell.body.lock(), pin)
+    }
+
+    /// Pins the stored bytes behind a slot, if that is where they are; not under the cell's lock, since that may read a disk. `None`
+    /// too if they are freed meanwhile.
+    pub(crate) fn pin(&self, key: Key, which: Which) -> Result<Option<Pin>, mobula_store::Error> {
+        if self.runtime.table.phase(key).is_none() {
+            return Ok(None);
+        }
+        let object = match self.runtime.cell(key).body.lock().value(which) {
+            Some((_, value)) => match &value.bytes {
+                Bytes::Stored(stored) => stored.object(),
+                Bytes::Inline(_) => return Ok(None),
+            },
+            None => return Ok(None),
+        };
+        match self.runtime.store().pin(object) {
+            Err(error) if error.is_gone() => Ok(None),
+            pinned => pinned.map(Some),
         }
     }
 }
@@ -126,19 +138,11 @@ impl Port {
 fn write_value(
     area: &mut Area<'_>,
     heap: &mut Heap,
-    value: &Value,
+    (value, pin): (&Value, Option<&Pin>),
     is_first: bool,
     entry: &mut [u32; 8],
 ) -> Option<()> {
-    let pin = match &value.bytes {
-        Bytes::Stored(stored) => stored.pin().ok(),
-        Bytes::Inline(_) => None,
-    };
-    let bytes: Option<&[u8]> = match (&value.bytes, &pin) {
-        (Bytes::Inline(bytes), _) => Some(bytes),
-        (_, Some(pin)) if pin.bytes().len() <= layout::COPY_MAX => Some(pin.bytes()),
-        _ => None,
-    };
+    let bytes = value.copied(pin);
     entry[1] = place::VIEW;
     entry[4] = value.refs.len() as u32;
     let size = value.refs.len() * layout::REF_BYTES + bytes.map_or(0, <[u8]>::len);

@@ -29,8 +29,7 @@ impl Ledger {
         if self.chunks.len() <= chunk {
             self.chunks.resize_with(chunk + 1, || None);
         }
-        let chunk =
-            self.chunks[chunk].get_or_insert_with(|| vec![Count::default(); CHUNK].into());
+        let chunk = self.chunks[chunk].get_or_insert_with(|| vec![Count::default(); CHUNK].into());
         let count = &mut chunk[key.index as usize & (CHUNK - 1)];
         if count.handles != 0 && count.generation == key.generation {
             count.handles += 1;
@@ -65,12 +64,14 @@ impl Ledger {
         let mut keys = Vec::with_capacity(self.len);
         for (n, chunk) in std::mem::take(&mut self.chunks).into_iter().enumerate() {
             let counts = chunk.into_iter().flatten().enumerate();
-            keys.extend(counts.filter(|(_, count)| count.handles > 0).map(
-                |(k, count)| Key {
-                    index: (n * CHUNK + k) as u32,
-                    generation: count.generation,
-                },
-            ));
+            keys.extend(
+                counts
+                    .filter(|(_, count)| count.handles > 0)
+                    .map(|(k, count)| Key {
+                        index: (n * CHUNK + k) as u32,
+                        generation: count.generation,
+                    }),
+            );
         }
         self.len = 0;
         keys

@@ -242,12 +242,10 @@ impl Port {
         self.written.push(Stored::new(store, object, len));
     }
 
-    /// Bytes of the store under an isolate's own protection.
+    /// Bytes of the store under an isolate's own protection. `None` if they were freed.
     pub fn view(&self, key: Key, which: Which) -> Result<Option<View>, mobula_store::Error> {
-        let pin = self.with_stored(key, which, Stored::pin);
-        pin.transpose()?
-            .map(|pin| self.reader.open(pin))
-            .transpose()
+        let pin = self.pin(key, which)?;
+        pin.map(|pin| self.reader.open(pin)).transpose()
     }
 
     /// The public id of a task that is not settled, as bytes to be read from the left.
@@ -266,8 +264,7 @@ impl Port {
 
     /// Whether a view of this object that is open here may be given out again.
     pub fn shows(&self, key: Key) -> bool {
-        let pin = self.with_stored(key, Which::Value, Stored::pin);
-        matches!(pin, Some(Ok(pin)) if self.reader.shows(&pin))
+        matches!(self.pin(key, Which::Value), Ok(Some(pin)) if self.reader.shows(&pin))
     }
 
     /// A task begun here was given up by its isolate's end, or the isolate ends: everything it held goes back. `area` is

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::area::Area;
 use crate::inline::InlineBytes;
-use crate::layout::REF_BYTES;
+use crate::layout::{COPY_MAX, REF_BYTES};
 
 /// Which bytes of a slot are meant.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -70,10 +70,6 @@ impl Stored {
     pub(crate) fn object(&self) -> Object {
         self.object
     }
-
-    pub(crate) fn pin(&self) -> Result<Pin, mobula_store::Error> {
-        self.store.pin(self.object)
-    }
 }
 
 impl Drop for Stored {
@@ -96,4 +92,24 @@ pub(crate) struct Value {
     pub(crate) refs: Box<[RefEntry]>,
     /// Of the task whose result it is; `u32::MAX` for others.
     pub(crate) function: u32,
+}
+
+impl Value {
+    /// The stored object, if records carry a copy of it: it is to be pinned first, without any lock, since that may read a disk.
+    pub(crate) fn copied_object(&self) -> Option<Object> {
+        match &self.bytes {
+            Bytes::Stored(stored) if stored.len() <= COPY_MAX as u64 => Some(stored.object()),
+            _ => None,
+        }
+    }
+
+    /// What a record carries of it: bytes that lie here, or those of a pin of its object.
+    pub(crate) fn copied<'a>(&'a self, pin: Option<&'a Pin>) -> Option<&'a [u8]> {
+        match &self.bytes {
+            Bytes::Inline(bytes) => Some(bytes),
+            Bytes::Stored(stored) => pin
+                .filter(|pin| pin.object() == stored.object())
+                .map(Pin::bytes),
+        }
+    }
 }

@@ -138,24 +138,14 @@ impl Port {
 
     /// Writes the record of a task. False if the heap is too full for it.
     fn write_task(&self, area: &mut Area<'_>, heap: &mut Heap, k: usize, key: Key) -> bool {
-        let body = self.runtime.cell(key).body.lock();
+        let (body, pin) = self.body(key, Which::Arguments);
         // A task that was settled meanwhile leaves an empty record, which its failed `advance` discards.
         let Body::Task(task) = &*body else {
             return true;
         };
         let (refs, deps) = (&task.arguments.refs, &task.deps);
         let tables = (refs.len() + deps.len()) * layout::REF_BYTES;
-        let copied;
-        let inline: Option<&[u8]> = match &task.arguments.bytes {
-            Bytes::Inline(bytes) => Some(bytes),
-            Bytes::Stored(stored) => match stored.pin() {
-                Ok(pin) if pin.bytes().len() <= layout::COPY_MAX => {
-                    copied = pin;
-                    Some(copied.bytes())
-                }
-                _ => None,
-            },
-        };
+        let inline = task.arguments.copied(pin.as_ref());
         let size = tables + inline.map_or(0, <[u8]>::len);
         let mut record = [
             key.index,
@@ -274,30 +264,23 @@ impl Port {
         !taken.is_empty()
     }
 
-    /// Bytes and refs of a task or a value in one piece: table of deps, table of refs, bytes.
-    pub fn bulk(&self, key: Key, which: Which) -> Vec<u8> {
+    /// Bytes and refs of a task or a value in one piece: table of deps, table of refs, bytes. `None` if they were freed.
+    pub fn bulk(&self, key: Key, which: Which) -> Result<Option<Vec<u8>>, mobula_store::Error> {
+        let pin = self.pin(key, which)?;
         let body = self.runtime.cell(key).body.lock();
-        let (deps, value) = match (&*body, which) {
-            (Body::Task(task), Which::Arguments) => (&*task.deps, &task.arguments),
-            (Body::Value(value), Which::Value) => (&[][..], value),
-            (Body::Failed(failure), Which::Value) => match &failure.kind {
-                crate::failure::Kind::Thrown(value) => (&[][..], value),
-                _ => return Vec::new(),
-            },
-            _ => return Vec::new(),
+        let Some((deps, value)) = body.value(which) else {
+            return Ok(None);
+        };
+        let bytes = match (&value.bytes, &pin) {
+            (Bytes::Inline(bytes), _) => bytes,
+            (Bytes::Stored(stored), Some(pin)) if pin.object() == stored.object() => pin.bytes(),
+            _ => return Ok(None),
         };
         let mut out = table_bytes(deps);
         out.extend(table_bytes(&value.refs));
         // The bytes begin as if at the start of memory of their own.
         out.resize(out.len().next_multiple_of(64), 0);
-        match &value.bytes {
-            Bytes::Inline(bytes) => out.extend_from_slice(bytes),
-            Bytes::Stored(stored) => {
-                if let Ok(pin) = stored.pin() {
-                    out.extend_from_slice(pin.bytes());
-                }
-            }
-        }
-        out
+        out.extend_from_slice(bytes);
+        Ok(Some(out))
     }
 }

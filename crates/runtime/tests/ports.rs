@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mobula_runtime::layout::{self, header, status};
-use mobula_runtime::{Forage, Reason, Role, Runtime};
+use mobula_runtime::{Forage, Reason, Role, Runtime, Which};
 use mobula_sched::Key;
 use support::isolate::Isolate;
 use support::record::{self, Outcome, TaskRecord};
@@ -130,6 +130,31 @@ fn more_refs_than_the_heap_holds_arrive_in_one_piece() {
         }]
     );
     assert_eq!(driver.fetch(&[task]), [value(b"many")]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn what_is_freed_between_its_record_and_its_bytes_is_said_to_be_gone() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let inner = driver.put(b"x", &[]);
+    let holder = driver.put(b"holder", &[inner]);
+    let large = driver.put(&vec![1; layout::COPY_MAX + 1], &[]);
+    let task = driver.submit(F, &vec![1; layout::COPY_MAX + 1], &[], &[inner]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    assert_eq!(driver.fetch(&[holder, large]).len(), 2);
+    [holder, large, task]
+        .iter()
+        .for_each(|key| driver.free(*key));
+    driver.flush();
+    for key in [holder, large] {
+        assert!(driver.port.bulk(key, Which::Value).unwrap().is_none());
+        assert!(driver.port.view(key, Which::Value).unwrap().is_none());
+    }
+    assert!(worker.port.bulk(task, Which::Arguments).unwrap().is_none());
+    assert!(worker.port.view(task, Which::Arguments).unwrap().is_none());
+    worker.result(task, false, b"late", &[]);
     end(&runtime, [driver, worker]);
 }
 

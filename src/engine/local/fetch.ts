@@ -70,23 +70,28 @@ const inArea = (port: Port, at: number, byteLength: number): FoundArguments => {
 }
 
 const viewOf = (port: Port, { slot, generation, which }: Owner): ArrayBufferLike => {
+  const open = which === VALUE ? port.views.find(slot, generation) : undefined
+  if (open !== undefined) return open
+  const view = given(() => port.raw.view(slot, generation, which, port.runningFunction))
+  if (which === VALUE) port.views.keep(slot, generation, view)
+  return view
+}
+
+/** What the addon gives of stored bytes, which may be gone, or on a disk that does not give them back. */
+const given = <T>(ask: () => T | undefined): T => {
+  let answer: T | undefined
   try {
-    const open = which === VALUE ? port.views.find(slot, generation) : undefined
-    if (open !== undefined) return open
-    const view = port.raw.view(slot, generation, which, port.runningFunction)
-    if (view !== undefined) {
-      if (which === VALUE) port.views.keep(slot, generation, view)
-      return view
-    }
+    answer = ask()
   } catch (error) {
     throw fromCode(error)
   }
-  throw new ObjectFreedError('the object was freed while it was read')
+  if (answer === undefined) throw new ObjectFreedError('the object was freed while it was read')
+  return answer
 }
 
 /** Deps, refs and bytes in one piece of memory of their own. */
 const readBulk = (port: Port, { slot, generation, which }: Owner, depCount: number, refCount: number): FoundArguments => {
-  const buffer = port.raw.bulk(slot, generation, which)
+  const buffer = given(() => port.raw.bulk(slot, generation, which))
   const tables = (depCount + refCount) * L.REF_BYTES
   const words = new Uint32Array(buffer, 0, tables / 4)
   const deps = port.readRefs(words, 0, depCount)
@@ -180,10 +185,16 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   if (state === L.STATE_VALUE || state === L.STATE_THROWN) {
     const { slot, generation } = partsOf(ref)
     const owner: Owner = { slot, generation, which: VALUE }
-    const value =
-      words[at + 1] === L.PLACE_BULK
-        ? readBulk(port, owner, 0, words[at + 4] as number)
-        : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE })
+    let value: FoundArguments
+    try {
+      value =
+        words[at + 1] === L.PLACE_BULK
+          ? readBulk(port, owner, 0, words[at + 4] as number)
+          : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE })
+    } catch (error) {
+      // Of this one; others that are asked for together with it are not concerned.
+      return { state: 'unreadable', error }
+    }
     if (value === plain && state === L.STATE_VALUE) return PLAIN
     return state === L.STATE_VALUE ? { state: 'value', value } : { state: 'thrown', value, taskName: taskName(words[at + 6] as number) }
   }

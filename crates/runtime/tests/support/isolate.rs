@@ -360,7 +360,7 @@ impl Isolate {
         deps: usize,
         refs: usize,
     ) -> (Vec<u8>, Vec<Key>, Vec<Key>) {
-        let bulk = self.port.bulk(key, which);
+        let bulk = self.port.bulk(key, which).unwrap().expect("bytes");
         let tables = (deps + refs) * layout::REF_BYTES;
         let bytes = bulk[tables.next_multiple_of(64)..].to_vec();
         (
