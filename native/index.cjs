@@ -845,6 +845,7 @@ module.exports.layoutConstants = nativeBinding.layoutConstants
 module.exports.running = nativeBinding.running
 module.exports.start = nativeBinding.start
 module.exports.stop = nativeBinding.stop
+module.exports.tend = nativeBinding.tend
 module.exports.threadEnded = nativeBinding.threadEnded
 module.exports.trim = nativeBinding.trim
 module.exports.VERSION = nativeBinding.VERSION

@@ -62,10 +62,14 @@ export interface StartOptions {
   slots: number
   /** Threads at most, spares included. */
   workersMax: number
+  /** Threads that may copy one large value together; 4 if nothing is said. */
+  copyThreads?: number
   /** Bytes that the store may hold. */
   capacity: number
   /** How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best. */
   views: string
+  /** Whether memory is taken in huge pages where the system has them. */
+  hugePages: boolean
   /** Whether objects may go to disk when the store is full. */
   spills: boolean
   /** Where to; the folder for temporary files if nothing is said. */
@@ -74,6 +78,9 @@ export interface StartOptions {
 
 /** Stops the runtime: all waits end. Its memory is free when the last isolate has let go of it. */
 export declare function stop(): void
+
+/** Gives memory of the store that nobody has used for a while back to the system. */
+export declare function tend(): void
 
 /** A worker thread ended, or could not be started; `start` is its number. */
 export declare function threadEnded(start: number, text: string): void

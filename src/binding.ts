@@ -27,11 +27,17 @@ export interface RawPort {
   /** `transfer`: what empties a buffer, on Nodes where a buffer may refuse that. */
   seal(number: number, buffer: ArrayBuffer, transfer: unknown): void
   abandon(number: number, buffer: ArrayBuffer, transfer: unknown): void
+  /** Weakly, by number: whether a handle was collected can be asked without a turn of the loop. */
+  guard(handle: object): number
+  unguard(number: number): void
+  gone(number: number): boolean
   handles(): number
   detach(): void
   /** This isolate is ready to be handed tasks; gives its place among the workers. */
   sit(): number
   readonly words: ArrayBufferLike
+  /** Whether objects may go to disk when the store is full. */
+  readonly spills: boolean
 }
 
 interface RawFunctions {

@@ -84,7 +84,7 @@ test(
   'a name of an earlier life of a slot is lost for good, and no way to its new tenant',
   withRuntime({ numCpus: 1 }, async () => {
     // No task runs, or a worker might have the slot in its stock.
-    for (const make of [(k: number) => put(k), (k: number) => put(new Uint8Array(50_000).fill(k))]) {
+    for (const make of [(k: number): ObjectRef => put(k), (k: number): ObjectRef => put(new Uint8Array(50_000).fill(k))]) {
       const first = make(1)
       await get(first)
       const { slot, generation } = partsOf(first)

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
-import { get, init, type ObjectRef, ObjectStoreFullError, put, remote, shutdown } from '../src/index.ts'
+import { createBuffer, get, init, type ObjectRef, ObjectStoreFullError, put, remote, shutdown } from '../src/index.ts'
 import type * as tasks from './fixtures/tasks/tasks.ts'
 import { collectGarbage, eventually, rejection, thrown, turn, withRuntime } from './support/with-runtime.ts'
 
@@ -216,5 +216,33 @@ test('MOBULA_REPORT_WRITES=1 names the task that wrote into an object', () => {
   assert.match(reports[0] as string, /task 'sorts' wrote into 8\d{5} bytes/)
   assert.match(reports[1] as string, /code outside of tasks/)
 })
+
+test(
+  'a loop that never yields may forget what it puts, also in a store that cannot spill',
+  withRuntime({ spillDirectory: false, objectStoreMemory: 8 * MIB }, async () => {
+    const kept = put(new Uint8Array(MIB).fill(9))
+    for (let k = 0; k < 100; k++) {
+      put(new Uint8Array(MIB).fill(k))
+      const draft = createBuffer(MIB)
+      draft.buffer.fill(k)
+      draft.seal()
+    }
+    assert.ok((await get(kept)).every((byte) => byte === 9))
+    // What is held is no garbage, and what was found once is not released twice.
+    const held: ObjectRef[] = []
+    assert.instance(
+      thrown(() => {
+        for (let k = 0; k < 100; k++) held.push(put(new Uint8Array(MIB).fill(k)))
+      }),
+      ObjectStoreFullError,
+    )
+    await eventually('finalizers of the forgotten have run', () => {
+      collectGarbage()
+      return figures().storeObjects === held.length + 1
+    })
+    for (const [k, ref] of held.entries()) assert.ok(((await get(ref)) as Uint8Array).every((byte) => byte === k))
+    assert.ok((await get(kept)).every((byte) => byte === 9))
+  }),
+)
 
 test.run()

@@ -13,6 +13,7 @@ export interface BufferOptions {
 
 /**
  * Memory of the object store, to be written in place and then sealed into an object: where `put` would copy, this does not.
+ * A draft that is forgotten unsealed gives its memory back at a turn of the event loop: code that never yields says `using`.
  *
  * @param byteLength from 0 to the longest `ArrayBuffer` of this Node
  * @returns a draft: write into `draft.buffer`, then `draft.seal()` gives a ref to a `Uint8Array`

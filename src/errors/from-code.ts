@@ -26,3 +26,9 @@ export const fromCode = (error: unknown, holders: () => string = () => ''): unkn
       return error
   }
 }
+
+/** Whether the addon found no room for bytes of the store. */
+export const isFull = (error: unknown): boolean => {
+  const code = (error as { code?: unknown }).code
+  return code === ERROR_CODES.ERR_OBJECT_STORE_FULL || code === ERROR_CODES.ERR_OUT_OF_DISK
+}

@@ -7,6 +7,7 @@
 mod bell;
 pub mod control;
 mod drafts;
+mod handles;
 mod hook;
 mod objects;
 mod port;

@@ -12,6 +12,7 @@ use napi_sys as sys;
 
 use crate::bell::UvBell;
 use crate::drafts::{self, Drafts};
+use crate::handles::Handles;
 use crate::hook::Hook;
 use crate::raw::{Call, Fault, Value, check, run, run_bare, set_function, set_property};
 use crate::{control, objects, uv, watch, writes};
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     area_ref: sys::napi_ref,
     shared: bool,
     drafts: Drafts,
+    handles: Handles,
 }
 
 impl Inner {
@@ -82,6 +84,7 @@ impl Isolate {
         let (port, area) = inner.split();
         port.close(Some(area));
         inner.hook.close();
+        inner.handles.clear(env);
         // SAFETY: the reference was made in this environment and is deleted once.
         unsafe { sys::napi_delete_reference(env, inner.area_ref) };
     }
@@ -282,6 +285,18 @@ raw_functions! {
         Some(id) => objects::copy(call, &id),
         None => call.undefined(),
     };
+    run guard = |call, inner| {
+        let number = inner.handles.watch(call)?;
+        call.number(f64::from(number))
+    };
+    run unguard = |call, inner| {
+        inner.handles.forget(call.env, call.u32(0)?);
+        nothing()
+    };
+    run gone = |call, inner| {
+        let is_gone = inner.handles.is_gone(call.env, call.u32(0)?);
+        call.boolean(is_gone)
+    };
     run handles = |call, inner| call.number(inner.port.handles() as f64);
 }
 
@@ -402,6 +417,7 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
             area_ref,
             shared,
             drafts: Drafts::default(),
+            handles: Handles::default(),
         });
         let cleanup = Box::into_raw(Box::new(Cleanup { env, isolate }));
         check(
@@ -426,6 +442,12 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
             object,
             "words",
             objects::lend_words(call, runtime.words(), shared)?,
+        )?;
+        set_property(
+            env,
+            object,
+            "spills",
+            call.boolean(runtime.store().spills())?,
         )?;
     }
     Ok(object)

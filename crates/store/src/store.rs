@@ -167,6 +167,11 @@ impl Store {
         }
     }
 
+    /// Whether objects may go to a disk.
+    pub fn spills(&self) -> bool {
+        self.spill.is_some()
+    }
+
     /// How many bytes may be used.
     pub fn capacity(&self) -> u64 {
         self.capacity.load(Ordering::Relaxed)

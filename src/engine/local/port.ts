@@ -2,10 +2,11 @@
 
 import { randomFillSync } from 'node:crypto'
 import { attach, functionRecord, type RawPort } from '../../binding.ts'
-import { fromCode } from '../../errors/from-code.ts'
+import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
 import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, FunctionRecord, Memory, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectGarbage } from './collect.ts'
+import { Forgotten } from './forgotten.ts'
 import './hold.ts'
 import { largestHolders } from './holders.ts'
 import * as L from './layout.ts'
@@ -62,6 +63,7 @@ export class Port {
   readonly #freeTokens: number[] = []
   readonly views: Views
   #place = -1
+  readonly #forgotten: Forgotten
   #serial = 0
   #ops = 0
   #heap = 0
@@ -79,11 +81,14 @@ export class Port {
     const { role, runtime } = options
     this.raw = attach({ role, runtime, area, onMail: () => this.drain(), onWork: () => options.onWork?.(), start: options.start ?? 0 })
     this.views = new Views(this.raw)
+    this.#forgotten = new Forgotten(this.raw)
     this.shared = new Int32Array(this.raw.words)
     const [high = 0, low = 0] = randomFillSync(new Uint32Array(2))
     this.#origin = { runtime: options.runtime, high, low }
     this.#registry = new FinalizationRegistry((parts) => {
-      if (!parts.released) this.release(parts)
+      if (parts.released) return
+      parts.released = true
+      this.release(parts)
     })
     setDispose((parts) => this.release(parts))
     this.flush()
@@ -336,16 +341,17 @@ export class Port {
     return this.#written()
   }
 
-  /** Tries again once releases that were written before count: they may make the room. */
+  /** Tries again once releases that were written before count, and once more when what nobody has any more is gone: that may make the room. */
   #withRoom<T>(act: () => T): T {
-    try {
-      return act()
-    } catch {
-      this.flush()
+    const ways = [() => this.flush(), () => this.#forgotten.release((parts) => this.release(parts))]
+    for (;;) {
       try {
         return act()
       } catch (error) {
-        throw fromCode(error, largestHolders)
+        const makeRoom = isFull(error) ? ways.shift() : undefined
+        if (makeRoom === undefined) throw fromCode(error, largestHolders)
+        makeRoom()
+        this.flush()
       }
     }
   }
@@ -411,6 +417,7 @@ export class Port {
     const ref = this.#mint(record)
     this.#commit()
     this.#later()
+    if (stored !== undefined) this.#watch(ref)
     return ref
   }
 
@@ -438,7 +445,13 @@ export class Port {
     const ref = this.#mint(record)
     this.#commit()
     this.#later()
+    this.#watch(ref)
     return ref
+  }
+
+  /** Where nothing can spill, a value that was forgotten must be found in time. */
+  #watch(ref: ObjectRef): void {
+    if (!this.raw.spills) this.#forgotten.watch(ref, partsOf(ref))
   }
 
   /** What a task came to: the worker's word. */
