@@ -847,5 +847,6 @@ module.exports.start = nativeBinding.start
 module.exports.stop = nativeBinding.stop
 module.exports.tend = nativeBinding.tend
 module.exports.threadEnded = nativeBinding.threadEnded
+module.exports.threadTerminating = nativeBinding.threadTerminating
 module.exports.trim = nativeBinding.trim
 module.exports.VERSION = nativeBinding.VERSION

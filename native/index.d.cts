@@ -85,6 +85,9 @@ export declare function tend(): void
 /** A worker thread ended, or could not be started; `start` is its number. */
 export declare function threadEnded(start: number, text: string): void
 
+/** Somebody terminates a worker thread; `start` is its number. */
+export declare function threadTerminating(start: number): void
+
 /** Gives memory of the store that nobody uses back to the system. */
 export declare function trim(): void
 

@@ -112,6 +112,7 @@ export const trim: typeof Native.trim = addon.trim
 export const running: typeof Native.running = addon.running
 export const defineFunction: typeof Native.defineFunction = addon.defineFunction
 export const functionRecord: typeof Native.functionRecord = addon.functionRecord
+export const threadTerminating: typeof Native.threadTerminating = addon.threadTerminating
 export const threadEnded: typeof Native.threadEnded = addon.threadEnded
 export const figures: typeof Native.figures = addon.figures
 export const holdings: typeof Native.holdings = addon.holdings

@@ -42,7 +42,7 @@ const entries = /^src\/((index|state|testing)\.ts|worker\/boot\.mjs)$/
 
 /** Where `unsafe` may be written: rooms whose reason to exist is memory, atomics or the boundary. The rest of the crate forbids it. */
 const unsafeFiles: readonly RegExp[] = [
-  /^crates\/binding\/src\/(bell|drafts|hook|objects|port|raw|uv|lib)\.rs$/,
+  /^crates\/binding\/src\/(bell|drafts|handles|hook|objects|port|raw|uv|watch|lib)\.rs$/,
   /^crates\/store\/src\/(copy|draft|entry|file|growth|linecopy|mapping|pagemap|pin|private|reader|restore|segment|table|view|window)\.rs$/,
   /^crates\/sched\/src\/(slab|slot|table)\.rs$/,
   /^crates\/sync\/src\/(mutex|condvar|cache_padded|cell)\.rs$/,

@@ -1,10 +1,11 @@
 /** Workers that die: what they ran fails, what they had not begun goes on, and nothing of them is left. */
 
 import { readdirSync } from 'node:fs'
+import type { Worker } from 'node:worker_threads'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
-import { get, getSync, init, put, remote, shutdown, TaskError, WorkerCrashedError, WorkerSetupError } from '../src/index.ts'
+import { get, getSync, init, put, remote, shutdown, TaskError, WorkerCrashedError, WorkerSetupError, wait } from '../src/index.ts'
 import { collectGarbage, eventually, rejection, thrown, withRuntime } from './support/with-runtime.ts'
 
 const echo = remote((x: unknown) => x)
@@ -97,6 +98,31 @@ test(
     })
   }),
 )
+
+test('a thread that somebody terminates is told from one that ran out of memory', async () => {
+  const threads: Worker[] = []
+  const keep = (worker: Worker): void => {
+    threads.push(worker)
+  }
+  process.on('worker', keep)
+  await init({ numCpus: 1 })
+  try {
+    await get(echo.remote(1))
+    const forEver = remote(() => {
+      for (;;);
+    })
+    const doomed = forEver.remote()
+    await wait([doomed], { timeout: 100 })
+    await Promise.all(threads.map((thread) => thread.terminate()))
+    const error = await rejection(get(doomed))
+    assert.instance(error, WorkerCrashedError)
+    assert.match(error.message, /task 'forEver' died: it was terminated from outside/)
+    assert.is(await get(echo.remote(2)), 2)
+  } finally {
+    process.off('worker', keep)
+    await shutdown()
+  }
+})
 
 test('workers that cannot start fail the work instead of hanging it', async () => {
   await init({ numCpus: 1, execArgv: ['--import', 'data:text/javascript,throw new Error("no such luck")'] })

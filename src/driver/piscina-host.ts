@@ -12,6 +12,8 @@ export interface ThreadOptions {
   readonly env: NodeJS.ProcessEnv
   readonly execArgv: readonly string[] | undefined
   readonly resourceLimits: ResourceLimits | undefined
+  /** Somebody, also the user's own code, is about to terminate the thread. */
+  onTerminate(): void
   /** The thread is gone, for whatever reason, once. */
   onExit(code: number, error: unknown): void
 }
@@ -53,6 +55,13 @@ export const startThread = (options: ThreadOptions): Thread => {
   thread?.on('error', (error: unknown) => {
     failure = error
   })
+  if (thread !== undefined) {
+    const { terminate } = thread
+    thread.terminate = (...callback: []) => {
+      options.onTerminate()
+      return terminate.apply(thread, callback)
+    }
+  }
   thread?.once('exit', (code: number) => {
     options.onExit(code, failure)
     void pool.destroy()

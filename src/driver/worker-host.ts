@@ -1,7 +1,7 @@
 /** Brings worker threads up and down, as the runtime wants them. */
 
 import { inspect } from 'node:util'
-import { threadEnded } from '../binding.ts'
+import { threadEnded, threadTerminating } from '../binding.ts'
 import { programEntries } from '../functions/classes.ts'
 import type { ResolvedInit } from '../options/init.ts'
 import type { Runtime } from '../runtime/current.ts'
@@ -48,6 +48,7 @@ export class WorkerHost {
         env: mergedEnv(options.env),
         execArgv: options.execArgv ?? inheritableExecArgv(process.execArgv),
         resourceLimits: options.resourceLimits,
+        onTerminate: () => threadTerminating(data.workerId),
         onExit: (code, error) => {
           this.#threads.delete(thread)
           // Whether it had taken part before is known in Rust, also while this thread blocks.

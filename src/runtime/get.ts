@@ -179,8 +179,8 @@ const readAll = (engine: Engine, { refs, copy }: GetRequest): unknown[] | undefi
 }
 
 /**
- * Every other end of a thread leaves an exit code: `process.exit` and uncaught errors emit `exit` in the thread. V8 at its limit ends it
- * without another line of JavaScript, as `terminate` does, which only shutdown uses, and then that is the reason told.
+ * Every other end of a thread leaves an exit code or a text: `process.exit` and uncaught errors emit `exit` in the thread, and whoever
+ * calls `terminate` is noticed. V8 at its limit ends it without another line of JavaScript.
  */
 const outOfMemory = (taskName: string): OutOfMemoryError =>
   new OutOfMemoryError(

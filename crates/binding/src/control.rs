@@ -201,6 +201,14 @@ pub fn thread_ended(start: u32, text: String) {
     }
 }
 
+/// Somebody terminates a worker thread; `start` is its number.
+#[napi(catch_unwind)]
+pub fn thread_terminating(start: u32) {
+    if let Some(runtime) = current() {
+        runtime.terminating(start);
+    }
+}
+
 /// Asks every isolate for a major collection; the figure `collecting` falls to 0 as they have done it.
 #[napi(catch_unwind)]
 pub fn ask_to_collect() {

@@ -203,6 +203,8 @@ impl Port {
         self.runtime
             .table
             .reserve_many(layout::STOCK_MAX - left, &mut self.stock);
+        // Slots that were used before come first, and are taken from the end: their memory is warm.
+        self.stock[left..].reverse();
         for (k, key) in self.stock.iter().enumerate() {
             let at = layout::STOCK_AT + k * layout::STOCK_ENTRY;
             area.set_words(at, &[key.index, key.generation]);

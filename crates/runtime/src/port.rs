@@ -56,7 +56,7 @@ pub struct Port {
     pub(crate) stock: Vec<Key>,
     pub(crate) seat: Option<Seat>,
     is_driver: bool,
-    /// The number of its thread's start, while it has no seat.
+    /// The number of its thread's start (workers).
     start: Option<u32>,
     /// Tasks were queued since others were last told.
     pub(crate) queued: bool,
@@ -144,7 +144,6 @@ impl Port {
     /// A newcomer is a worker from now on, at this place. `None` if no more are allowed.
     pub fn take_seat(&mut self) -> Option<usize> {
         let (place, claims) = self.runtime.seat(self.start?)?;
-        self.start = None;
         self.seat = Some(Seat {
             place,
             local: self.runtime.queues.join(place),
@@ -278,6 +277,11 @@ impl Port {
                 area.header(header::EXIT_CODE).checked_sub(1),
                 area.exit_text(),
             );
+        }
+        if exit == (None, String::new())
+            && self.start.is_some_and(|start| self.runtime.is_terminated(start))
+        {
+            exit.1 = "it was terminated from outside".to_owned();
         }
         for wait in std::mem::take(&mut self.waits).into_iter().flatten() {
             self.runtime.end_wait(wait);

@@ -1,5 +1,6 @@
 //! The runtime itself: holds the parts and hands them on.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -73,6 +74,8 @@ struct Members {
     claims: Vec<Option<Arc<Claims>>>,
     /// Why the last thread that should have started did not.
     setup_failure: Option<Arc<Failure>>,
+    /// Starts whose threads are being terminated, until they have ended.
+    terminated: HashSet<u32>,
 }
 
 impl Runtime {
@@ -167,9 +170,19 @@ impl Runtime {
         }
     }
 
+    /// Somebody terminates the thread of this start: no other end leaves as little behind as this and a heap at its limit.
+    pub fn terminating(&self, start: u32) {
+        self.members.lock().terminated.insert(start);
+    }
+
+    pub(crate) fn is_terminated(&self, start: u32) -> bool {
+        self.members.lock().terminated.contains(&start)
+    }
+
     /// A thread that was asked for ended. If it never took part, that was a failed start: after the third in a row no more
     /// are tried, and work fails that none of the living threads can do.
     pub fn thread_ended(&self, start: u32, text: String) {
+        self.members.lock().terminated.remove(&start);
         match self.pool.thread_ended(start) {
             Ended::AfterJoining => return,
             Ended::Early { is_last: true } => self.give_up_starting(text),
