@@ -35,7 +35,11 @@ const doors: readonly { readonly what: RegExp; readonly by: RegExp; readonly why
 ]
 
 /** What may be taken from src/binding.ts above the Engine seam: control alone, so that another engine can stand below it. */
-const control = { rooms: /^src\/(driver|worker)\//, names: new Set(['running', 'start', 'threadEnded', 'version']), free: /^src\/engine\/local\// }
+const control = {
+  rooms: /^src\/(driver|worker)\//,
+  names: new Set(['running', 'start', 'threadEnded', 'threadTerminating', 'version']),
+  free: /^src\/engine\/local\//,
+}
 
 /** Files that nobody imports, because something else starts them. */
 const entries = /^src\/((index|state|testing)\.ts|worker\/boot\.mjs)$/

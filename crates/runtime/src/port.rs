@@ -278,8 +278,9 @@ impl Port {
                 area.exit_text(),
             );
         }
+        let start = self.start.take();
         if exit == (None, String::new())
-            && self.start.is_some_and(|start| self.runtime.is_terminated(start))
+            && start.is_some_and(|start| self.runtime.is_terminated(start))
         {
             exit.1 = "it was terminated from outside".to_owned();
         }
@@ -288,7 +289,7 @@ impl Port {
         }
         if let Some(seat) = self.seat.take() {
             self.leave(seat, exit);
-        } else if let Some(start) = self.start.take()
+        } else if let Some(start) = start
             && !self.runtime.is_stopped()
         {
             self.runtime.start_failed(start, exit);
