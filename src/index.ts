@@ -1,5 +1,6 @@
 /** The public names of mobula, and no code. */
 
+/// <reference types="node" preserve="true" />
 import './platform.ts'
 
 export { asCompleted } from './api/as-completed.ts'

@@ -1,5 +1,6 @@
 /** `mobula/state`: what the runtime is doing, for people. */
 
+/// <reference types="node" preserve="true" />
 import './platform.ts'
 
 export { type MemorySummary, memorySummary } from './api/memory-summary.ts'

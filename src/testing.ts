@@ -1,5 +1,6 @@
 /** `mobula/testing`: what tests of programs over this package look at. */
 
+/// <reference types="node" preserve="true" />
 import './platform.ts'
 
 export { collectGarbage } from './api/collect-garbage.ts'

@@ -94,8 +94,6 @@ export interface Holding {
 export interface Engine {
   /** Tells refs of this engine's runtime from those of others. */
   readonly runtime: number
-  /** Contract features that this engine has not; asking for one is `ERR_NOT_SUPPORTED`. */
-  readonly lacks: ReadonlySet<string>
   define(record: FunctionRecord): number
   submit(functionId: number, args: EncodedArguments): ObjectRef
   put(value: EncodedValue): ObjectRef

@@ -67,7 +67,6 @@ const inCycle = (cycle: readonly Link[]): DeadlockError => {
 
 export class LocalEngine implements Engine {
   readonly runtime: number
-  readonly lacks: ReadonlySet<string> = new Set(['actors', 'generators', 'cancel', 'processes'])
   readonly #options: LocalEngineOptions
   readonly #port: Port
   /** On the driver alone: while nothing happens nobody else sees that memory lies idle. */
