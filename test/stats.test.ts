@@ -1,5 +1,6 @@
 /** What the runtime says of itself: figures, who holds what, and a collection on every thread. */
 
+import { once } from 'node:events'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get, ObjectRef, ObjectStoreFullError, put, remote, shutdown } from '../src/index.ts'
@@ -31,6 +32,50 @@ test(
     assert.is(after.store.objects, before.store.objects)
     assert.is(after.store.pins, 0)
     assert.is(after.tables.edges, before.tables.edges)
+  }),
+)
+
+test(
+  'what views and running tasks pin is told in objects and bytes, and is nothing in the end',
+  withRuntime({ numCpus: 1, objectStoreMemory: 64 * MB }, async () => {
+    const pinned = async (): Promise<readonly [number, number]> => {
+      const { pinnedObjects, pinnedBytes } = (await memorySummary()).store
+      return [pinnedObjects, pinnedBytes]
+    }
+    await collectGarbage()
+    assert.equal(await pinned(), [0, 0])
+    const HEAD = 128
+    const refs = [put(new Uint8Array(MB)), put(new Uint8Array(2 * MB))] as const
+    assert.equal(await pinned(), [0, 0], 'what nobody looks at')
+    const hold = async (): Promise<void> => {
+      // Two views of the second are one object.
+      const views = [...(await get(refs)), await get(refs[1])]
+      assert.equal(await pinned(), [2, 3 * MB + 2 * HEAD])
+      assert.is(views.length, 3)
+    }
+    await hold()
+    await collectGarbage()
+    assert.equal(await pinned(), [0, 0])
+    const name = 'mobula-test-stats'
+    const channel = new BroadcastChannel(name)
+    const runs = remote(async (bytes: Uint8Array<ArrayBufferLike>, name: string) => {
+      const mine = new BroadcastChannel(name)
+      mine.postMessage('begun')
+      await new Promise((resolve) => {
+        mine.onmessage = resolve
+      })
+      mine.close()
+      return bytes.length
+    })
+    const result = runs.remote(refs[0], name)
+    await once(channel, 'message')
+    assert.equal(await pinned(), [1, MB + HEAD], 'the argument of a task that runs')
+    channel.postMessage('end')
+    assert.is(await get(result), MB)
+    channel.close()
+    await collectGarbage()
+    assert.equal(await pinned(), [0, 0])
+    assert.is((await memorySummary()).strandedBytes, 0)
   }),
 )
 

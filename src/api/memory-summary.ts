@@ -11,6 +11,8 @@ export interface MemorySummary {
   readonly holdings: readonly Holding[]
   /** To how many objects each thread has handles: the driver's first, then the workers'. */
   readonly handles: readonly number[]
+  /** Bytes that are out of use until the process ends, since they were moved to another thread and theirs has ended. */
+  readonly strandedBytes: number
 }
 
 /**
@@ -26,5 +28,5 @@ export interface MemorySummary {
  */
 export const memorySummary = async (): Promise<MemorySummary> => {
   const { engine } = runtimeOrDefault()
-  return { store: (await stats()).store, holdings: engine.holdings(), handles: engine.handles() }
+  return { store: (await stats()).store, holdings: engine.holdings(), handles: engine.handles(), strandedBytes: engine.figures().strandedBytes ?? 0 }
 }

@@ -3,12 +3,14 @@
 import { current } from '../runtime/current.ts'
 
 export interface Stats {
-  /** Of the object store: bytes that objects take (whole pages), bytes taken from the system, objects and drafts, pins, the most bytes that objects may take, bytes on disk. */
+  /** Of the object store: bytes that objects take (whole pages), bytes taken from the system, objects and drafts, pins, objects that have any and their bytes (views and running tasks pin what they read), the most bytes that objects may take, bytes on disk. */
   readonly store: {
     readonly bytes: number
     readonly committed: number
     readonly objects: number
     readonly pins: number
+    readonly pinnedObjects: number
+    readonly pinnedBytes: number
     readonly capacity: number
     readonly spilledBytes: number
   }
@@ -39,6 +41,8 @@ export const stats = async (): Promise<Stats> => {
       committed: figure('storeCommitted'),
       objects: figure('storeObjects'),
       pins: figure('storePins'),
+      pinnedObjects: figure('storePinnedObjects'),
+      pinnedBytes: figure('storePinnedBytes'),
       capacity: figure('storeCapacity'),
       spilledBytes: figure('storeSpilledBytes'),
     },

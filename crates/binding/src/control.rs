@@ -287,6 +287,8 @@ pub fn figures() -> HashMap<String, f64> {
         set("storeCommitted", stats.committed as f64);
         set("storeObjects", stats.objects as f64);
         set("storePins", stats.pins as f64);
+        set("storePinnedObjects", stats.pinned_objects as f64);
+        set("storePinnedBytes", stats.pinned_bytes as f64);
         set("storeCapacity", stats.capacity as f64);
         set("storeSpilledBytes", stats.spilled as f64);
         set("storeSpilledObjects", stats.spilled_objects as f64);

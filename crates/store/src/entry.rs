@@ -360,6 +360,11 @@ impl Entry {
         self.word.load(Ordering::Relaxed) & PINS_MASK
     }
 
+    /// How many bytes the object has; of one that is not pinned by the caller, a guess.
+    pub(crate) fn len(&self) -> u64 {
+        self.len.load(Ordering::Relaxed)
+    }
+
     fn set_place(&self, place: Place) {
         debug_assert!(place.offset.is_multiple_of(OBJECT_ALIGN));
         let start = (u64::from(place.segment) << STEPS_BITS) | (place.offset / OBJECT_ALIGN);

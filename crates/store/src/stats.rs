@@ -15,6 +15,10 @@ pub struct Stats {
     pub objects: u64,
     /// Pins that have not been given back.
     pub pins: u64,
+    /// Objects that have any.
+    pub pinned_objects: u64,
+    /// Bytes of those objects, as their makers count them.
+    pub pinned_bytes: u64,
     /// Bytes that objects take in memory that a file on disk stands behind. Not in `bytes`.
     pub disk: u64,
     /// Objects that are on disk instead of in memory.

@@ -151,6 +151,7 @@ impl Store {
             let disk = space.used_on_disk();
             (space.used(), space.committed(), space.reserved(), disk)
         };
+        let pinned = self.table.pinned();
         let spill = self.spill.as_ref();
         let (spilled_objects, spilled) = spill.map_or((0, 0), |spill| spill.file.lent());
         Stats {
@@ -159,7 +160,9 @@ impl Store {
             committed,
             reserved,
             objects: self.table.live(),
-            pins: self.table.pins(),
+            pins: pinned.pins,
+            pinned_objects: pinned.objects,
+            pinned_bytes: pinned.bytes,
             disk,
             spilled_objects,
             spilled,

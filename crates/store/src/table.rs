@@ -97,15 +97,27 @@ impl Table {
         u64::from(stock.next) - u64::from(stock.worn) - stock.freed.len() as u64
     }
 
-    /// How many pins there are. Walks the table.
-    pub(crate) fn pins(&self) -> u64 {
-        self.chunks
-            .iter()
-            .filter_map(OnceLock::get)
-            .flatten()
-            .map(Entry::pins)
-            .sum()
+    /// What is pinned. Walks the table, so that pinning has nothing to keep books of.
+    pub(crate) fn pinned(&self) -> Pinned {
+        let mut pinned = Pinned::default();
+        for entry in self.chunks.iter().filter_map(OnceLock::get).flatten() {
+            let pins = entry.pins();
+            if pins > 0 {
+                pinned.pins += pins;
+                pinned.objects += 1;
+                pinned.bytes += entry.len();
+            }
+        }
+        pinned
     }
+}
+
+/// What is pinned at one moment.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Pinned {
+    pub(crate) pins: u64,
+    pub(crate) objects: u64,
+    pub(crate) bytes: u64,
 }
 
 const fn chunk_entries(chunk: usize) -> u64 {
