@@ -5,7 +5,7 @@ import { inspect, types } from 'node:util'
 import vm from 'node:vm'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decode, encodeThrown, registerClass, sourceOf } from '../src/codec/codec.ts'
+import { decode, encodeThrown, registerClass, setClassFinder, sourceOf } from '../src/codec/codec.ts'
 import { ObjectLostError, SerializationError, TaskError, WorkerCrashedError } from '../src/errors/errors.ts'
 import { taskError } from '../src/errors/task-error.ts'
 import { bytesOf, thrownBy, trip } from './support/codec.ts'
@@ -24,6 +24,28 @@ class QuotaError extends RangeError {
     this.limit = limit
   }
 }
+
+test('where a class comes from is looked up once, and a class that becomes known later travels by its key', () => {
+  let lookedUp = 0
+  setClassFinder(
+    () => {
+      lookedUp += 1
+      return { reason: 'it is defined nowhere' }
+    },
+    () => false,
+  )
+  class NowhereError extends Error {}
+  for (let k = 0; k < 5; k++) assert.is((thrown(new NowhereError('x')) as Error).constructor.name, 'NowhereError')
+  assert.is(lookedUp, 1)
+  assert.not.instance(thrown(new NowhereError('x')), NowhereError)
+  const takeBack = registerClass('file:///nowhere.js#NowhereError', NowhereError)
+  assert.instance(thrown(new NowhereError('x')), NowhereError)
+  takeBack()
+  setClassFinder(
+    () => ({ reason: 'nobody said where its class comes from' }),
+    () => undefined,
+  )
+})
 
 test('builtin errors come back as themselves', () => {
   for (const Class of [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]) {

@@ -45,12 +45,19 @@ export const setClassFinder = (finder: (Class: AnyClass) => Found, hidden: (valu
 
 export const classFor = (key: string): AnyClass | undefined => classOfKey.get(key)
 
+/** Classes that have no key, and why. Asking again costs 0.3 ms, and an error class is asked for with each error that is thrown. */
+const without = new WeakMap<AnyClass, Found>()
+
 /** The key under which instances of a class travel. */
 export const keyFor = (Class: AnyClass): Found => {
+  // Whoever registers a class later, as an import does, comes before what was found earlier.
   const known = keyOfClass.get(Class)
   if (known !== undefined) return { key: known }
-  const found = find(Class)
-  if (!('key' in found)) return found
+  const found = without.get(Class) ?? find(Class)
+  if (!('key' in found)) {
+    without.set(Class, found)
+    return found
+  }
   const other = classOfKey.get(found.key)
   if (other !== undefined && other !== Class)
     return { reason: `another class there has the same name and the same text; registerCodec(${Class.name}, { encode, decode })` }
