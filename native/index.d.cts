@@ -64,6 +64,8 @@ export interface StartOptions {
   workersMax: number
   /** Threads that may copy one large value together; 4 if nothing is said. */
   copyThreads?: number
+  /** Async tasks that one worker may have begun and not ended. */
+  asyncMax: number
   /** Bytes that the store may hold. */
   capacity: number
   /** How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best. */

@@ -18,8 +18,9 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   if (running() !== 0) throw inUse()
   const slots = Math.floor(options.numCpus)
   const memory = { capacity: options.objectStoreMemory, views: viewMode(), hugePages: wantsHugePages() }
+  const threads = { slots, workersMax: options.maxWorkers, asyncMax: options.asyncConcurrency }
   const copyThreads = copyThreadsWished()
-  const id = startStore(options, { slots, workersMax: options.maxWorkers, ...memory, ...(copyThreads && { copyThreads }) })
+  const id = startStore(options, { ...threads, ...memory, ...(copyThreads && { copyThreads }) })
   forgetNames()
   if (slots === 0) process.emitWarning(`init: no task can run, since each needs 1 CPU and numCpus is ${options.numCpus}`, 'MobulaWarning')
   const namespace = options.namespace ?? randomBytes(8).toString('hex')

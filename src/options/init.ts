@@ -18,6 +18,8 @@ export interface InitOptions {
   readonly spillDirectory?: string | false
   /** Worker threads at most, spares for blocked ones included. Default: 4 × cores + 16, and no fewer than `numCpus`. */
   readonly maxWorkers?: number
+  /** Async tasks that one worker may have begun and not finished, those aside that wait for other tasks. Default: 1,000. */
+  readonly asyncConcurrency?: number
   /**
    * A module that every worker imports before its first task: a URL, or a path, which counts from the folder that the program runs in.
    * Its `await`s are waited for. If it throws, each task is a `WorkerSetupError`; after three failures in a row no more threads are tried.
@@ -43,6 +45,7 @@ export interface ResolvedInit {
   /** Undefined: where the platform has room. */
   readonly spillDirectory: string | false | undefined
   readonly maxWorkers: number
+  readonly asyncConcurrency: number
   /** URL of a module. */
   readonly setup: string | undefined
   readonly namespace: string | undefined
@@ -58,6 +61,7 @@ const KNOWN = [
   'objectStoreMemory',
   'spillDirectory',
   'maxWorkers',
+  'asyncConcurrency',
   'setup',
   'namespace',
   'logToDriver',
@@ -67,7 +71,7 @@ const KNOWN = [
   'env',
 ]
 /** Names of the contract that this version refuses. */
-const LATER = ['numGpus', 'resources', 'workers', 'maxPendingTasks', 'asyncConcurrency', 'dashboard', 'address']
+const LATER = ['numGpus', 'resources', 'workers', 'maxPendingTasks', 'dashboard', 'address']
 
 const STORE_MIN = 1024 * 1024
 const STORE_SHARE = 0.3
@@ -82,6 +86,7 @@ export const resolveInit = (options: unknown): ResolvedInit => {
     objectStoreMemory: optionalInteger(raw.objectStoreMemory, 'options.objectStoreMemory', STORE_MIN, totalmem()) ?? share,
     spillDirectory: spillDirectory(raw.spillDirectory),
     maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, WORKERS_MAX) ?? Math.max(4 * availableParallelism() + 16, Math.ceil(numCpus)),
+    asyncConcurrency: optionalInteger(raw.asyncConcurrency, 'options.asyncConcurrency', 1, 2 ** 31) ?? 1000,
     setup: setup(raw.setup),
     namespace: optionalString(raw.namespace, 'options.namespace'),
     logToDriver: optionalBoolean(raw.logToDriver, 'options.logToDriver') ?? true,

@@ -25,6 +25,9 @@ const scopes = new AsyncLocalStorage<Scope>()
  */
 let spare: Scope = { task: undefined }
 
+/** The task whose own code called this; of what goes on after an `await` it says nothing, since gets of several tasks are answered together. */
+export const taskOnStack = (): RunningTask | undefined => onStack
+
 /** The task that this code belongs to. */
 export const runningTask = (): RunningTask | undefined => onStack ?? scopes.getStore()?.task
 

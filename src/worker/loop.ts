@@ -5,7 +5,7 @@ import * as L from '../engine/local/layout.ts'
 import { Port } from '../engine/local/port.ts'
 import { setProgramEntries } from '../functions/classes.ts'
 import { setCurrent } from '../runtime/current.ts'
-import { runningTask } from '../runtime/running.ts'
+import { taskOnStack } from '../runtime/running.ts'
 import { Executor } from './execute.ts'
 import { reportExit } from './exit.ts'
 import { prefixOutput } from './output.ts'
@@ -23,7 +23,7 @@ export const install = async (start: WorkerStart): Promise<void> => {
     runtime: start.runtime,
     start: start.workerId,
     onWork: () => runRound(port, executor),
-    runningFunction: () => runningTask()?.function,
+    runningFunction: () => taskOnStack()?.function,
   })
   const executor: Executor = new Executor(port, () => flushOutput())
   const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref), beforeBlock: () => executor.giveBackLoading() })

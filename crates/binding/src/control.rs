@@ -48,6 +48,8 @@ pub struct StartOptions {
     pub workers_max: u32,
     /// Threads that may copy one large value together; 4 if nothing is said.
     pub copy_threads: Option<u32>,
+    /// Async tasks that one worker may have begun and not ended.
+    pub async_max: u32,
     /// Bytes that the store may hold.
     pub capacity: f64,
     /// How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best.
@@ -117,6 +119,7 @@ pub fn start(options: StartOptions) -> Result<u32> {
         workers_max: options.workers_max,
         cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
         copy_threads: options.copy_threads.unwrap_or(COPY_THREADS),
+        async_max: options.async_max,
         start_patience: START_PATIENCE,
     };
     *current = Some(Runtime::new(config, store));

@@ -93,6 +93,13 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// So many tasks more may be begun on this worker. Those that wait for others are not counted, one for each wait of the
+    /// port: what they wait for may be queued behind them, so that counting them could hold it up for ever.
+    pub(crate) fn room(&self, runtime: &Runtime, outstanding: u32) -> usize {
+        let counted = self.in_flight.len().saturating_sub(outstanding as usize);
+        (runtime.config.async_max as usize).saturating_sub(counted)
+    }
+
     /// True if this worker could begin a task now. `forage` and `announce` must agree on it, or a loop that calls them in
     /// turn would neither run nor sleep.
     pub(crate) fn may_run(&self, runtime: &Runtime) -> bool {
@@ -357,6 +364,12 @@ impl Port {
             let bell = self.mailbox.bell();
             // Async tasks in flight: also those of a round that has not been ended, since the loop left it for them.
             let reluctant = !seat.in_flight.is_empty() || !seat.claims.begun().is_empty();
+            if seat.room(&self.runtime, self.outstanding) == 0 {
+                // Nobody may count on it. It looks again when one of its tasks ends, which wakes its loop.
+                self.is_announced = true;
+                self.runtime.ask_for_workers();
+                return true;
+            }
             self.runtime.idle.announce(seat.place, bell, reluctant);
             if seat.may_run(&self.runtime)
                 && (self.runtime.queues.has_work() || seat.overlooks_records(&self.runtime))

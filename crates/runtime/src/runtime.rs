@@ -29,6 +29,8 @@ pub struct Config {
     pub cores: u32,
     /// Threads that may copy the bytes of one large value into the store together, if there are cores for them.
     pub copy_threads: u32,
+    /// Async tasks that one worker may have begun and not ended, those aside that wait for others.
+    pub async_max: u32,
     /// What the start of a thread may take before a driver that blocks gives up: it cannot hear why none comes up.
     pub start_patience: Duration,
 }

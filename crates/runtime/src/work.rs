@@ -92,6 +92,10 @@ impl Port {
         if std::mem::take(&mut seat.is_searching) {
             self.runtime.idle.end_search();
         }
+        let room = seat.room(&self.runtime, self.outstanding);
+        if room == 0 {
+            return keys;
+        }
         let pool = &self.runtime.pool;
         if seat.has_slot && pool.is_owed() {
             pool.release();
@@ -110,6 +114,7 @@ impl Port {
             let sharers = idle.min(pool.free() as usize) + 1;
             count = count.min(self.runtime.queues.len().div_ceil(sharers).max(1));
         }
+        count = count.min(room);
         let mut heap = Heap::new(layout::TASK_HEAP_AT);
         while keys.len() < count {
             let Some(seat) = &mut self.seat else { break };
@@ -184,7 +189,7 @@ impl Port {
             return Forage::Nothing;
         };
         seat.sees_open_records = false;
-        if !seat.may_run(&runtime) {
+        if !seat.may_run(&runtime) || seat.room(&runtime, self.outstanding) == 0 {
             return Forage::Nothing;
         }
         if runtime.queues.has_work() {
@@ -206,12 +211,15 @@ impl Port {
 
     /// A cheap look while spinning: something may be queued.
     pub fn has_work(&self) -> bool {
-        self.seat.is_some() && self.runtime.queues.has_work()
+        let seat = self.seat.as_ref();
+        seat.is_some_and(|seat| seat.room(&self.runtime, self.outstanding) > 0)
+            && self.runtime.queues.has_work()
     }
 
     /// Looks around before going to sleep: while someone does, producers wake nobody.
     pub fn start_search(&mut self) {
         if let Some(seat) = &mut self.seat
+            && seat.room(&self.runtime, self.outstanding) > 0
             && !std::mem::replace(&mut seat.is_searching, true)
         {
             self.runtime.idle.start_search();

@@ -979,6 +979,52 @@ fn a_newcomer_that_ends_is_a_failed_start_which_the_driver_need_not_tell() {
 }
 
 #[test]
+fn a_worker_with_as_many_unfinished_tasks_as_may_be_takes_none_and_nobody_counts_on_it() {
+    let runtime = support::runtime_with(|config| {
+        (config.slots, config.workers_max, config.async_max) = (2, 2, 2);
+    });
+    let mut driver = Isolate::driver(&runtime);
+    let mut worker = Isolate::worker(&runtime);
+    let tasks = [(); 4].map(|()| driver.submit(F, b"x", &[], &[]));
+    driver.flush();
+    driver.wanted = 0;
+    assert_eq!(
+        worker.next().len(),
+        1,
+        "one at a time, before anything is known of them"
+    );
+    assert!(worker.begin(0));
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    assert!(worker.next().is_empty());
+    assert_eq!(worker.port.forage(), Forage::Nothing);
+    assert!(worker.port.announce());
+    let late = driver.submit(F, b"x", &[], &[]);
+    driver.flush();
+    assert!(!worker.bell.take(), "it sleeps, and nobody calls it");
+    worker.port.retract();
+    // One that waits for another is not counted: what it waits for may be the next in the queue.
+    worker.get(&[tasks[2]]);
+    assert_eq!(worker.port.forage(), Forage::Work);
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    worker.result(tasks[2], false, b"", &[]);
+    worker.flush();
+    worker.drain();
+    assert_eq!(worker.port.forage(), Forage::Nothing);
+    worker.result(tasks[0], false, b"", &[]);
+    worker.flush();
+    assert_eq!(worker.port.forage(), Forage::Work);
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    worker.result(tasks[1], false, b"", &[]);
+    worker.result(tasks[3], false, b"", &[]);
+    run_all(&mut worker);
+    assert_eq!(driver.fetch(&[late]), [value(b"x")]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
 fn a_driver_that_blocks_learns_that_no_thread_comes_up() {
     let runtime = support::runtime_with(|config| config.start_patience = Duration::from_millis(60));
     let mut driver = Isolate::driver(&runtime);

@@ -43,7 +43,7 @@ export interface PortOptions {
   onStopped?(): void
   /** There is something to run (worker). */
   onWork?(): void
-  /** The number of the function that the running code belongs to, if it does to one (worker). */
+  /** The number of the function whose code is on the stack, if there is one (worker). */
   runningFunction?(): number | undefined
 }
 
@@ -99,7 +99,7 @@ export class Port {
     return functionRecord(id)
   }
 
-  /** The number of the function whose task the running code belongs to. */
+  /** The number of the function whose code is on the stack. */
   get runningFunction(): number {
     return this.#options.runningFunction?.() ?? NO_FUNCTION
   }

@@ -33,6 +33,7 @@ pub(crate) fn runtime_with(change: impl FnOnce(&mut Config)) -> Arc<Runtime> {
         workers_max: 1,
         cores: 4,
         copy_threads: 4,
+        async_max: 1000,
         start_patience: Duration::from_secs(30),
     };
     change(&mut config);
