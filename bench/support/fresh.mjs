@@ -1,0 +1,53 @@
+/** A fresh process that starts a pool, runs one task, and prints what its bench asks for: `first <who>`, or `idle <seconds>`. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+
+const WORKERS = 2
+const [, , what, argument] = process.argv
+
+const startMobula = async () => {
+  const { get, init, remote } = await import('../../dist/index.js')
+  init({ numCpus: WORKERS })
+  const identity = remote((x) => x)
+  await get(identity.remote(1))
+  return { run: (/** @type {number} */ count) => get(Array.from({ length: count }, (_, k) => identity.remote(k))) }
+}
+
+const startPiscina = async () => {
+  const { Piscina } = await import('piscina')
+  const pool = new Piscina({ filename: new URL('../compare/work.mjs', import.meta.url).href, minThreads: WORKERS, maxThreads: WORKERS })
+  await pool.run(1, { name: 'identity' })
+}
+
+/** Nanoseconds on a CPU, by thread. */
+const cpuTimes = () =>
+  new Map(readdirSync('/proc/self/task').map((thread) => [thread, Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'utf8').split(' ')[0])]))
+
+/**
+ * Percent of a core that each worker takes while nobody asks for anything; what came up with the workers counts as theirs.
+ * @param {number} seconds
+ */
+const idle = async (seconds) => {
+  const before = cpuTimes()
+  const { run } = await startMobula()
+  await run(1000)
+  // What the tasks left to do is done: collections, compilers.
+  await setTimeout(2000)
+  const start = cpuTimes()
+  await setTimeout(seconds * 1000)
+  const workers = [...cpuTimes()].filter(([thread]) => !before.has(thread))
+  if (workers.length < WORKERS) throw new Error(`${WORKERS} workers were expected, and ${workers.length} threads came up`)
+  const spent = workers.reduce((sum, [thread, time]) => sum + time - (start.get(thread) ?? 0), 0)
+  return (100 * spent) / (seconds * 1e9) / WORKERS
+}
+
+/** @param {string | undefined} who */
+const first = async (who) => {
+  const start = performance.now()
+  await (who === 'piscina' ? startPiscina() : startMobula())
+  return performance.now() - start
+}
+
+console.log(String(what === 'idle' ? await idle(Number(argument)) : await first(argument)))
+process.exit(0)
