@@ -97,15 +97,21 @@ test('a setup module that outgrows the heap is told', async () => {
   await shutdown()
 })
 
-test('maxWorkers bounds the threads, those that wait included, and what init tells', async () => {
+test('maxWorkers bounds the threads, and what init tells of them', async () => {
   const { workers } = await init({ numCpus: 4, maxWorkers: 2 })
   assert.is(workers, 2)
   const nap = remote((ms: number) => {
     const end = Date.now() + ms
     while (Date.now() < end);
   })
-  await get(Array.from({ length: 12 }, () => nap.remote(20)))
-  assert.is(figures().workers, 2)
+  let most = 0
+  const end = Date.now() + 20_000
+  // Work for four: threads come up one after another, on a busy machine slowly.
+  for (let round = 0; round < 10 || (most < 2 && Date.now() < end); round++) {
+    await get(Array.from({ length: 8 }, () => nap.remote(5)))
+    most = Math.max(most, figures().workers as number)
+  }
+  assert.is(most, 2)
   await shutdown()
 })
 
