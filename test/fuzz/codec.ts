@@ -276,8 +276,9 @@ class Inspection {
   }
 
   #inside(value: object): void {
-    if (value instanceof Map) this.#open.push(...[...value.entries()].flat())
-    else if (value instanceof Set) this.#open.push(...value)
+    // By what they are: damaged bytes may name a class for a value that is of another kind, which is a value all the same.
+    if (types.isMap(value)) this.#open.push(...[...Map.prototype.entries.call(value)].flat())
+    else if (types.isSet(value)) this.#open.push(...Set.prototype.values.call(value))
     else if (value instanceof URL) this.#open.push(value.href)
     else if (value instanceof URLSearchParams || value instanceof Headers) this.#open.push(...[...value].flat())
     else if (types.isRegExp(value)) this.#open.push(value.source)
