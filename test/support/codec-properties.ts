@@ -37,9 +37,14 @@ const alike = (value: unknown, back: unknown): void => {
   if (differs !== undefined) throw new Error(differs)
 }
 
-/** The encoded bytes `shift` bytes behind a multiple of 64, with garbage wherever nothing is written. */
+/**
+ * The encoded bytes `shift` bytes behind a multiple of 64, with garbage wherever nothing is written. Never in memory as large as
+ * Node's pool: views of that share nothing unless they overlap, however they came there.
+ */
 const bytesAt = (encoded: Encoded, shift: number): Uint8Array => {
-  const bytes = new Uint8Array(new ArrayBuffer(encoded.byteLength + shift + 8), shift, encoded.byteLength).fill(0xa5)
+  const size = encoded.byteLength + shift + 8
+  const memory = new ArrayBuffer(size === Buffer.poolSize ? size + 8 : size)
+  const bytes = new Uint8Array(memory, shift, encoded.byteLength).fill(0xa5)
   writeInto(encoded, bytes)
   return bytes
 }
