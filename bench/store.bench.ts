@@ -9,6 +9,7 @@ import { collectGarbage, stats } from '../src/testing.ts'
 import { openChildProcess } from './compare/child-process.ts'
 import { type Pool, poolRival } from './compare/pool.ts'
 import { openPostMessage } from './compare/post-message.ts'
+import { findRay, type Order, rayRival } from './compare/ray.ts'
 import { type Held, held } from './support/held.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
 
@@ -81,8 +82,11 @@ const disposeAll = (refs: readonly ObjectRef[]): void => {
   for (const ref of refs) ref[Symbol.dispose]()
 }
 
-/** Both go round the same number of sources and of destinations, so that caches help them alike. */
-const putBenches = (): Bench[] =>
+const ray = (python: string | undefined, order: Order, figure: (seconds: number) => number): Rival[] =>
+  python === undefined ? [] : [rayRival(python, STORE_BYTES, order, figure)]
+
+/** All go round the same number of sources and of destinations, so that caches help them alike. */
+const putBenches = (python: string | undefined): Bench[] =>
   [
     { bytes: 1e6, ring: 64, count: 128 },
     { bytes: 1e8, ring: 3, count: 3 },
@@ -134,6 +138,7 @@ const putBenches = (): Bench[] =>
             },
             close: targets.drop,
           },
+          ...ray(python, { what: 'put', bytes, ring, count }, (seconds) => gbPerSecond(bytes * count, seconds * 1000)),
         ],
       }
     })
@@ -266,7 +271,7 @@ const getBeside = (object: ObjectRef<Uint8Array>, count: number): number => {
   return (time() * 1000) / count
 }
 
-const getBenches = (): Bench[] => {
+const getBenches = (python: string | undefined): Bench[] => {
   const benches: Bench[] = [1e3, 1e5, 1e6, 1e8, 1e9]
     .filter((bytes) => bytes <= BYTES_MAX)
     .map((bytes) => {
@@ -279,6 +284,7 @@ const getBenches = (): Bench[] => {
         rivals: [
           withRuntime({ who: 'mobula getSync', open: object, run: () => viewsOf(object(), 'getSync', VIEWS), close: object.drop }),
           withRuntime({ who: 'mobula await get', open: object, run: () => viewsOf(object(), 'get', VIEWS), close: object.drop }),
+          ...ray(python, { what: 'get', bytes, count: VIEWS }, (seconds) => (seconds * 1e6) / VIEWS),
         ],
       }
     })
@@ -689,17 +695,20 @@ const spillBenches = (): Bench[] => {
 export const suite: Suite = {
   question: 'How fast is the object store beside a plain copy, and beside other ways for bytes to travel?',
   notEvidenceOf:
-    'what workers compute with the bytes, a disk that is flushed, mapped files (Node has none); BENCH_BYTES_MAX=100000000 leaves larger values out',
-  benches: () => [
-    ...putBenches(),
-    ...togetherBenches(),
-    freshBench(),
-    ...getBenches(),
-    ...smallBenches(),
-    ...releaseBenches(),
-    ...memoryBenches(),
-    hugePageBench(),
-    ...journeyBenches(),
-    ...spillBenches(),
-  ],
+    'what workers compute with the bytes, a disk that is flushed, mapped files (Node has none), Ray between processes (it is asked in the one that has the bytes); BENCH_BYTES_MAX=100000000 leaves larger values out',
+  benches: () => {
+    const python = findRay()
+    return [
+      ...putBenches(python),
+      ...togetherBenches(),
+      freshBench(),
+      ...getBenches(python),
+      ...smallBenches(),
+      ...releaseBenches(),
+      ...memoryBenches(),
+      hugePageBench(),
+      ...journeyBenches(),
+      ...spillBenches(),
+    ]
+  },
 }
