@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { decode, decodeArgs, encode, encodeArgs, sourceOf } from '../src/codec/codec.ts'
+import { decode, decodeArgs, encode, encodeArgs, registerClass, sourceOf } from '../src/codec/codec.ts'
 import { HEADER_WORDS, TAG } from '../src/codec/layout.ts'
 import { SerializationError, TaskError } from '../src/errors/errors.ts'
 import { taskError } from '../src/errors/task-error.ts'
@@ -178,6 +178,27 @@ test('a resizable buffer that could never be had is refused before it is asked f
   const view = new DataView(bytes.buffer)
   view.setUint32(view.getUint32(24, true) + 20, 2 ** 19, true)
   assert.match(thrownBy(() => decode(sourceOf(bytes, []), options)).message, /a buffer that may grow beyond all memory/)
+})
+
+class Below {
+  readonly n = 1
+}
+class Index extends Map<string, unknown> {}
+for (const Class of [Below, Index]) registerClass(`damage#${Class.name}`, Class)
+
+test('a class that is named for a value of another kind is refused', () => {
+  for (const [value, from, to] of [
+    [new Below(), 'Below', 'Index'],
+    [new Index(), 'Index', 'Below'],
+  ] as const) {
+    const bytes = bytesOf(encode(value, 'value'))
+    const at = Buffer.from(bytes).indexOf(from)
+    assert.ok(at > 0)
+    Buffer.from(bytes.buffer, bytes.byteOffset).write(to, at)
+    const error = thrownBy(() => decode(sourceOf(bytes), [], { alias: false }))
+    assert.instance(error, SerializationError)
+    assert.match(error.message, /damaged bytes: an instance of another kind than its class/)
+  }
 })
 
 test('levels without end are an error, not a crash', () => {

@@ -165,7 +165,28 @@ export const readInstance = (reader: Reader, head: number): object => {
   const Class = classAt(reader, head >>> PAYLOAD_SHIFT)
   const inner = reader.value()
   if (typeof inner !== 'object' || inner === null) return reader.damaged('an instance that is no object')
-  return Object.setPrototypeOf(inner, Class.prototype as object) as object
+  const prototype = Class.prototype as object
+  if (!canBecome(inner, prototype)) return reader.damaged('an instance of another kind than its class')
+  return Object.setPrototypeOf(inner, prototype) as object
+}
+
+/** Whether a value is what an instance of this class is apart from it: of the builtin class below it, or what a codec of a class below it made. */
+const canBecome = (inner: object, prototype: object): boolean => {
+  const own = Object.getPrototypeOf(inner) as object | null
+  if (own === null || bases.has(own)) return own === baseOf(prototype)
+  return Object.prototype.isPrototypeOf.call(own, prototype)
+}
+
+const basesFound = new WeakMap<object, object>()
+
+const baseOf = (prototype: object): object => {
+  const known = basesFound.get(prototype)
+  if (known !== undefined) return known
+  let at: object | null = prototype
+  while (at !== null && !bases.has(at)) at = Object.getPrototypeOf(at) as object | null
+  const base = at ?? Object.prototype
+  basesFound.set(prototype, base)
+  return base
 }
 
 const classAt = (reader: Reader, number: number): AnyClass => {
