@@ -195,7 +195,7 @@ test('a class that is named for a value of another kind is refused', () => {
     const at = Buffer.from(bytes).indexOf(from)
     assert.ok(at > 0)
     Buffer.from(bytes.buffer, bytes.byteOffset).write(to, at)
-    const error = thrownBy(() => decode(sourceOf(bytes), [], { alias: false }))
+    const error = thrownBy(() => decode(sourceOf(bytes, []), { alias: false }))
     assert.instance(error, SerializationError)
     assert.match(error.message, /damaged bytes: an instance of another kind than its class/)
   }

@@ -83,16 +83,21 @@ const forge = (like: ObjectRef, slot: number, generation: number): ObjectRef => 
 test(
   'a name of an earlier life of a slot is lost for good, and no way to its new tenant',
   withRuntime({ numCpus: 1 }, async () => {
-    // No task runs, or a worker might have the slot in its stock.
-    for (const make of [(k: number): ObjectRef => put(k), (k: number): ObjectRef => put(new Uint8Array(50_000).fill(k))]) {
-      const first = make(1)
-      await get(first)
-      const { slot, generation } = partsOf(first)
-      first[Symbol.dispose]()
-      // What came since stays, so that sooner or later this slot is the only one left to be used again.
-      const others: ObjectRef[] = []
-      let tenant = make(2)
-      for (; partsOf(tenant).slot !== slot; tenant = make(2)) assert.ok(others.push(tenant) < 5_000, 'the slot is not used again')
+    for (const make of [
+      (k: number): ObjectRef => put(k),
+      (k: number): ObjectRef => put(new Uint8Array(50_000).fill(k)),
+      (k: number): ObjectRef => echo.remote(k),
+    ]) {
+      const lives = new Map<number, number>()
+      let tenant = make(1)
+      for (; !lives.has(partsOf(tenant).slot); tenant = make(2)) {
+        assert.ok(lives.size < 5_000, 'no slot is used again')
+        lives.set(partsOf(tenant).slot, partsOf(tenant).generation)
+        await get(tenant)
+        tenant[Symbol.dispose]()
+      }
+      const { slot } = partsOf(tenant)
+      const generation = lives.get(slot) as number
       assert.is.not(partsOf(tenant).generation, generation)
       const value = await get(tenant)
       const stale = forge(tenant, slot, generation)
