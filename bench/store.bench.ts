@@ -102,9 +102,8 @@ const putBenches = (python: string | undefined): Bench[] =>
         bench: 'put into recycled memory',
         unit: 'GB/s',
         params: { size: label(bytes), rotation: ring },
-        runs: 9,
         // Until what is called once for each megabyte has been compiled.
-        warmup: bytes < 1e7 ? 10 : 2,
+        ...(bytes < 1e7 ? { warmup: 20, runs: 21 } : { warmup: 2, runs: 9 }),
         rivals: [
           withRuntime({
             who: 'mobula put',

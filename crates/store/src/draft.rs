@@ -54,9 +54,8 @@ impl Draft {
         self.write_with(offset, bytes, 0)
     }
 
-    /// The same with the help of up to so many threads, for 64 MiB and more; they are gone when this
-    /// returns. Pays when as many cores have nothing to do, and costs nothing worth mentioning when
-    /// they have.
+    /// The same with the help of up to so many threads, for 64 MiB and more, as far as cores of the
+    /// machine have nothing to do; they are gone when this returns.
     ///
     /// # Errors
     /// As [`Draft::write`].

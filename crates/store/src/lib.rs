@@ -47,6 +47,7 @@ mod clock;
 mod cold;
 mod config;
 mod copy;
+mod cores;
 mod directory;
 mod disk;
 mod draft;

@@ -10,7 +10,10 @@ use std::thread;
 
 use mobula_sync::Mutex;
 
-use crate::linecopy::{self, Into};
+use crate::{
+    cores,
+    linecopy::{self, Into},
+};
 
 /// Below, the C library takes no such instruction.
 const SMALL_BYTES: usize = 2 << 10;
@@ -33,7 +36,12 @@ pub(crate) fn copy(target: &mut [u8], source: &[u8], helpers: usize) {
     match source.len() {
         ..SMALL_BYTES => target.copy_from_slice(source),
         SMALL_BYTES..UNCACHED_BYTES_MIN => linecopy::copy(target, source, Into::Caches),
-        TOGETHER_BYTES_MIN.. if helpers > 0 => copy_together(target, source, helpers),
+        TOGETHER_BYTES_MIN.. if helpers > 0 => {
+            // Beside others' work there is nothing to gain, and a helper that has to wait for its
+            // core holds everybody up.
+            let helpers = cores::idle().map_or(helpers, |idle| idle.min(helpers));
+            copy_together(target, source, helpers);
+        }
         _ => linecopy::copy(target, source, Into::Memory),
     }
 }
@@ -108,8 +116,13 @@ mod tests {
         ] {
             check(len, 16, 0, 1);
         }
+        check(TOGETHER_BYTES_MIN + 3, 16, 5, 1);
+        // However busy the machine is.
+        let source = pattern(5 * SHARE_BYTES + 3);
         for helpers in 0..4 {
-            check(TOGETHER_BYTES_MIN + SHARE_BYTES / 2 + 3, 16, 5, helpers);
+            let mut target = vec![0xee; source.len()];
+            copy_together(&mut target, &source, helpers);
+            assert!(target == source, "{helpers}");
         }
     }
 }
