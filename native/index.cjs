@@ -836,12 +836,14 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.askToCollect = nativeBinding.askToCollect
+module.exports.assigned = nativeBinding.assigned
 module.exports.defineFunction = nativeBinding.defineFunction
 module.exports.figures = nativeBinding.figures
 module.exports.functionRecord = nativeBinding.functionRecord
 module.exports.handles = nativeBinding.handles
 module.exports.holdings = nativeBinding.holdings
 module.exports.layoutConstants = nativeBinding.layoutConstants
+module.exports.resources = nativeBinding.resources
 module.exports.running = nativeBinding.running
 module.exports.start = nativeBinding.start
 module.exports.stop = nativeBinding.stop

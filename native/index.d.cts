@@ -9,11 +9,54 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** So much of a resource, in parts of 1/10,000: whole numbers. */
+export interface Amount {
+  /** The resource's. */
+  name: string
+  /** How much of it. */
+  parts: number
+}
+
 /** Asks every isolate for a major collection; the figure `collecting` falls to 0 as they have done it. */
 export declare function askToCollect(): void
 
-/** Makes a function known and returns its id; equal records share one. */
-export declare function defineFunction(record: FunctionRecord): number
+/** What the task that was handed out under a slot and a definition may use. */
+export declare function assigned(slot: number, generation: number, definition: number): AssignedRecord | null
+
+/** What the code of a task may use. */
+export interface AssignedRecord {
+  /** Parts of 1/10,000 of each resource, `CPU` and `GPU` among them. */
+  resources: Array<Amount>
+  /** GPUs by number. */
+  gpus: Array<number>
+}
+
+/** What became of a definition. */
+export interface DefinedRecord {
+  /** Names it in records. */
+  id: number
+  /** It needs more than there is, and is the first to need just that. */
+  isFirstBeyond: boolean
+}
+
+/** Makes a function known; equal definitions share an id. */
+export declare function defineFunction(definition: DefinitionRecord): DefinedRecord
+
+/** A function, and on what terms it is called. */
+export interface DefinitionRecord {
+  /** Shown in errors. */
+  name: string
+  /** Text that the workers' loader understands. */
+  source: string
+  /** CPU in parts of 1/10,000. */
+  cpu: number
+  /** GPUs in parts of 1/10,000. */
+  gpu: number
+  /** Named resources in parts of 1/10,000. */
+  named: Array<Amount>
+  /** -1, 0 or 1. */
+  priority: number
+}
 
 /** Figures of the runtime and of the store, by name. */
 export declare function figures(): Record<string, number>
@@ -27,6 +70,8 @@ export interface FunctionRecord {
   name: string
   /** Text that the workers' loader understands. */
   source: string
+  /** The id under which this source was first defined: what a worker has made of it then serves all. */
+  first: number
 }
 
 /** Objects to which each isolate has handles. */
@@ -50,6 +95,19 @@ export declare function holdings(): Array<HoldingRecord>
 /** Every constant of the record layout, by name. TypeScript has no copy of these numbers. */
 export declare function layoutConstants(): Record<string, number>
 
+/** A resource of the running runtime, in parts of 1/10,000. */
+export interface ResourceRecord {
+  /** `CPU`, `GPU`, or as it was named. */
+  name: string
+  /** How much there is. */
+  total: number
+  /** How much of it is not in use. */
+  available: number
+}
+
+/** All resources, CPU and GPU first. */
+export declare function resources(): Array<ResourceRecord>
+
 /** The number of the running runtime; 0: none. */
 export declare function running(): number
 
@@ -58,8 +116,12 @@ export declare function start(options: StartOptions): number
 
 /** What a runtime is started with. */
 export interface StartOptions {
-  /** Tasks that may run at once. */
-  slots: number
+  /** CPU in parts of 1/10,000. */
+  cpu: number
+  /** Whole GPUs. */
+  gpus: number
+  /** Named resources in parts of 1/10,000. */
+  named: Array<Amount>
   /** Threads at most, spares included. */
   workersMax: number
   /** Threads that may copy one large value together; 4 if nothing is said. */

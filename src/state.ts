@@ -4,4 +4,5 @@
 import './platform.ts'
 
 export { type MemorySummary, memorySummary } from './api/memory-summary.ts'
+export { availableResources, clusterResources } from './api/resources.ts'
 export type { Holding } from './engine/engine.ts'

@@ -18,17 +18,17 @@ export interface RemoteFunction<F extends AnyFunction> {
    * @throws {ShutdownError} for a ref of a runtime that was shut down
    */
   remote(...args: Args<Parameters<F>>): Returned<ReturnType<F>>
-  /** The same function with other options. */
+  /** The same function with other options; those not named stay as they are. */
   options(options: TaskOptions): RemoteFunction<F>
 }
 
 const bind = <F extends AnyFunction>(target: RemoteTarget): RemoteFunction<F> => ({
   remote: (...args: unknown[]) => submitCall(runtimeOrDefault(), target, args) as Returned<ReturnType<F>> & ObjectRef,
-  options: (options) => bind(makeTarget(target.shipped, resolveTask(options, '.options()').name ?? target.name)),
+  options: (options) => bind(makeTarget(target.shipped, { ...target.options, ...resolveTask(options, '.options()') })),
 })
 
 const make = <F extends AnyFunction>(shipped: ShippedFunction, options: TaskOptions | undefined): RemoteFunction<F> =>
-  bind(makeTarget(shipped, resolveTask(options, 'remote').name ?? shipped.name))
+  bind(makeTarget(shipped, resolveTask(options, 'remote')))
 
 /**
  * Makes a function remote: `f.remote(…)` runs it as a task on a worker thread.

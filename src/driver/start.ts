@@ -10,19 +10,20 @@ import { badRange } from '../errors/bad-input.ts'
 import { ERROR_CODES } from '../errors/codes.ts'
 import { MobulaError } from '../errors/errors.ts'
 import type { ResolvedInit } from '../options/init.ts'
+import { byName, PARTS } from '../options/resources.ts'
 import { current, type Runtime, setCurrent } from '../runtime/current.ts'
 import { WorkerHost } from './worker-host.ts'
 
 /** The runtime is there when this returns; what is submitted from now on is queued. */
 export const startRuntime = (options: ResolvedInit): Runtime => {
   if (running() !== 0) throw inUse()
-  const slots = Math.floor(options.numCpus)
+  const { cpu, gpus, named } = options
   const memory = { capacity: options.objectStoreMemory, views: viewMode(), hugePages: wantsHugePages() }
-  const threads = { slots, workersMax: options.maxWorkers, asyncMax: options.asyncConcurrency }
+  const budget = { cpu, gpus, named: [...named] }
+  const threads = { workersMax: options.maxWorkers, asyncMax: options.asyncConcurrency }
   const copyThreads = copyThreadsWished()
-  const id = startStore(options, { ...threads, ...memory, ...(copyThreads && { copyThreads }) })
+  const id = startStore(options, { ...budget, ...threads, ...memory, ...(copyThreads && { copyThreads }) })
   forgetNames()
-  if (slots === 0) process.emitWarning(`init: no task can run, since each needs 1 CPU and numCpus is ${options.numCpus}`, 'MobulaWarning')
   const namespace = options.namespace ?? randomBytes(8).toString('hex')
   const host = new WorkerHost(options)
   const port = new Port({
@@ -43,8 +44,8 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
     info: Object.freeze({
       jobId: randomBytes(8).toString('hex'),
       namespace,
-      workers: Math.min(slots, options.maxWorkers),
-      resources: Object.freeze({ CPU: options.numCpus }),
+      workers: Math.min(Math.max(1, Math.ceil(cpu / PARTS)), options.maxWorkers),
+      resources: byName([{ name: 'CPU', parts: cpu }, { name: 'GPU', parts: gpus * PARTS }, ...named]),
       objectStoreMemory: options.objectStoreMemory,
       node: process.versions.node,
       version,

@@ -35,10 +35,30 @@ export interface EngineDraft {
   abandon(): void
 }
 
-/** A function as an engine ships it. */
+/** A function as an engine ships it, and on what terms its calls run; amounts in parts of 1/10,000. */
 export interface FunctionRecord {
   readonly name: string
   readonly source: string
+  readonly cpu: number
+  readonly gpu: number
+  readonly named: readonly { readonly name: string; readonly parts: number }[]
+  /** -1, 0 or 1: higher first. */
+  readonly priority: number
+}
+
+/** What the code of a task may use. */
+export interface Assignment {
+  /** By name, `CPU` and `GPU` among them; what it does not use at all is not there. */
+  readonly assignedResources: Readonly<Record<string, number>>
+  /** GPUs by number. */
+  readonly gpuIds: readonly number[]
+}
+
+/** A resource, in parts of 1/10,000. */
+export interface ResourceFigure {
+  readonly name: string
+  readonly total: number
+  readonly available: number
 }
 
 /** Where an encoded value lies. */
@@ -94,6 +114,7 @@ export interface Holding {
 export interface Engine {
   /** Tells refs of this engine's runtime from those of others. */
   readonly runtime: number
+  /** Makes a function known. Warns, once, where its calls can never run. */
   define(record: FunctionRecord): number
   submit(functionId: number, args: EncodedArguments): ObjectRef
   put(value: EncodedValue): ObjectRef
@@ -114,6 +135,8 @@ export interface Engine {
   /** Visits the positions of those refs that are settled, in order, now. */
   settled(refs: readonly ObjectRef[], visit: (position: number) => void): void
   figures(): EngineFigures
+  /** CPU and GPU first. */
+  resources(): readonly ResourceFigure[]
   /** Stored objects by origin, the largest first. Walks all of them. */
   holdings(): readonly Holding[]
   /** To how many objects each isolate has handles, as of its last crossing: the driver's first. */

@@ -8,10 +8,26 @@ import type { ResourceLimits } from 'node:worker_threads'
 import { badRange, badType } from '../errors/bad-input.ts'
 import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalString } from './check.ts'
 import { availableCpus, availableMemory } from './machine.ts'
+import { type Amount, optionalAmount, optionalAmounts, PARTS } from './resources.ts'
 
 export interface InitOptions {
-  /** Tasks that may run at once. Default: the cores that this process may use. 0: nothing runs. */
+  /** CPUs for tasks, to 0.0001: so many run at once that need one each. Default: the cores that this process may use. 0: only tasks of `numCpus: 0` run. */
   readonly numCpus?: number
+  /** GPUs for tasks: a count, since tasks are only given numbers, from 0 up. Default: 0. */
+  readonly numGpus?: number
+  /**
+   * Resources of your own by name, such as `{ db: 4 }`: tasks that need one hold it until they have ended. Default: none.
+   *
+   * @example
+   * ```ts
+   * import { get, init, remote, shutdown } from 'mobula'
+   * await init({ resources: { db: 4 } })
+   * const query = remote((id: number) => id, { resources: { db: 1 } }) // at most 4 at once
+   * console.log(await get(query.remote(7))) // 7
+   * await shutdown()
+   * ```
+   */
+  readonly resources?: Readonly<Record<string, number>>
   /** Bytes that the object store may hold, at least 1 MiB. Default: 30 % of the memory that this process may use. Committed as it is needed. */
   readonly objectStoreMemory?: number
   /** Where objects go when the store is full: a folder on a disk. `false`: nowhere; then a full store is an `ObjectStoreFullError`. Default: the folder for temporary files, `/var/tmp` if that lies in memory, nowhere if both do. Its files have no names, and are gone with the process. */
@@ -40,7 +56,10 @@ export interface InitOptions {
 }
 
 export interface ResolvedInit {
-  readonly numCpus: number
+  /** CPU and named resources in parts of 1/10,000; whole GPUs. */
+  readonly cpu: number
+  readonly gpus: number
+  readonly named: readonly Amount[]
   readonly objectStoreMemory: number
   /** Undefined: where the platform has room. */
   readonly spillDirectory: string | false | undefined
@@ -58,6 +77,8 @@ export interface ResolvedInit {
 
 const KNOWN = [
   'numCpus',
+  'numGpus',
+  'resources',
   'objectStoreMemory',
   'spillDirectory',
   'maxWorkers',
@@ -71,21 +92,24 @@ const KNOWN = [
   'env',
 ]
 /** Names of the contract that this version refuses. */
-const LATER = ['numGpus', 'resources', 'workers', 'maxPendingTasks', 'dashboard', 'address']
+const LATER = ['workers', 'maxPendingTasks', 'dashboard', 'address']
 
+const GPUS_MAX = 4096
 const STORE_MIN = 1024 * 1024
 const STORE_SHARE = 0.3
 const WORKERS_MAX = 4096
 
 export const resolveInit = (options: unknown): ResolvedInit => {
   const raw = checkOptions(options, 'init: options', KNOWN, LATER)
-  const numCpus = optionalNumber(raw.numCpus, 'options.numCpus', 0, WORKERS_MAX) ?? availableCpus()
+  const cpu = optionalAmount(raw.numCpus, 'options.numCpus', WORKERS_MAX) ?? availableCpus() * PARTS
   const share = Math.max(STORE_MIN, Math.floor(availableMemory() * STORE_SHARE))
   return {
-    numCpus,
+    cpu,
+    gpus: optionalInteger(raw.numGpus, 'options.numGpus', 0, GPUS_MAX) ?? 0,
+    named: optionalAmounts(raw.resources, 'options.resources') ?? [],
     objectStoreMemory: optionalInteger(raw.objectStoreMemory, 'options.objectStoreMemory', STORE_MIN, totalmem()) ?? share,
     spillDirectory: spillDirectory(raw.spillDirectory),
-    maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, WORKERS_MAX) ?? Math.max(4 * availableParallelism() + 16, Math.ceil(numCpus)),
+    maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, WORKERS_MAX) ?? Math.max(4 * availableParallelism() + 16, Math.ceil(cpu / PARTS)),
     asyncConcurrency: optionalInteger(raw.asyncConcurrency, 'options.asyncConcurrency', 1, 2 ** 31) ?? 1000,
     setup: setup(raw.setup),
     namespace: optionalString(raw.namespace, 'options.namespace'),

@@ -1,9 +1,10 @@
 /** What code can know of where it runs. */
 
+import type { Assignment } from '../engine/engine.ts'
 import { ERROR_CODES } from '../errors/codes.ts'
 import { MobulaError } from '../errors/errors.ts'
 import { current } from './current.ts'
-import { type RunningTask, runningTask } from './running.ts'
+import { runningTask } from './running.ts'
 
 export interface RuntimeContext {
   /** The run: what `init` resolves to has the same. */
@@ -20,9 +21,9 @@ export interface RuntimeContext {
   readonly attempt: number
   /** Scope of names. */
   readonly namespace: string
-  /** What the task holds while it runs, by name; empty outside of tasks. */
+  /** What the task was given to run with, by name, `CPU` and `GPU` among them; empty outside of tasks. */
   readonly assignedResources: Readonly<Record<string, number>>
-  /** The GPUs that the task has to itself: none, since this version has no GPUs. */
+  /** The GPUs that the task was given, by number from 0 up: whole ones are its own, a part of one is shared. */
   readonly gpuIds: readonly number[]
 }
 
@@ -41,12 +42,8 @@ export const readContext = (): RuntimeContext => {
     taskName: task?.name,
     attempt: 0,
     namespace: info.namespace,
-    ...assigned(task),
+    ...(task?.assignment ?? NOTHING),
   }
 }
 
-/** What a task was given to run with. */
-const assigned = (task: RunningTask | undefined): Pick<RuntimeContext, 'assignedResources' | 'gpuIds'> => ({
-  assignedResources: task === undefined ? {} : { CPU: 1 },
-  gpuIds: [],
-})
+const NOTHING: Assignment = Object.freeze({ assignedResources: Object.freeze({}), gpuIds: Object.freeze([]) })

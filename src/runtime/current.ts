@@ -12,9 +12,9 @@ export interface RuntimeInfo {
   readonly jobId: string
   /** Scope of names. */
   readonly namespace: string
-  /** Tasks that may run at once, and worker threads unless some block. */
+  /** Tasks of one CPU that may run at once, at least 1, and worker threads unless some block. */
   readonly workers: number
-  /** Total resources by name. */
+  /** Total resources by name, `CPU` and `GPU` among them. */
   readonly resources: Readonly<Record<string, number>>
   /** Capacity of the store in bytes. */
   readonly objectStoreMemory: number

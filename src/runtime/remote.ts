@@ -3,17 +3,24 @@
 import { encodeArgs } from '../codec/codec.ts'
 import { ShutdownError } from '../errors/errors.ts'
 import type { ShippedFunction } from '../functions/record.ts'
+import { type ResolvedTask, termsOf } from '../options/task.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { checkRef, type Runtime, refStopped } from './current.ts'
 
 export interface RemoteTarget {
   readonly shipped: ShippedFunction
   readonly name: string
+  readonly options: ResolvedTask
   /** The function's id in the runtime that it was last shipped to. */
   readonly id: { runtime: number; value: number }
 }
 
-export const makeTarget = (shipped: ShippedFunction, name: string): RemoteTarget => ({ shipped, name, id: { runtime: -1, value: -1 } })
+export const makeTarget = (shipped: ShippedFunction, options: ResolvedTask): RemoteTarget => ({
+  shipped,
+  name: options.name ?? shipped.name,
+  options,
+  id: { runtime: -1, value: -1 },
+})
 
 /** Queues one call. The arguments are taken now; nothing is queued if one of them cannot travel. */
 export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef => {
@@ -21,7 +28,7 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
   if (target.id.runtime !== engine.runtime) {
-    target.id.value = engine.define({ name: target.name, source: JSON.stringify(target.shipped.source) })
+    target.id.value = engine.define({ name: target.name, source: JSON.stringify(target.shipped.source), ...termsOf(target.options) })
     target.id.runtime = engine.runtime
   }
   return engine.submit(target.id.value, encoded)

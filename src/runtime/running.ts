@@ -1,6 +1,7 @@
 /** Which task the running code belongs to, also after an `await`. Filled by the worker's executor; always nothing on a driver. */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Assignment } from '../engine/engine.ts'
 
 export interface RunningTask {
   readonly name: string
@@ -8,6 +9,8 @@ export interface RunningTask {
   readonly function: number
   /** Public, 128 bits in hexadecimal: the id of the ref that the call returned. Asked for seldom, so made when it is. */
   readonly id: string | undefined
+  /** What it was given to run with. */
+  readonly assignment: Assignment
 }
 
 /** What asynchronous work was started in: the task that it goes on for, if it is known to and the task has not ended. */

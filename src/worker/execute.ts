@@ -1,8 +1,9 @@
 /** Runs one task: reads its record, resolves its arguments, calls its function and reports what came of it. */
 
 import { types } from 'node:util'
-import { type DecodeOptions, decode, decodeArgs, encode, encodeThrown, regionOf } from '../codec/codec.ts'
-import type { EncodedValue } from '../engine/engine.ts'
+import { type DecodeOptions, decode, decodeArgs, encode, encodeThrown } from '../codec/codec.ts'
+import type { Assignment, EncodedValue } from '../engine/engine.ts'
+import { assignmentOf } from '../engine/local/assigned.ts'
 import { type FoundArguments, fetchOutcomes, readArguments } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
 import type { Port } from '../engine/local/port.ts'
@@ -16,21 +17,20 @@ import { endScope, enter, keepScope, leave, nested, type RunningTask } from '../
 
 type AnyFunction = (...args: unknown[]) => unknown
 
-interface Loaded {
-  readonly name: string
+/** What a source was made into, once for all functions that have it: what one of them captured lives on in the others. */
+interface Made {
   /** Shipped as its text. */
   readonly isText: boolean
   /** Undefined while a module is being imported. */
   fn: AnyFunction | undefined
   readonly loading: Promise<AnyFunction> | undefined
-  /** Its last call returned a promise, or there was none. */
-  goesOn: boolean
 }
 
-/** A task whose function, or a class of its arguments, is still being imported. */
-interface Waiting {
-  readonly begun: Begun
-  readonly found: FoundArguments
+interface Loaded {
+  readonly name: string
+  readonly made: Made
+  /** Its last call returned a promise, or there was none. */
+  goesOn: boolean
 }
 
 /** A task that was begun here and has not ended. */
@@ -56,12 +56,10 @@ class Begun implements RunningTask {
   get id(): string | undefined {
     return this.port.taskId(this.slot, this.generation)
   }
-}
 
-/** The same in memory of its own. */
-const keep = (found: FoundArguments): FoundArguments => {
-  const { region, at, byteLength } = found
-  return { ...found, region: regionOf(region.bytes.slice(at, at + byteLength)), at: 0, alias: true }
+  get assignment(): Assignment {
+    return assignmentOf(this)
+  }
 }
 
 const NONE: readonly unknown[] = Object.freeze([])
@@ -89,7 +87,7 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   (typeof value === 'object' || typeof value === 'function') && value !== null && typeof (value as { then?: unknown }).then === 'function'
 
 /** A function that travels as its text has lost what was around it: the commonest mistake, and V8's message does not tell. */
-const explained = (error: unknown, { isText }: Loaded): unknown => {
+const explained = (error: unknown, { made: { isText } }: Loaded): unknown => {
   if (!isText || !(error instanceof ReferenceError) || !/^\w+ is not defined$/.test(error.message)) return error
   const { message } = error
   error.message = `${message} in the worker: a remote function travels as its text, without the variables and imports around it. Pass the value as an argument, use await import(…) inside, or name an export by remote.module.`
@@ -97,11 +95,37 @@ const explained = (error: unknown, { isText }: Loaded): unknown => {
   return error
 }
 
+const makeFunction = (text: string): Made => {
+  let isText = false
+  try {
+    const source = JSON.parse(text) as Source
+    isText = source.kind === 'text'
+    const fn = loadFunction(source)
+    if (typeof fn === 'function') return { isText, fn, loading: undefined }
+    const made: Made = { isText, fn: undefined, loading: fn }
+    fn.then(
+      (loaded) => {
+        made.fn = loaded
+      },
+      // Each call that waits for it reports this.
+      () => {},
+    )
+    return made
+  } catch (error) {
+    const fn = (): never => {
+      throw error
+    }
+    return { isText, fn, loading: undefined }
+  }
+}
+
 export class Executor {
   readonly #port: Port
   readonly #functions = new Map<number, Loaded>()
-  /** Tasks claimed here whose functions are still being imported. */
-  readonly #waiting = new Set<Waiting>()
+  /** By the first function of each source. */
+  readonly #made = new Map<number, Made>()
+  /** Tasks claimed here whose functions, or classes of whose arguments, are still being imported. */
+  readonly #waiting = new Set<Begun>()
   /** Async tasks that were begun here and have not ended. */
   #inFlight = 0
   readonly #flushOutput: () => void
@@ -134,7 +158,7 @@ export class Executor {
    * it. Classes that are missing then are imported, too; that takes a turn of the loop, since modules load asynchronously.
    */
   #start(begun: Begun, found: FoundArguments): void {
-    const { fn, loading } = begun.loaded
+    const { fn, loading } = begun.loaded.made
     if (fn === undefined) {
       this.#startWhen(loading as Promise<unknown>, begun, found)
       return
@@ -157,29 +181,28 @@ export class Executor {
     }
   }
 
+  /**
+   * When the modules are here the task is queued again: it begins where a CPU is free for it. Begun from here it would run beside the
+   * loop's own tasks, and hold up all that wait with it.
+   */
   #startWhen(loading: Promise<unknown>, begun: Begun, found: FoundArguments): void {
-    // The area is written again before the module is there.
-    const kept = found.alias ? found : keep(found)
-    const waiting: Waiting = { begun, found: kept }
-    this.#waiting.add(waiting)
+    for (const ref of [...found.deps, ...found.refs]) ref[Symbol.dispose]()
+    this.#waiting.add(begun)
     const goOn = (next: () => void): void => {
       // Given back meanwhile?
-      if (!this.#waiting.delete(waiting)) return
+      if (!this.#waiting.delete(begun)) return
       next()
       this.#port.flush()
     }
     loading.then(
-      () => goOn(() => this.#start(begun, kept)),
+      () => goOn(() => this.#port.handBack(begun.slot, begun.generation)),
       (error: unknown) => goOn(() => this.#fail(begun, error)),
     )
   }
 
   /** This thread is about to block: what it claimed and cannot begin until its event loop turns is for others. */
   giveBackLoading(): void {
-    for (const { begun, found } of this.#waiting) {
-      for (const ref of [...found.deps, ...found.refs]) ref[Symbol.dispose]()
-      this.#port.handBack(begun.slot, begun.generation)
-    }
+    for (const { slot, generation } of this.#waiting) this.#port.handBack(slot, generation)
     this.#waiting.clear()
   }
 
@@ -187,7 +210,8 @@ export class Executor {
   help(ref: ObjectRef): void {
     if (!this.#port.take(ref)) return
     const loaded = this.#load(this.#port.words[L.TASKS + 2] as number)
-    if (loaded.fn === undefined || types.isAsyncFunction(loaded.fn)) {
+    const { fn } = loaded.made
+    if (fn === undefined || types.isAsyncFunction(fn)) {
       const { slot, generation } = partsOf(ref)
       this.#port.handBack(slot, generation)
       this.#port.flush()
@@ -201,35 +225,10 @@ export class Executor {
     const known = this.#functions.get(id)
     if (known !== undefined) return known
     const record = this.#port.functionRecord(id)
-    const name = record?.name ?? 'task'
-    let loaded: Loaded
-    let isText = false
-    try {
-      const source = JSON.parse(record?.source ?? 'null') as Source
-      isText = source.kind === 'text'
-      const made = loadFunction(source)
-      if (typeof made === 'function') loaded = { name, isText, fn: made, loading: undefined, goesOn: true }
-      else {
-        loaded = { name, isText, fn: undefined, loading: made, goesOn: true }
-        made.then(
-          (fn) => {
-            loaded.fn = fn
-          },
-          // Each call that waits for it reports this.
-          () => {},
-        )
-      }
-    } catch (error) {
-      loaded = {
-        name,
-        isText,
-        fn: () => {
-          throw error
-        },
-        loading: undefined,
-        goesOn: false,
-      }
-    }
+    const first = record?.first ?? id
+    const made = this.#made.get(first) ?? makeFunction(record?.source ?? 'null')
+    this.#made.set(first, made)
+    const loaded: Loaded = { name: record?.name ?? 'task', made, goesOn: true }
     this.#functions.set(id, loaded)
     return loaded
   }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use mobula_runtime::{Config, Function, Origin, Runtime, layout};
+use mobula_runtime::{Config, Demand, Function, Origin, Runtime, Terms, Totals, layout};
 use mobula_store::{Store, StoreConfig, ViewMode};
 use mobula_sync::Mutex;
 use napi::bindgen_prelude::{Error, Result, Status};
@@ -38,12 +38,41 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 /// More do not make a copy faster: memory has no more to give.
 const COPY_THREADS: u32 = 4;
 
+/// So much of a resource, in parts of 1/10,000: whole numbers.
+#[napi(object)]
+#[derive(Debug)]
+pub struct Amount {
+    /// The resource's.
+    pub name: String,
+    /// How much of it.
+    pub parts: f64,
+}
+
+fn amounts(of: Vec<Amount>) -> Vec<(String, u64)> {
+    of.into_iter()
+        .map(|Amount { name, parts }| (name, parts as u64))
+        .collect()
+}
+
+fn from_amounts(of: Vec<(String, u64)>) -> Vec<Amount> {
+    of.into_iter()
+        .map(|(name, parts)| Amount {
+            name,
+            parts: parts as f64,
+        })
+        .collect()
+}
+
 /// What a runtime is started with.
 #[napi(object)]
 #[derive(Debug)]
 pub struct StartOptions {
-    /// Tasks that may run at once.
-    pub slots: u32,
+    /// CPU in parts of 1/10,000.
+    pub cpu: f64,
+    /// Whole GPUs.
+    pub gpus: u32,
+    /// Named resources in parts of 1/10,000.
+    pub named: Vec<Amount>,
     /// Threads at most, spares included.
     pub workers_max: u32,
     /// Threads that may copy one large value together; 4 if nothing is said.
@@ -115,7 +144,11 @@ pub fn start(options: StartOptions) -> Result<u32> {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let config = Config {
         id,
-        slots: options.slots,
+        totals: Totals {
+            cpu: options.cpu as u64,
+            gpus: options.gpus,
+            named: amounts(options.named),
+        },
         workers_max: options.workers_max,
         cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
         copy_threads: options.copy_threads.unwrap_or(COPY_THREADS),
@@ -174,26 +207,130 @@ pub struct FunctionRecord {
     pub name: String,
     /// Text that the workers' loader understands.
     pub source: String,
+    /// The id under which this source was first defined: what a worker has made of it then serves all.
+    pub first: u32,
+}
+
+/// A function, and on what terms it is called.
+#[napi(object)]
+#[derive(Debug)]
+pub struct DefinitionRecord {
+    /// Shown in errors.
+    pub name: String,
+    /// Text that the workers' loader understands.
+    pub source: String,
+    /// CPU in parts of 1/10,000.
+    pub cpu: f64,
+    /// GPUs in parts of 1/10,000.
+    pub gpu: f64,
+    /// Named resources in parts of 1/10,000.
+    pub named: Vec<Amount>,
+    /// -1, 0 or 1.
+    pub priority: i32,
+}
+
+/// What became of a definition.
+#[napi(object)]
+#[derive(Debug)]
+pub struct DefinedRecord {
+    /// Names it in records.
+    pub id: u32,
+    /// It needs more than there is, and is the first to need just that.
+    pub is_first_beyond: bool,
 }
 
 fn not_running() -> Error {
     Error::new(Status::GenericFailure, "no runtime is running".to_owned())
 }
 
-/// Makes a function known and returns its id; equal records share one.
+/// Makes a function known; equal definitions share an id.
 #[napi(catch_unwind)]
-pub fn define_function(record: FunctionRecord) -> Result<u32> {
-    let FunctionRecord { name, source } = record;
+pub fn define_function(definition: DefinitionRecord) -> Result<DefinedRecord> {
     let runtime = current().ok_or_else(not_running)?;
-    Ok(runtime.define(Function { name, source }))
+    let DefinitionRecord { name, source, .. } = definition;
+    let terms = Terms {
+        demand: Demand {
+            cpu: definition.cpu as u64,
+            gpu: definition.gpu as u64,
+            named: amounts(definition.named),
+        },
+        priority: definition.priority as i8,
+    };
+    let defined = runtime.define_on(Function { name, source }, terms);
+    Ok(DefinedRecord {
+        id: defined.id,
+        is_first_beyond: defined.is_first_beyond,
+    })
 }
 
 /// The record of a function, if there is one with this id.
 #[napi(catch_unwind)]
 pub fn function_record(id: u32) -> Option<FunctionRecord> {
-    let function = current()?.function(id)?;
-    let Function { name, source } = (*function).clone();
-    Some(FunctionRecord { name, source })
+    let runtime = current()?;
+    let definition = runtime.definition(id)?;
+    let first = runtime.first_of_source(&definition).unwrap_or(id);
+    let Function { name, source } = definition.function.clone();
+    Some(FunctionRecord {
+        name,
+        source,
+        first,
+    })
+}
+
+/// What the code of a task may use.
+#[napi(object)]
+#[derive(Debug)]
+pub struct AssignedRecord {
+    /// Parts of 1/10,000 of each resource, `CPU` and `GPU` among them.
+    pub resources: Vec<Amount>,
+    /// GPUs by number.
+    pub gpus: Vec<u32>,
+}
+
+/// What the task that was handed out under a slot and a definition may use.
+#[napi(catch_unwind)]
+pub fn assigned(slot: u32, generation: u32, definition: u32) -> Option<AssignedRecord> {
+    let runtime = current()?;
+    let key = mobula_sched::Key {
+        index: slot,
+        generation,
+    };
+    let cpu = runtime.definition(definition)?.terms.demand.cpu;
+    let granted = runtime.granted(key);
+    let (gpus, named) = granted.map_or_else(Default::default, |granted| {
+        (granted.gpus.into_vec(), granted.named)
+    });
+    let cpu = (cpu > 0).then(|| ("CPU".to_owned(), cpu));
+    let resources = cpu.into_iter().chain(named).collect();
+    Some(AssignedRecord {
+        resources: from_amounts(resources),
+        gpus,
+    })
+}
+
+/// A resource of the running runtime, in parts of 1/10,000.
+#[napi(object)]
+#[derive(Debug)]
+pub struct ResourceRecord {
+    /// `CPU`, `GPU`, or as it was named.
+    pub name: String,
+    /// How much there is.
+    pub total: f64,
+    /// How much of it is not in use.
+    pub available: f64,
+}
+
+/// All resources, CPU and GPU first.
+#[napi(catch_unwind)]
+pub fn resources() -> Vec<ResourceRecord> {
+    let all = current().map_or_else(Vec::new, |runtime| runtime.resources());
+    all.into_iter()
+        .map(|(name, total, available)| ResourceRecord {
+            name,
+            total: total as f64,
+            available: available as f64,
+        })
+        .collect()
 }
 
 /// A worker thread ended, or could not be started; `start` is its number.
@@ -242,8 +379,8 @@ pub fn holdings() -> Vec<HoldingRecord> {
     };
     let name = |id| {
         runtime
-            .function(id)
-            .map_or_else(String::new, |function| function.name.clone())
+            .definition(id)
+            .map_or_else(String::new, |definition| definition.function.name.clone())
     };
     let record = |holding: mobula_runtime::Holding| {
         let (kind, name) = match holding.origin {

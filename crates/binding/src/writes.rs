@@ -11,9 +11,9 @@ pub(crate) static REPORTED: LazyLock<bool> =
 
 /// Has the view say, when it is closed, who wrote: by standard error, since it may be closed on any thread and at any time.
 pub(crate) fn watch(view: &mut View, runtime: &Arc<Runtime>, function: u32) {
-    let who = runtime.function(function).map_or_else(
+    let who = runtime.definition(function).map_or_else(
         || "code outside of tasks, or behind an await,".to_owned(),
-        |function| format!("task '{}'", function.name),
+        |definition| format!("task '{}'", definition.function.name),
     );
     view.report_writes(move |bytes| {
         eprintln!(

@@ -111,7 +111,9 @@ impl Runtime {
         let Some(failure) = self.setup_failure() else {
             return;
         };
-        while let Some(key) = self.queues.take_any() {
+        let special = self.lines.drain().into_iter();
+        let common = std::iter::from_fn(|| self.queues.take_any());
+        for key in special.chain(common) {
             // As if it began: an entry whose task was taken since is left alone.
             if self.table.advance(key, Phase::Ready, Phase::Running) {
                 self.fail(key, failure.clone());

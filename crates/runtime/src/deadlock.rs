@@ -1,8 +1,8 @@
 //! Waits that can never end: which threads block, what they hold up meanwhile, and whether anything that one of them waits
 //! for can still move.
 //!
-//! The graph is small: a blocked thread needs objects; an object's task waits for its dependencies, or was begun on a
-//! thread. A wait is dead if nothing that can move is reachable from it and it is reachable from itself. Whatever else may
+//! The graph is small: a blocked thread needs objects; an object's task waits for its dependencies, or for resources that
+//! other tasks hold, or was begun on a thread. A wait is dead if nothing that can move is reachable from it and it is reachable from itself. Whatever else may
 //! end it (a failure elsewhere, a timeout) is something that can move, so no alarm is false; it may come late.
 
 use std::collections::HashMap;
@@ -146,6 +146,16 @@ impl Search<'_> {
                     if !self.runtime.is_settled(dep) {
                         self.reach(dep, Some(at));
                     }
+                }
+                Ok(false)
+            }
+            Some(Phase::Ready) => {
+                let holders = self.runtime.in_the_way(key);
+                if holders.is_empty() {
+                    return Err(Moves);
+                }
+                for holder in holders {
+                    self.reach(holder, Some(at));
                 }
                 Ok(false)
             }

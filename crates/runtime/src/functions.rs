@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use mobula_sync::Mutex;
 
+use crate::lines::{COMMON, NOWHERE};
+use crate::resources::Demand;
+
 /// What a worker needs to make a function. The fields are for the workers' JavaScript; nothing here looks into them.
 #[derive(Debug, PartialEq, Eq, Hash, Clone)]
 pub struct Function {
@@ -15,7 +18,37 @@ pub struct Function {
     pub source: String,
 }
 
-/// All functions, by id. Equal records share an id.
+/// On what terms calls of a function run.
+#[derive(Debug, PartialEq, Eq, Hash, Clone, Default)]
+pub struct Terms {
+    /// What each needs.
+    pub demand: Demand,
+    /// Higher first.
+    pub priority: i8,
+}
+
+/// A function and the terms on which it is called.
+#[derive(Debug, PartialEq, Eq, Hash, Clone)]
+pub struct Definition {
+    /// What it does.
+    pub function: Function,
+    /// What it needs.
+    pub terms: Terms,
+}
+
+/// What became of a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defined {
+    /// Names it in records.
+    pub id: u32,
+    /// It needs more than there is, and is the first one to need just that: somebody should be told.
+    pub is_first_beyond: bool,
+}
+
+/// This bit of an id says that calls are not common: they need other than one CPU, or have a priority.
+const SPECIAL: u32 = 1 << 30;
+
+/// All definitions, by id. Equal ones share an id.
 #[derive(Debug, Default)]
 pub(crate) struct Functions {
     state: Mutex<State>,
@@ -23,24 +56,61 @@ pub(crate) struct Functions {
 
 #[derive(Debug, Default)]
 struct State {
-    by_id: Vec<Arc<Function>>,
-    ids: HashMap<Arc<Function>, u32>,
+    by_id: Vec<(Arc<Definition>, u32)>,
+    ids: HashMap<Arc<Definition>, u32>,
+    /// The first definition of each source.
+    sources: HashMap<String, u32>,
 }
 
 impl Functions {
-    pub(crate) fn define(&self, function: Function) -> u32 {
-        let mut state = self.state.lock();
-        if let Some(id) = state.ids.get(&function) {
-            return *id;
-        }
-        let id = state.by_id.len() as u32;
-        let function = Arc::new(function);
-        state.by_id.push(function.clone());
-        state.ids.insert(function, id);
-        id
+    pub(crate) fn find(&self, definition: &Definition) -> Option<u32> {
+        self.state.lock().ids.get(definition).copied()
     }
 
-    pub(crate) fn get(&self, id: u32) -> Option<Arc<Function>> {
-        self.state.lock().by_id.get(id as usize).cloned()
+    /// Calls of it wait in this line. True if it is the first that needs so much.
+    pub(crate) fn define(&self, definition: Definition, line: u32) -> Defined {
+        let mut state = self.state.lock();
+        if let Some(&id) = state.ids.get(&definition) {
+            // Another thread was faster.
+            return Defined {
+                id,
+                is_first_beyond: false,
+            };
+        }
+        let same_demand =
+            |(other, _): &(Arc<Definition>, u32)| other.terms.demand == definition.terms.demand;
+        let is_first_beyond = line == NOWHERE && !state.by_id.iter().any(same_demand);
+        let id = state.by_id.len() as u32 | if line == COMMON { 0 } else { SPECIAL };
+        let source = definition.function.source.clone();
+        state.sources.entry(source).or_insert(id);
+        let definition = Arc::new(definition);
+        state.by_id.push((definition.clone(), line));
+        state.ids.insert(definition, id);
+        Defined {
+            id,
+            is_first_beyond,
+        }
+    }
+
+    pub(crate) fn get(&self, id: u32) -> Option<Arc<Definition>> {
+        let state = self.state.lock();
+        let (definition, _) = state.by_id.get((id & !SPECIAL) as usize)?;
+        Some(definition.clone())
+    }
+
+    /// The first definition that has the same source.
+    pub(crate) fn first_of_source(&self, definition: &Definition) -> Option<u32> {
+        let state = self.state.lock();
+        state.sources.get(&definition.function.source).copied()
+    }
+
+    /// Where calls of it wait.
+    pub(crate) fn line(&self, id: u32) -> u32 {
+        if id & SPECIAL == 0 {
+            return COMMON;
+        }
+        let state = self.state.lock();
+        let special = state.by_id.get((id & !SPECIAL) as usize);
+        special.map_or(COMMON, |(_, line)| *line)
     }
 }

@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 mod area;
+mod budget;
 mod cell;
 mod complete;
 mod deadlock;
@@ -17,23 +18,28 @@ mod holdings;
 mod inline;
 pub mod layout;
 mod ledger;
+mod lines;
 mod mailbox;
 mod ops;
 mod park;
 mod pool;
 mod port;
 mod refs;
+mod resources;
 mod runtime;
 mod submit;
+mod turn;
 mod value;
 mod waiter;
 mod work;
 
-pub use functions::Function;
+pub use budget::Granted;
+pub use functions::{Defined, Definition, Function, Terms};
 pub use holdings::{Holding, Origin};
 pub use mailbox::Mailbox;
 pub use park::Reason;
 pub use port::{Port, Role};
+pub use resources::{Demand, Totals, WHOLE};
 pub use runtime::{Config, Runtime, Stats};
 pub use value::Which;
 pub use work::Forage;

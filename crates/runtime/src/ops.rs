@@ -95,6 +95,7 @@ impl Port {
                     // Claimed in the round that is not over yet.
                     seat.returned.insert(key);
                 }
+                self.withdraw(key);
                 let table = &self.runtime.table;
                 if table.advance(key, Phase::Running, Phase::Ready)
                     || table.advance(key, Phase::Offered, Phase::Ready)
@@ -129,6 +130,7 @@ impl Port {
         if let Some(seat) = &mut self.seat {
             seat.in_flight.remove(&key);
         }
+        self.withdraw(key);
         if words[7] == 0 {
             self.runtime
                 .complete(key, value, self.seat.as_mut().map(|seat| &mut seat.local));

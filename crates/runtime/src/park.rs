@@ -97,7 +97,6 @@ impl Port {
         if std::mem::replace(&mut seat.is_blocked, true) {
             return;
         }
-        let had_slot = std::mem::take(&mut seat.has_slot);
         self.hand_back_unbegun();
         if let Some(seat) = &mut self.seat {
             let mut holds = seat.claims.begun();
@@ -108,8 +107,9 @@ impl Port {
             self.runtime
                 .blocked
                 .enter(seat.place, need, holds, has_limit);
+            seat.resuming = self.runtime.pool.block(&mut seat.holder);
+            self.runtime.pool.show(seat.place, 0);
         }
-        self.runtime.pool.block(had_slot);
         self.runtime.ask_for_workers();
     }
 
@@ -121,9 +121,10 @@ impl Port {
             && seat.is_blocked
         {
             self.runtime.blocked.leave(seat.place);
-            if self.runtime.pool.resume(Self::SLICE) {
+            let (wait, holder) = (&mut seat.resuming, &mut seat.holder);
+            if self.runtime.pool.resume(wait, holder, Self::SLICE) {
                 seat.is_blocked = false;
-                seat.has_slot = true;
+                self.runtime.pool.show(seat.place, seat.holder.parts());
             } else if !self.runtime.is_stopped() {
                 reason = Reason::Slice;
             }

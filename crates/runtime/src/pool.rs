@@ -1,27 +1,35 @@
-//! CPU slots and worker threads: how many may run, how many there are, how many are wanted.
+//! Resources and worker threads: who has how much, how many threads there are, how many are wanted. One lock, so that a task
+//! gets all that it needs at once or nothing.
 //!
-//! A slot bounds running code. A worker holds one while it runs tasks, gives it up when it parks or blocks, and must have
-//! one again before code that blocked goes on; such code goes before new tasks.
+//! CPU bounds running code. A worker holds some while it runs tasks, gives it up when it parks or blocks, and must have it
+//! again before code that blocked goes on; such code goes before new tasks. Whatever else a task needs is its own, not the
+//! worker's: a grant, from its hand-out until its code has ended.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mobula_sched::Key;
+use mobula_sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use mobula_sync::{Condvar, Mutex};
+
+use crate::budget::{Budget, Granted, Holder};
+use crate::resources::{Demand, Shape, Totals, WHOLE};
 
 #[derive(Debug)]
 pub(crate) struct Pool {
     state: Mutex<State>,
     freed: Condvar,
-    slots: u32,
     workers_max: u32,
+    /// Tasks that have a grant: where there are none, nobody looks for his.
+    grants: AtomicUsize,
+    /// CPU under running code, by worker place. A worker that looks for work holds CPU, and shows none.
+    shown: Box<[AtomicU64]>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// Slots in use.
-    running: u32,
-    /// Workers that wait for a slot to go on with code that blocked.
-    resuming: u32,
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) budget: Budget,
     /// Workers inside of a blocking wait.
     blocked: u32,
     /// Threads that run our loop.
@@ -41,9 +49,14 @@ struct State {
 }
 
 impl State {
-    /// A slot that code waits for to go on is not free: it takes it as soon as it wakes.
-    fn free(&self, slots: u32) -> u32 {
-        slots.saturating_sub(self.running + self.resuming)
+    /// A blocking wait is over, for whatever reason.
+    fn end_wait(&mut self, wait: &mut Resuming) {
+        if std::mem::take(&mut wait.is_owed) {
+            self.budget.no_longer_owe(wait.cpu);
+        }
+        self.blocked -= 1;
+        self.resumed += 1;
+        self.is_breaking = false;
     }
 
     /// A thread that was starting does not any more. True if that was the last straw.
@@ -52,6 +65,14 @@ impl State {
         self.failed_starts += 1;
         self.failed_starts >= FAILED_STARTS_MAX
     }
+}
+
+/// What code that blocked needs to go on.
+#[derive(Debug, Default)]
+pub(crate) struct Resuming {
+    pub(crate) cpu: u64,
+    /// It waits for it, so that others see that it is owed.
+    is_owed: bool,
 }
 
 /// What queued work needs that no idle worker will take.
@@ -76,67 +97,174 @@ pub(crate) enum Ended {
 const FAILED_STARTS_MAX: u32 = 3;
 
 impl Pool {
-    pub(crate) fn new(slots: u32, workers_max: u32) -> Self {
+    pub(crate) fn new(totals: &Totals, workers_max: u32) -> Self {
+        let state = State {
+            budget: Budget::new(totals),
+            blocked: 0,
+            live: 0,
+            starting: 0,
+            reported: HashSet::new(),
+            failed_starts: 0,
+            resumed: 0,
+            stalled_since: None,
+            is_breaking: false,
+        };
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             freed: Condvar::new(),
-            slots,
             workers_max,
+            grants: AtomicUsize::new(0),
+            shown: (0..workers_max).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Takes a slot for new tasks.
-    pub(crate) fn try_acquire(&self) -> bool {
-        let mut state = self.state.lock();
-        let free = state.free(self.slots) > 0;
-        state.running += u32::from(free);
-        free
+    /// In terms of what there is; `None`: more than there is.
+    pub(crate) fn shape(&self, demand: &Demand) -> Option<Shape> {
+        self.see_budget(|budget| budget.shape(demand))
     }
 
-    /// Slots that `try_acquire` would give out now.
+    /// Makes the worker one that holds CPU for a common task. False: there is none, and it holds nothing now.
+    pub(crate) fn acquire(&self, at: &mut Holder) -> bool {
+        let mut state = self.state.lock();
+        let is_there = state.budget.has_cpu(at, WHOLE);
+        if is_there {
+            state.budget.set_cpu(at, WHOLE);
+        } else {
+            self.give_up(&mut state, at);
+        }
+        is_there
+    }
+
+    /// Common tasks that could begin now on workers that hold nothing.
     pub(crate) fn free(&self) -> u32 {
-        self.state.lock().free(self.slots)
+        (self.state.lock().budget.free_cpu() / WHOLE) as u32
     }
 
-    /// Slots in use.
+    /// Workers that may run code of tasks.
     pub(crate) fn running(&self) -> u32 {
-        self.state.lock().running
+        self.see_budget(Budget::holders)
     }
 
-    /// True if code that blocked waits for the caller's slot.
-    pub(crate) fn is_owed(&self) -> bool {
-        self.state.lock().resuming > 0
+    /// True if the worker could begin a common task.
+    pub(crate) fn has_room(&self, at: &Holder) -> bool {
+        at.cpu == Some(WHOLE) || self.state.lock().budget.has_cpu(at, WHOLE)
     }
 
-    pub(crate) fn release(&self) {
-        self.state.lock().running -= 1;
-        self.freed.notify_one();
+    /// The worker holds no CPU any more.
+    pub(crate) fn release(&self, at: &mut Holder) {
+        self.give_up(&mut self.state.lock(), at);
     }
 
-    /// The worker enters a blocking wait; its slot, if it had one, is free.
-    pub(crate) fn block(&self, had_slot: bool) {
+    fn give_up(&self, state: &mut State, at: &mut Holder) {
+        state.budget.give_up(at);
+        if state.budget.is_owed() {
+            // All of them: the first may need more than this, and the next not.
+            self.freed.notify_all();
+        }
+    }
+
+    /// The worker enters a blocking wait; its CPU, if it had some, is free. Returns what it needs to go on: code that had gone
+    /// on by itself after an `await` is not counted, but needs a CPU from now on.
+    pub(crate) fn block(&self, at: &mut Holder) -> Resuming {
         let mut state = self.state.lock();
-        state.running -= u32::from(had_slot);
+        let cpu = at.cpu.unwrap_or(WHOLE.min(state.budget.cpu()));
+        self.give_up(&mut state, at);
         state.blocked += 1;
-        self.freed.notify_one();
+        Resuming {
+            cpu,
+            is_owed: false,
+        }
     }
 
-    /// The blocking wait is over: waits up to `time` for a slot. True once the worker holds one.
-    pub(crate) fn resume(&self, time: Duration) -> bool {
+    /// The blocking wait is over: waits up to `time` for CPU to go on with. True once the worker holds it; until then it is
+    /// owed, also in the pauses between such calls.
+    pub(crate) fn resume(&self, wait: &mut Resuming, at: &mut Holder, time: Duration) -> bool {
         let mut state = self.state.lock();
-        if state.running >= self.slots {
-            state.resuming += 1;
+        if !state.budget.can_resume(wait.cpu) {
+            if !std::mem::replace(&mut wait.is_owed, true) {
+                state.budget.owe(wait.cpu);
+            }
             (state, _) = self.freed.wait_timeout(state, time);
-            state.resuming -= 1;
         }
-        let free = state.running < self.slots;
-        if free {
-            state.running += 1;
-            state.blocked -= 1;
-            state.resumed += 1;
-            state.is_breaking = false;
+        let is_there = state.budget.can_resume(wait.cpu);
+        if is_there {
+            state.end_wait(wait);
+            state.budget.set_cpu(at, wait.cpu);
         }
-        free
+        is_there
+    }
+
+    /// A worker died inside of a blocking wait.
+    pub(crate) fn abandon_block(&self, wait: &mut Resuming) {
+        let mut state = self.state.lock();
+        state.end_wait(wait);
+        // What it was owed may do for another.
+        self.freed.notify_all();
+    }
+
+    /// Looks at the budget.
+    pub(crate) fn see_budget<T>(&self, look: impl FnOnce(&Budget) -> T) -> T {
+        look(&self.state.lock().budget)
+    }
+
+    /// Changes the budget, all at once.
+    pub(crate) fn with_budget<T>(&self, change: impl FnOnce(&mut Budget) -> T) -> T {
+        let mut state = self.state.lock();
+        let result = change(&mut state.budget);
+        self.grants.store(state.budget.grants(), Ordering::Release);
+        if state.budget.is_owed() {
+            self.freed.notify_all();
+        }
+        result
+    }
+
+    /// Gives a task all that it is to hold until its end, or nothing. False, too, if it has it on another worker.
+    pub(crate) fn grant(&self, key: Key, shape: &Arc<Shape>, place: usize) -> bool {
+        self.with_budget(|budget| budget.grant(key, shape, place))
+    }
+
+    /// The task, and its grant with it, is another worker's now.
+    pub(crate) fn move_grant(&self, key: Key, place: usize) {
+        self.with_budget(|budget| budget.move_grant(key, place));
+    }
+
+    /// The code of a task has ended, or was never begun: what it held is free.
+    pub(crate) fn withdraw(&self, key: Key) {
+        // Acquire: whoever was handed the task, or took it back, learnt of it after its grant was noted.
+        if self.grants.load(Ordering::Acquire) > 0 {
+            self.with_budget(|budget| budget.withdraw(key));
+        }
+    }
+
+    /// A worker is gone, and all code that it ran.
+    pub(crate) fn withdraw_all_of(&self, place: usize) {
+        self.with_budget(|budget| budget.withdraw_all_of(place));
+        self.show(place, 0);
+    }
+
+    /// What a task holds besides CPU, if anything.
+    pub(crate) fn granted(&self, key: Key) -> Option<Granted> {
+        self.see_budget(|budget| budget.granted(key))
+    }
+
+    /// From here on code of tasks runs on so much CPU of this worker's. Release: who sees a task's end sees this, too.
+    pub(crate) fn show(&self, place: usize, cpu: u64) {
+        self.shown[place].store(cpu, Ordering::Release);
+    }
+
+    /// Name, total and what is left of each resource. CPU counts where code of tasks runs.
+    pub(crate) fn figures(&self) -> Vec<(String, u64, u64)> {
+        let state = self.state.lock();
+        let shown: u64 = self
+            .shown
+            .iter()
+            .map(|cpu| cpu.load(Ordering::Acquire))
+            .sum();
+        let total = state.budget.cpu();
+        let cpu = ("CPU", total, total.saturating_sub(shown));
+        let all = std::iter::once(cpu).chain(state.budget.figures());
+        all.map(|(name, total, free)| (name.to_owned(), total, free))
+            .collect()
     }
 
     /// Says whether all workers wait for others and no more can be started. The figure changes when one goes on: as long
@@ -153,16 +281,8 @@ impl Pool {
         !std::mem::replace(&mut self.state.lock().is_breaking, true)
     }
 
-    /// A worker died inside of a blocking wait.
-    pub(crate) fn abandon_block(&self) {
-        let mut state = self.state.lock();
-        state.blocked -= 1;
-        state.resumed += 1;
-        state.is_breaking = false;
-    }
-
-    /// Whether workers should be started for so much queued work, which no idle worker will take.
-    pub(crate) fn want(&self, queued: usize) -> Want {
+    /// Whether workers should be started for so much queued work that no idle worker will take, of which so much has room.
+    pub(crate) fn want(&self, queued: usize, room: u32) -> Want {
         let mut state = self.state.lock();
         if state.failed_starts >= FAILED_STARTS_MAX {
             let is_hopeless = state.live == state.blocked && state.starting == 0;
@@ -172,11 +292,14 @@ impl Pool {
                 Want::Threads(0)
             };
         }
-        let there = state.live + state.starting;
-        let useful = (self.slots + state.blocked).min(self.workers_max);
-        let room = useful.saturating_sub(there);
-        // Workers that are starting will take their share.
-        let count = room.min((queued as u32).saturating_sub(state.starting));
+        // Workers that are idle, or starting, will take their share.
+        let idle = state
+            .live
+            .saturating_sub(state.budget.holders() + state.blocked);
+        let useful = room.saturating_sub(idle + state.starting);
+        let allowed = self.workers_max.saturating_sub(state.live + state.starting);
+        let queued = (queued as u32).saturating_sub(state.starting);
+        let count = useful.min(allowed).min(queued);
         state.starting += count;
         Want::Threads(count)
     }

@@ -7,12 +7,14 @@ use mobula_sched::{Bell, Claims, Key, Local, Phase};
 use mobula_store::{Object, Reader, View};
 
 use crate::area::Area;
+use crate::budget::Holder;
 use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
 use crate::layout::{self, header};
 use crate::ledger::Ledger;
 use crate::mailbox::Mailbox;
+use crate::pool::Resuming;
 use crate::refs::KeySet;
 use crate::runtime::Runtime;
 use crate::value::{RefEntry, Stored, Which};
@@ -70,8 +72,10 @@ pub(crate) struct Seat {
     pub(crate) place: usize,
     pub(crate) local: Local,
     pub(crate) claims: Arc<Claims>,
-    pub(crate) has_slot: bool,
+    pub(crate) holder: Holder,
     pub(crate) is_blocked: bool,
+    /// What the code that blocks needs to go on.
+    pub(crate) resuming: Resuming,
     /// The pool's figure when all were seen to wait, and for how many slices it has stood still.
     pub(crate) wedged: Option<(u64, u32)>,
     pub(crate) is_searching: bool,
@@ -81,6 +85,10 @@ pub(crate) struct Seat {
     pub(crate) in_flight: KeySet,
     /// Claimed in this round and given back unbegun: no longer this worker's.
     pub(crate) returned: KeySet,
+    /// Handed to this worker with a grant, and not ended yet.
+    pub(crate) granted: KeySet,
+    /// Such a record of this round.
+    pub(crate) granted_now: Option<Key>,
     /// What the last wait is for: the one that the thread blocks in.
     pub(crate) need: Need,
     pub(crate) lookout: Lookout,
@@ -100,10 +108,15 @@ impl Seat {
         (runtime.config.async_max as usize).saturating_sub(counted)
     }
 
-    /// True if this worker could begin a task now. `forage` and `announce` must agree on it, or a loop that calls them in
-    /// turn would neither run nor sleep.
+    /// True if this worker could begin a common task now, if there was one. `forage` and `announce` must agree on it, or a
+    /// loop that calls them in turn would neither run nor sleep.
+    pub(crate) fn has_cpu(&self, runtime: &Runtime) -> bool {
+        self.may_run(runtime) && runtime.pool.has_room(&self.holder)
+    }
+
+    /// False while it is blocked, and when everything has come to its end.
     pub(crate) fn may_run(&self, runtime: &Runtime) -> bool {
-        !runtime.is_stopped() && !self.is_blocked && (self.has_slot || runtime.pool.free() > 0)
+        !runtime.is_stopped() && !self.is_blocked
     }
 
     /// True if others were handed records since this worker last looked, which they may leave lying.
@@ -155,13 +168,16 @@ impl Port {
             place,
             local: self.runtime.queues.join(place),
             claims,
-            has_slot: false,
+            holder: Holder { place, cpu: None },
             is_blocked: false,
+            resuming: Resuming::default(),
             wedged: None,
             is_searching: false,
             sees_open_records: false,
             in_flight: KeySet::default(),
             returned: KeySet::default(),
+            granted: KeySet::default(),
+            granted_now: None,
             need: Need::default(),
             lookout: Lookout::default(),
             has_worked: false,
@@ -199,7 +215,10 @@ impl Port {
 
     /// How many threads may help this one to copy something large: as many as cores have none of our code to run.
     pub fn copy_helpers(&self) -> u32 {
-        let runs_in_slot = self.seat.as_ref().is_some_and(|seat| seat.has_slot);
+        let runs_in_slot = self
+            .seat
+            .as_ref()
+            .is_some_and(|seat| seat.holder.cpu.is_some());
         let busy = self.runtime.pool.running() + u32::from(!runs_in_slot);
         let idle = self.runtime.config.cores.saturating_sub(busy);
         idle.min(self.runtime.config.copy_threads.saturating_sub(1))
@@ -246,6 +265,16 @@ impl Port {
     pub fn keep(&mut self, object: Object, len: u64) {
         let store = self.runtime.store().clone();
         self.written.push(Stored::new(store, object, len));
+    }
+
+    /// The code of a task has ended on this worker, or will not be run by it: what it held is free. Others may wait for it.
+    pub(crate) fn withdraw(&mut self, key: Key) {
+        if let Some(seat) = &mut self.seat
+            && seat.granted.remove(&key)
+        {
+            self.runtime.pool.withdraw(key);
+            self.queued = true;
+        }
     }
 
     /// Bytes of the store under an isolate's own protection. `None` if they were freed.
@@ -331,10 +360,11 @@ impl Port {
         runtime.hand_back(&unbegun, None);
         if seat.is_blocked {
             runtime.blocked.leave(seat.place);
-            runtime.pool.abandon_block();
-        } else if seat.has_slot {
-            runtime.pool.release();
+            runtime.pool.abandon_block(&mut seat.resuming);
+        } else {
+            runtime.pool.release(&mut seat.holder);
         }
+        runtime.pool.withdraw_all_of(seat.place);
         runtime.leave(seat.place, seat.has_worked, &text);
         if runtime.is_stopped() {
             // Those who wait were told that it was stopped, which is the reason for this thread's end, too.
@@ -358,8 +388,9 @@ impl Port {
             return false;
         }
         if let Some(seat) = &mut self.seat {
-            if std::mem::take(&mut seat.has_slot) {
-                self.runtime.pool.release();
+            if seat.holder.cpu.is_some() {
+                self.runtime.pool.show(seat.place, 0);
+                self.runtime.pool.release(&mut seat.holder);
             }
             let bell = self.mailbox.bell();
             // Async tasks in flight: also those of a round that has not been ended, since the loop left it for them.
@@ -372,7 +403,8 @@ impl Port {
             }
             self.runtime.idle.announce(seat.place, bell, reluctant);
             if seat.may_run(&self.runtime)
-                && (self.runtime.queues.has_work() || seat.overlooks_records(&self.runtime))
+                && (self.runtime.look(&seat.holder, true).finds.is_some()
+                    || (seat.has_cpu(&self.runtime) && seat.overlooks_records(&self.runtime)))
             {
                 self.retract();
                 return false;

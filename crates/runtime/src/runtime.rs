@@ -9,20 +9,23 @@ use mobula_sched::{Claims, Idle, Key, Queues, Slab, Table, Words};
 use mobula_store::Store;
 use mobula_sync::Mutex;
 
+use crate::budget::Granted;
 use crate::cell::Cell;
 use crate::deadlock::Blocked;
 use crate::failure::{Failure, Kind};
-use crate::functions::{Function, Functions};
+use crate::functions::{Defined, Definition, Function, Functions, Terms};
+use crate::lines::{COMMON, Lines, NOWHERE};
 use crate::mailbox::Mailbox;
 use crate::pool::{Ended, Pool, Want};
+use crate::resources::{Totals, WHOLE};
 
 /// What a runtime is made with.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Tells refs of this runtime from those of others.
     pub id: u32,
-    /// How many tasks may run at once.
-    pub slots: u32,
+    /// What tasks may use.
+    pub totals: Totals,
     /// Threads at most, spares for blocked ones included.
     pub workers_max: u32,
     /// Cores that this process may use.
@@ -46,6 +49,8 @@ pub struct Stats {
     pub workers: u32,
     /// Tasks queued, roughly.
     pub queued: usize,
+    /// Of these, how many have what they need and only lack a worker, roughly.
+    pub startable: usize,
 }
 
 /// All tasks, objects and references of one `init`, shared by every thread that takes part.
@@ -57,6 +62,9 @@ pub struct Runtime {
     pub(crate) table: Table,
     pub(crate) cells: Slab<Cell>,
     pub(crate) queues: Queues,
+    pub(crate) lines: Lines,
+    /// There is CPU enough for common tasks, in all.
+    pub(crate) has_cpu: bool,
     pub(crate) idle: Idle,
     pub(crate) functions: Functions,
     pub(crate) pool: Pool,
@@ -86,13 +94,15 @@ impl Runtime {
         let words = Arc::new(Words::new(config.workers_max as usize));
         Arc::new(Self {
             idle: Idle::new(words.clone()),
-            pool: Pool::new(config.slots, config.workers_max),
+            pool: Pool::new(&config.totals, config.workers_max),
             store,
             words,
             table: Table::new(),
             cells: Slab::default(),
             blocked: Blocked::default(),
             queues: Queues::new(),
+            lines: Lines::new(),
+            has_cpu: config.totals.cpu >= WHOLE,
             functions: Functions::default(),
             members: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -116,14 +126,47 @@ impl Runtime {
         &self.store
     }
 
-    /// Makes a function known; equal records get the same id.
+    /// Makes a function known that is called on the common terms; equal ones get the same id.
     pub fn define(&self, function: Function) -> u32 {
-        self.functions.define(function)
+        self.define_on(function, Terms::default()).id
     }
 
-    /// The record of a function.
-    pub fn function(&self, id: u32) -> Option<Arc<Function>> {
+    /// Makes a function known that is called on these terms; equal ones get the same id.
+    pub fn define_on(&self, function: Function, terms: Terms) -> Defined {
+        let definition = Definition { function, terms };
+        if let Some(id) = self.functions.find(&definition) {
+            return Defined {
+                id,
+                is_first_beyond: false,
+            };
+        }
+        let Terms { demand, priority } = &definition.terms;
+        let line = match self.pool.shape(demand) {
+            Some(shape) if shape.is_common() && *priority == 0 => COMMON,
+            Some(shape) => self.lines.line(shape, *priority),
+            None => NOWHERE,
+        };
+        self.functions.define(definition, line)
+    }
+
+    /// What was defined under an id.
+    pub fn definition(&self, id: u32) -> Option<Arc<Definition>> {
         self.functions.get(id)
+    }
+
+    /// The id under which a function of this source was first defined, on whatever terms.
+    pub fn first_of_source(&self, definition: &Definition) -> Option<u32> {
+        self.functions.first_of_source(definition)
+    }
+
+    /// Name, total and what is left of each resource, in parts.
+    pub fn resources(&self) -> Vec<(String, u64, u64)> {
+        self.pool.figures()
+    }
+
+    /// What a task that was handed out holds until its end.
+    pub fn granted(&self, key: Key) -> Option<Granted> {
+        self.pool.granted(key)
     }
 
     /// Ends everything: all waits, in every isolate, end with the news. Values stay while someone holds the runtime.
@@ -168,7 +211,8 @@ impl Runtime {
             slots,
             edges,
             workers: self.pool.live(),
-            queued: self.queues.len(),
+            queued: self.queues.len() + self.lines.len(),
+            startable: self.room() as usize,
         }
     }
 
@@ -285,16 +329,21 @@ impl Runtime {
     /// those who sleep or search will take. The driver learns of it in this very crossing if it is the one that queued: it
     /// may not look into its mailbox for long.
     pub(crate) fn ask_for_workers(&self) {
-        // Without a slot nobody could do more. Whoever gives the next one up looks for work after that, or calls this.
-        if self.pool.free() == 0 {
+        // Where nothing fits nobody could do more. Whoever gives something back looks for work after that, or calls this.
+        let room = match self.lines.is_waiting() {
+            true => self.room(),
+            false => self.pool.free(),
+        };
+        if room == 0 {
             return;
         }
         let takers = usize::from(self.idle.notify()) + self.idle.parked();
-        let queued = self.queues.len().saturating_sub(takers);
+        let queued = self.queues.len() + self.lines.len();
+        let queued = queued.saturating_sub(takers);
         if queued == 0 {
             return;
         }
-        match self.pool.want(queued) {
+        match self.pool.want(queued, room) {
             Want::Threads(0) => {}
             Want::Threads(count) => {
                 let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);

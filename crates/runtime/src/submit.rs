@@ -4,6 +4,7 @@ use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
 use crate::cell::{Body, Task};
+use crate::lines::COMMON;
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
 use crate::value::Value;
@@ -13,6 +14,8 @@ impl Runtime {
     pub(crate) fn submit(&self, key: Key, task: Task, local: Option<&mut Local>) {
         // The submitting isolate, and the task itself until it is settled.
         self.cell(key).holders.store(2, Ordering::Relaxed);
+        let line = self.functions.line(task.function);
+        self.cell(key).line.store(line, Ordering::Relaxed);
         self.retain_all(&task.arguments.refs);
         self.retain_all(&task.deps);
         let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
@@ -50,8 +53,12 @@ impl Runtime {
         }
     }
 
-    /// Into a queue: the worker's own, or the one for all.
+    /// Into a queue: the worker's own, or the one for all; its line, if it is no common task.
     pub(crate) fn enqueue(&self, key: Key, local: Option<&mut Local>) {
+        let line = self.line_of(key);
+        if line != COMMON {
+            return self.lines.push(line, key, false);
+        }
         match local {
             Some(local) => local.push(key),
             None => self.queues.inject(key),
@@ -61,10 +68,20 @@ impl Runtime {
     /// A worker was handed these and did not begin them: they are ready again.
     pub(crate) fn hand_back(&self, keys: &[Key], mut local: Option<&mut Local>) {
         for key in keys {
+            // First of all: once it is ready others may be granted what it needs.
+            self.pool.withdraw(*key);
             if self.table.advance(*key, Phase::Offered, Phase::Ready) {
-                self.enqueue(*key, local.as_deref_mut());
+                match self.line_of(*key) {
+                    COMMON => self.enqueue(*key, local.as_deref_mut()),
+                    line => self.lines.push(line, *key, true),
+                }
             }
         }
+    }
+
+    /// Where a task waits that is ready.
+    pub(crate) fn line_of(&self, key: Key) -> u32 {
+        self.cell(key).line.load(Ordering::Relaxed)
     }
 
     /// What a settled task held.

@@ -8,6 +8,7 @@ use crate::area::{Area, Heap};
 use crate::cell::Body;
 use crate::layout::{self, header, place};
 use crate::port::Port;
+use crate::turn::Turn;
 use crate::value::{Bytes, Which, table_bytes};
 
 /// How much work, in nanoseconds, one crossing should hand out: more only makes it wait behind itself.
@@ -31,6 +32,9 @@ pub enum Forage {
 impl Port {
     /// Ends the last round and starts the next: flushes, then hands out task records. The header says how many.
     pub fn next(&mut self, bytes: &mut [u8]) {
+        if let Some(seat) = &self.seat {
+            self.runtime.pool.show(seat.place, 0);
+        }
         self.perform_all(bytes);
         let mut area = Area::new(bytes);
         self.end_round();
@@ -46,6 +50,7 @@ impl Port {
                 }
                 seat.round_len = keys.len() as u32;
                 seat.round_started = Some(Instant::now());
+                self.runtime.pool.show(seat.place, seat.holder.parts());
                 seat.claims.start_round(&keys)
             }
             _ => 0,
@@ -58,7 +63,7 @@ impl Port {
         // What this round's results made ready and this worker takes itself is nobody else's business: a chain stays where
         // it is.
         let queued = std::mem::take(&mut self.queued);
-        if keys.len() > 1 || ((queued || !keys.is_empty()) && self.runtime.queues.has_work()) {
+        if keys.len() > 1 || ((queued || !keys.is_empty()) && self.runtime.has_queued()) {
             self.runtime.ask_for_workers();
         }
     }
@@ -72,7 +77,9 @@ impl Port {
         let table = &self.runtime.table;
         let mut unbegun = Vec::new();
         let (in_flight, returned) = (&mut seat.in_flight, &seat.returned);
+        let mut lost = seat.granted_now.take();
         let begun = |key| {
+            lost = lost.filter(|other| *other != key);
             // Not if its result is in: then it is settled, or even freed. What went back may be another's by now.
             if table.phase(key) == Some(Phase::Offered) && !returned.contains(&key) {
                 in_flight.insert(key);
@@ -80,6 +87,9 @@ impl Port {
         };
         seat.claims.end_round(begun, &mut unbegun);
         seat.returned.clear();
+        if let Some(lost) = lost {
+            seat.granted.remove(&lost);
+        }
         self.runtime.hand_back(&unbegun, Some(&mut seat.local));
     }
 
@@ -96,18 +106,21 @@ impl Port {
         if room == 0 {
             return keys;
         }
+        let most = room.min(BATCH_MAX) as u64;
+        let mut count = (CROSSING_NS / seat.pace.max(1)).clamp(1, most) as usize;
+        if self.runtime.lines.is_waiting() {
+            match self.gather_in_turn(area, count) {
+                Turn::Common { most } => count = most,
+                Turn::Over(keys) => return keys,
+            }
+        }
+        let Some(seat) = &mut self.seat else {
+            return keys;
+        };
         let pool = &self.runtime.pool;
-        if seat.has_slot && pool.is_owed() {
-            pool.release();
-            seat.has_slot = false;
-        }
-        if !seat.has_slot {
-            seat.has_slot = pool.try_acquire();
-        }
-        if !seat.has_slot {
+        if !pool.acquire(&mut seat.holder) {
             return keys;
         }
-        let mut count = (CROSSING_NS / seat.pace.max(1)).clamp(1, BATCH_MAX as u64) as usize;
         let idle = self.runtime.idle.parked();
         if idle > 0 {
             // Leave their share to the idle that could run too.
@@ -142,7 +155,13 @@ impl Port {
     }
 
     /// Writes the record of a task. False if the heap is too full for it.
-    fn write_task(&self, area: &mut Area<'_>, heap: &mut Heap, k: usize, key: Key) -> bool {
+    pub(crate) fn write_task(
+        &self,
+        area: &mut Area<'_>,
+        heap: &mut Heap,
+        k: usize,
+        key: Key,
+    ) -> bool {
         let (body, pin) = self.body(key, Which::Arguments);
         // A task that was settled meanwhile leaves an empty record, which its failed `advance` discards.
         let Body::Task(task) = &*body else {
@@ -189,13 +208,19 @@ impl Port {
             return Forage::Nothing;
         };
         seat.sees_open_records = false;
+        // No code of tasks runs here now, whatever this worker still holds.
+        runtime.pool.show(seat.place, 0);
         if !seat.may_run(&runtime) || seat.room(&runtime, self.outstanding) == 0 {
             return Forage::Nothing;
         }
-        if runtime.queues.has_work() {
+        let sight = runtime.look(&seat.holder, false);
+        if sight.finds.is_some() {
             return Forage::Work;
         }
-        let mut soonest: Option<Duration> = None;
+        let mut soonest = sight.later;
+        if !seat.has_cpu(&runtime) {
+            return soonest.map_or(Forage::Nothing, Forage::Later);
+        }
         let mut taken = Vec::new();
         for claims in runtime.others(seat.place) {
             let later = claims.take_back(PATIENCE, false, &mut taken);
@@ -213,7 +238,7 @@ impl Port {
     pub fn has_work(&self) -> bool {
         let seat = self.seat.as_ref();
         seat.is_some_and(|seat| seat.room(&self.runtime, self.outstanding) > 0)
-            && self.runtime.queues.has_work()
+            && self.runtime.has_queued()
     }
 
     /// Looks around before going to sleep: while someone does, producers wake nobody.
@@ -244,19 +269,13 @@ impl Port {
         let Some(seat) = &mut self.seat else {
             return false;
         };
-        let taken = runtime.table.advance(key, Phase::Ready, Phase::Running)
-            || (runtime.table.phase(key) == Some(Phase::Offered)
-                && runtime
-                    .others(seat.place)
-                    .iter()
-                    .any(|claims| claims.take_one(key))
-                && runtime.table.advance(key, Phase::Offered, Phase::Running));
+        let taken = seat.take(&runtime, key);
         if taken {
             seat.in_flight.insert(key);
             let mut area = Area::new(bytes);
             self.write_task(&mut area, &mut Heap::new(layout::TASK_HEAP_AT), 0, key);
         }
-        if handed_back && runtime.queues.has_work() {
+        if handed_back && runtime.has_queued() {
             runtime.ask_for_workers();
         }
         taken

@@ -1,6 +1,6 @@
 /** The local engine: worker threads of this process over the addon. */
 
-import { askToCollect, defineFunction, figures, handles, holdings, running, stop, tend, trim } from '../../binding.ts'
+import { askToCollect, defineFunction, figures, handles, holdings, resources, running, stop, tend, trim } from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import type { ObjectRef } from '../../refs/object-ref.ts'
 import type {
@@ -14,12 +14,14 @@ import type {
   Holding,
   Outcome,
   PendingWait,
+  ResourceFigure,
   WaitRequest,
   WaitStatus,
 } from '../engine.ts'
 import { fetchOutcomes, fetchSettled, type Link, readCycle } from './fetch.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
+import { warnBeyond } from './warn-beyond.ts'
 
 /** A wait inside of a task may run what it waits for; deeper than this it blocks, before the stack ends. */
 const HELP_DEPTH_MAX = 64
@@ -83,7 +85,9 @@ export class LocalEngine implements Engine {
   define(record: FunctionRecord): number {
     // A getter among the arguments may have shut the runtime down.
     if (running() !== this.runtime) throw new ShutdownError('the runtime was shut down during the call')
-    return defineFunction({ ...record })
+    const { id, isFirstBeyond } = defineFunction({ ...record, named: [...record.named] })
+    if (isFirstBeyond) warnBeyond(record, resources())
+    return id
   }
 
   submit(functionId: number, args: EncodedArguments): ObjectRef {
@@ -186,6 +190,10 @@ export class LocalEngine implements Engine {
 
   figures(): EngineFigures {
     return { ...figures(), handles: this.#port.isStopped ? 0 : this.#port.raw.handles() }
+  }
+
+  resources(): readonly ResourceFigure[] {
+    return resources()
   }
 
   holdings(): readonly Holding[] {

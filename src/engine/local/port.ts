@@ -4,7 +4,7 @@ import { randomFillSync } from 'node:crypto'
 import { attach, functionRecord, type RawPort } from '../../binding.ts'
 import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
-import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, FunctionRecord, Memory, WaitRequest, WaitStatus } from '../engine.ts'
+import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, Memory, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectGarbage } from './collect.ts'
 import { Forgotten } from './forgotten.ts'
 import './hold.ts'
@@ -95,7 +95,7 @@ export class Port {
   }
 
   /** The record of a function that some isolate defined. */
-  functionRecord(id: number): FunctionRecord | null {
+  functionRecord(id: number): ReturnType<typeof functionRecord> {
     return functionRecord(id)
   }
 

@@ -1,0 +1,179 @@
+//! What a worker looks at between common tasks and those that wait in lines.
+
+use std::sync::Arc;
+
+use mobula_sched::{Key, Phase};
+
+use crate::area::{Area, Heap};
+use crate::budget::Holder;
+use crate::layout;
+use crate::lines::{COMMON, Found, Looker, NOWHERE, Next, Sight};
+use crate::port::{Port, Seat};
+use crate::resources::{Shape, WHOLE};
+use crate::runtime::Runtime;
+
+/// Whose turn it was.
+pub(crate) enum Turn {
+    /// That of so many common tasks at most.
+    Common { most: usize },
+    /// That of a line, whose tasks these are; or nobody's.
+    Over(Vec<Key>),
+}
+
+impl Port {
+    /// Writes the records of tasks from the line whose turn it is, if it is not that of the common ones.
+    pub(crate) fn gather_in_turn(&mut self, area: &mut Area<'_>, most: usize) -> Turn {
+        let runtime = self.runtime.clone();
+        loop {
+            let Some(seat) = &mut self.seat else {
+                return Turn::Over(Vec::new());
+            };
+            let next =
+                runtime.with_looker(|looker| runtime.lines.next(looker, &mut seat.holder, most));
+            let written = match next {
+                Next::Common { most } => return Turn::Common { most },
+                Next::Nothing => return Turn::Over(Vec::new()),
+                Next::Tasks { keys, granted } => self.write_special(area, keys, granted),
+            };
+            if !written.is_empty() {
+                return Turn::Over(written);
+            }
+        }
+    }
+
+    /// Those of them that are still there to be run; what does not fit the area goes back to its place.
+    fn write_special(&mut self, area: &mut Area<'_>, keys: Vec<Key>, granted: bool) -> Vec<Key> {
+        let runtime = self.runtime.clone();
+        let mut heap = Heap::new(layout::TASK_HEAP_AT);
+        let mut written = Vec::new();
+        let mut keys = keys.into_iter();
+        for key in keys.by_ref() {
+            if !self.write_task(area, &mut heap, written.len(), key) {
+                runtime.lines.push(runtime.line_of(key), key, true);
+                break;
+            }
+            let is_mine = runtime.table.advance(key, Phase::Ready, Phase::Offered);
+            match &mut self.seat {
+                Some(seat) if is_mine => {
+                    if granted {
+                        seat.granted.insert(key);
+                        seat.granted_now = Some(key);
+                    }
+                    written.push(key);
+                }
+                // It failed meanwhile, or a thread that waited for it has taken it.
+                _ => runtime.pool.withdraw(key),
+            }
+        }
+        for key in keys.rev() {
+            runtime.lines.push(runtime.line_of(key), key, true);
+        }
+        written
+    }
+}
+
+impl Seat {
+    /// Makes a task this worker's that nobody has begun, to be run inside of the wait for it: on the CPU that is held here, if
+    /// it is enough, and with a grant of its own.
+    pub(crate) fn take(&mut self, runtime: &Runtime, key: Key) -> bool {
+        let shape = match runtime.line_of(key) {
+            // Code that goes on after an `await` holds no CPU, and is not counted.
+            COMMON if self.holder.cpu.is_none_or(|cpu| cpu >= WHOLE) => None,
+            COMMON => return false,
+            line => match runtime.lines.shape(line) {
+                Some(shape) if self.holder.parts() >= shape.cpu => Some(shape),
+                _ => return false,
+            },
+        };
+        match runtime.table.phase(key) {
+            Some(Phase::Ready) => self.take_ready(runtime, key, shape),
+            Some(Phase::Offered) => self.take_offered(runtime, key, shape),
+            _ => false,
+        }
+    }
+
+    fn take_ready(&mut self, runtime: &Runtime, key: Key, shape: Option<Arc<Shape>>) -> bool {
+        let shape = shape.filter(|shape| shape.holds());
+        if let Some(shape) = &shape
+            && !runtime.pool.grant(key, shape, self.place)
+        {
+            return false;
+        }
+        let is_mine = runtime.table.advance(key, Phase::Ready, Phase::Running);
+        match (shape, is_mine) {
+            (Some(_), true) => drop(self.granted.insert(key)),
+            (Some(_), false) => runtime.pool.withdraw(key),
+            (None, _) => {}
+        }
+        is_mine
+    }
+
+    /// Out of the round of another worker, which keeps its CPU; the grant comes along.
+    fn take_offered(&mut self, runtime: &Runtime, key: Key, shape: Option<Arc<Shape>>) -> bool {
+        let mut others = runtime.others(self.place).into_iter();
+        if !others.any(|claims| claims.take_one(key)) {
+            return false;
+        }
+        let is_mine = runtime.table.advance(key, Phase::Offered, Phase::Running);
+        if !shape.is_some_and(|shape| shape.holds()) {
+            return is_mine;
+        }
+        if is_mine {
+            runtime.pool.move_grant(key, self.place);
+            self.granted.insert(key);
+        } else {
+            runtime.pool.withdraw(key);
+        }
+        is_mine
+    }
+}
+
+impl Runtime {
+    /// Calls `then` with all that a look at the lines takes.
+    pub(crate) fn with_looker<T>(&self, then: impl FnOnce(&Looker<'_>) -> T) -> T {
+        let is_ready = |key: Key| self.table.phase(key) == Some(Phase::Ready);
+        then(&Looker {
+            pool: &self.pool,
+            has_common: self.has_common(),
+            is_ready: &is_ready,
+        })
+    }
+
+    /// Common tasks are queued, and there is so much CPU in all.
+    fn has_common(&self) -> bool {
+        self.has_cpu && self.queues.has_work()
+    }
+
+    /// What a worker would find in the queues and lines.
+    pub(crate) fn look(&self, at: &Holder, only_looks: bool) -> Sight {
+        if self.lines.is_waiting() {
+            return self.with_looker(|looker| self.lines.look(looker, at, only_looks));
+        }
+        let finds = self.queues.has_work() && self.pool.has_room(at);
+        Sight {
+            finds: finds.then_some(Found::Common),
+            later: None,
+        }
+    }
+
+    /// How many of the queued tasks could begin now on idle workers.
+    pub(crate) fn room(&self) -> u32 {
+        let common = if self.has_cpu { self.queues.len() } else { 0 };
+        self.with_looker(|looker| self.lines.room(looker, common, self.config.workers_max))
+    }
+
+    /// The tasks whose end a queued one waits for, since they hold what it lacks.
+    pub(crate) fn in_the_way(&self, key: Key) -> Vec<Key> {
+        match self.line_of(key) {
+            COMMON | NOWHERE => Vec::new(),
+            line => self.lines.shape(line).map_or_else(Vec::new, |shape| {
+                self.pool.see_budget(|budget| budget.in_the_way(&shape))
+            }),
+        }
+    }
+
+    /// True if something is queued that this worker or another may take next.
+    pub(crate) fn has_queued(&self) -> bool {
+        self.queues.has_work() || self.lines.is_waiting()
+    }
+}
