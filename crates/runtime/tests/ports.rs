@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mobula_runtime::layout::{self, header, status};
-use mobula_runtime::{Forage, Reason, Role, Runtime, Which};
+use mobula_runtime::{Demand, Forage, Function, Reason, Role, Runtime, Terms, WHOLE, Which};
 use mobula_sched::Key;
 use support::isolate::Isolate;
 use support::record::{self, Outcome, TaskRecord};
-use support::{assert_empty, runtime};
+use support::{assert_empty, runtime, runtime_with};
 
 const F: u32 = 0;
 
@@ -1138,4 +1138,103 @@ fn a_worker_that_blocks_is_no_sleeper_any_more() {
     assert_eq!(worker.resume(), Reason::Resumed as u32);
     worker.result(unfinished, false, b"x", &[]);
     end(&runtime, [driver, worker, spare]);
+}
+
+/// Two CPUs, a GPU and a piece of `db`; with a driver and two workers.
+fn with_db() -> (Arc<Runtime>, Isolate, [Isolate; 2]) {
+    let runtime = runtime_with(|config| {
+        config.workers_max = 8;
+        config.totals.cpu = 2 * WHOLE;
+        config.totals.gpus = 1;
+        config.totals.named = vec![("db".to_owned(), WHOLE)];
+    });
+    let driver = Isolate::driver(&runtime);
+    let workers = [Isolate::worker(&runtime), Isolate::worker(&runtime)];
+    (runtime, driver, workers)
+}
+
+fn define(runtime: &Runtime, terms: Terms) -> u32 {
+    let function = Function {
+        name: format!("{terms:?}"),
+        source: String::new(),
+    };
+    runtime.define_on(function, terms).id
+}
+
+/// A function whose calls need all of `db`.
+fn db(runtime: &Runtime) -> u32 {
+    let demand = Demand {
+        named: vec![("db".to_owned(), WHOLE)],
+        ..Demand::default()
+    };
+    let terms = Terms {
+        demand,
+        priority: 0,
+    };
+    define(runtime, terms)
+}
+
+fn left(runtime: &Runtime, of: &str) -> u64 {
+    let all = runtime.resources();
+    let found = all.iter().find(|(name, ..)| name == of);
+    found.map_or(0, |(_, _, left)| *left)
+}
+
+#[test]
+fn a_resource_that_comes_back_in_the_middle_of_other_code_calls_a_sleeper() {
+    let (runtime, mut driver, [mut first, mut second]) = with_db();
+    let db = db(&runtime);
+    let (holds, next) = (
+        driver.submit(db, b"holds", &[], &[]),
+        driver.submit(db, b"next", &[], &[]),
+    );
+    driver.flush();
+    let held = first.next();
+    assert!(held.len() == 1 && first.begin(0), "one of them has it");
+    assert_eq!(first.header(header::IN_FLIGHT), 0);
+    assert_eq!((left(&runtime, "CPU"), left(&runtime, "db")), (WHOLE, 0));
+    // It awaits, and other code runs on its thread.
+    let other = driver.submit(F, b"other", &[], &[]);
+    driver.flush();
+    assert!(first.next().len() == 1 && first.begin(0));
+    assert_eq!(second.port.forage(), Forage::Nothing);
+    assert!(second.port.announce(), "there is CPU for it, and no db");
+    // The first fails while the other goes on: what it held is free, and somebody must hear of it.
+    first.result(held[0].key, true, b"failed", &[]);
+    first.flush();
+    assert!(second.bell.take(), "a sleeper is called");
+    second.port.retract();
+    let records = second.next();
+    assert_eq!(records[0].key, next);
+    assert!(second.begin(0));
+    second.result(next, false, b"done", &[]);
+    first.result(other, false, b"done", &[]);
+    assert_eq!(run_all(&mut first).len() + run_all(&mut second).len(), 0);
+    assert_eq!(left(&runtime, "db"), WHOLE);
+    assert_eq!(driver.fetch(&[holds]), [thrown(b"failed")]);
+    end(&runtime, [driver, first, second]);
+}
+
+#[test]
+fn who_waits_for_a_task_that_needs_what_he_holds_himself_is_told() {
+    let (runtime, mut driver, [mut first, second]) = with_db();
+    let db = db(&runtime);
+    let outer = driver.submit(db, b"outer", &[], &[]);
+    driver.flush();
+    assert!(first.next().len() == 1 && first.begin(0));
+    let inner = first.submit(db, b"inner", &[], &[]);
+    assert!(first.take(inner).is_none(), "it cannot have what it needs");
+    let token = first.get(&[inner]);
+    let mut reason = first.park(layout::NO_TIMEOUT);
+    while reason == Reason::Slice as u32 {
+        reason = first.park(layout::NO_TIMEOUT);
+    }
+    assert_eq!(reason, Reason::Cycle as u32);
+    first.end_wait(token);
+    first.drain();
+    while first.resume() != Reason::Resumed as u32 {}
+    first.release(inner);
+    first.result(outer, false, b"", &[]);
+    assert_eq!(run_all(&mut first)[0].key, inner);
+    end(&runtime, [driver, first, second]);
 }

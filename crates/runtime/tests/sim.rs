@@ -1,8 +1,11 @@
 //! A seeded simulation: a driver and workers on one thread, each moved a small step at a time in random order, with random
 //! graphs, nested tasks, blocking and async waits, help, failures, large values and deaths.
 //!
-//! Every task runs once, unless what it depends on failed; every wait ends once and truthfully; nobody sleeps beside work;
-//! and in the end nothing is left. `SIM_SEED=7 cargo test -p mobula-runtime --test sim` runs one seed again, nearly as it
+//! Tasks need CPUs, parts of them and none, GPUs and named resources, and have priorities.
+//!
+//! Every task runs once, unless what it depends on failed or it needs more than there is; nothing is ever used twice, and what is
+//! left adds up after every step; every wait ends once and truthfully; nobody sleeps beside work that has what it needs; and in
+//! the end nothing is left. `SIM_SEED=7 cargo test -p mobula-runtime --test sim` runs one seed again, nearly as it
 //! was: how many records a worker takes at once also depends on the clock.
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -13,12 +16,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use mobula_runtime::layout::status;
-use mobula_runtime::{Forage, Reason, Runtime};
+use mobula_runtime::{Demand, Forage, Function, Reason, Runtime, Terms, WHOLE};
 use mobula_sched::Key;
 use support::isolate::Isolate;
 use support::record::{Outcome, TaskRecord};
 use support::rng::Rng;
-use support::{assert_empty, runtime};
+use support::{assert_empty, runtime_with};
 
 const SEEDS: u64 = 200;
 const SIZES: [usize; 6] = [4, 200, 1024, 1025, 5000, 20_000];
@@ -33,6 +36,8 @@ struct Plan {
     throws: bool,
     returns_refs: bool,
     size: usize,
+    /// Its terms, by number.
+    terms: usize,
 }
 
 #[derive(Debug)]
@@ -96,7 +101,11 @@ struct Worker {
     done: HashMap<u32, u32>,
     mode: Mode,
     timer: bool,
-    has_slot: bool,
+    /// CPU that it holds for running code; `None`: it may run none.
+    cpu: Option<u64>,
+    /// What code that blocked on it, and lost its CPU by that, needs to go on.
+    resumes: u64,
+    is_blocked: bool,
 }
 
 #[derive(Debug)]
@@ -109,7 +118,11 @@ struct Wait {
 struct Sim {
     runtime: Arc<Runtime>,
     rng: Rng,
-    slots: usize,
+    cpu: u64,
+    gpus: u64,
+    db: u64,
+    /// Ways to call a function, with the function's number.
+    terms: Vec<(u32, Terms)>,
     tasks: Vec<Task>,
     ids: HashMap<Key, usize>,
     budget: usize,
@@ -118,6 +131,8 @@ struct Sim {
     driver: Option<Isolate>,
     /// The driver's handles, one each.
     handles: Vec<Key>,
+    /// Of tasks that can never run.
+    pending: Vec<Key>,
     waits: HashMap<u32, Wait>,
     workers: Vec<Option<Worker>>,
 }
@@ -125,28 +140,67 @@ struct Sim {
 impl Sim {
     fn new(seed: u64) -> Self {
         let mut rng = Rng(seed);
-        let slots = 1 + rng.below(4);
-        let runtime = runtime(slots as u32, 200);
+        let cpu = WHOLE + WHOLE / 2 * rng.below(6) as u64;
+        let (gpus, db) = (rng.below(3) as u64, WHOLE * rng.below(3) as u64 + 1000);
+        let runtime = runtime_with(|config| {
+            config.workers_max = 400;
+            config.totals.cpu = cpu;
+            config.totals.gpus = gpus as u32;
+            config.totals.named = vec![("db".to_owned(), db)];
+        });
+        let define = |number: usize, terms: Terms| {
+            let function = Function {
+                name: number.to_string(),
+                source: String::new(),
+            };
+            (runtime.define_on(function, terms.clone()).id, terms)
+        };
+        let mut terms = vec![define(0, Terms::default())];
+        for number in 1..8 {
+            let part = |rng: &mut Rng, of: &[u64]| of[rng.below(of.len())];
+            let demand = Demand {
+                cpu: part(&mut rng, &[0, WHOLE / 2, WHOLE, WHOLE, 2 * WHOLE]),
+                gpu: part(&mut rng, &[0, 0, 0, WHOLE / 4, WHOLE, 2 * WHOLE]),
+                named: vec![("db".to_owned(), part(&mut rng, &[0, 0, 1, 500, WHOLE]))],
+            };
+            let priority = rng.below(3) as i8 - 1;
+            terms.push(define(number, Terms { demand, priority }));
+        }
         Self {
             driver: Some(Isolate::driver(&runtime)),
             runtime,
-            slots,
+            cpu,
+            gpus,
+            db,
+            terms,
             budget: 20 + rng.below(200),
             deaths: rng.below(6),
             rng,
             tasks: Vec::new(),
             ids: HashMap::new(),
             handles: Vec::new(),
+            pending: Vec::new(),
             waits: HashMap::new(),
             workers: Vec::new(),
         }
     }
 
-    fn plan(&mut self) -> Plan {
+    fn plan(&mut self, is_child: bool) -> Plan {
+        let rng = &mut self.rng;
+        let children = if rng.chance(30) { rng.below(5) } else { 0 };
+        let waits = rng.chance(60);
+        let mut terms = if rng.chance(50) { 0 } else { rng.below(8) };
+        // What waits for others holds nothing that they may need, and nobody waits for what can never run: that never ends.
+        let demand = &self.terms[terms].1.demand;
+        let holds = demand.gpu + Self::db_of(demand) > 0;
+        if (children > 0 && waits && holds) || (is_child && !self.exists(demand)) {
+            terms = 0;
+        }
         let rng = &mut self.rng;
         Plan {
-            children: if rng.chance(30) { rng.below(5) } else { 0 },
-            waits: rng.chance(60),
+            children,
+            waits,
+            terms,
             helps: rng.chance(50),
             is_async: rng.chance(30),
             throws: rng.chance(8),
@@ -155,9 +209,29 @@ impl Sim {
         }
     }
 
+    fn demand(&self, task: usize) -> &Demand {
+        &self.terms[self.tasks[task].plan.terms].1.demand
+    }
+
+    fn db_of(demand: &Demand) -> u64 {
+        demand.named.iter().map(|(_, parts)| parts).sum()
+    }
+
+    /// It needs more than there is: nobody may wait for it.
+    fn is_for_ever_pending(&self, key: Key) -> bool {
+        let task = self.ids[&key];
+        !self.tasks[task].is_object && !self.exists(self.demand(task))
+    }
+
+    /// True if so much exists in total.
+    fn exists(&self, demand: &Demand) -> bool {
+        demand.cpu <= self.cpu && demand.gpu <= self.gpus * WHOLE && Self::db_of(demand) <= self.db
+    }
+
     fn submit(&mut self, isolate: &mut Isolate, known: &[Key]) -> Option<Key> {
         self.budget = self.budget.checked_sub(1)?;
-        let (task, plan) = (self.tasks.len(), self.plan());
+        let is_child = isolate.port.place().is_some();
+        let (task, plan) = (self.tasks.len(), self.plan(is_child));
         let mut some = |most: usize, percent| -> Vec<Key> {
             let picks = (0..most).filter_map(|_| self.rng.pick(known));
             let picks: Vec<Key> = picks.collect();
@@ -172,7 +246,8 @@ impl Sim {
         let key = if is_object {
             isolate.put(&bytes_of(task, size), &refs)
         } else {
-            isolate.submit(task as u32, &bytes_of(task, size), &deps, &refs)
+            let (function, _) = self.terms[plan.terms];
+            isolate.submit(function, &bytes_of(task, size), &deps, &refs)
         };
         let deps: Vec<usize> = deps.iter().map(|key| self.ids[key]).collect();
         self.tasks.push(Task {
@@ -287,7 +362,9 @@ impl Sim {
                 done: HashMap::new(),
                 mode: Mode::Awake,
                 timer: false,
-                has_slot: false,
+                cpu: None,
+                resumes: 0,
+                is_blocked: false,
             }));
         }
         moved
@@ -298,7 +375,10 @@ impl Sim {
             0..=4 => {
                 let known = self.handles.clone();
                 let key = self.submit(driver, &known);
-                self.handles.extend(key);
+                match key {
+                    Some(key) if self.is_for_ever_pending(key) => self.pending.push(key),
+                    key => self.handles.extend(key),
+                }
             }
             5 => driver.flush(),
             6 | 7 if !self.handles.is_empty() => {
@@ -435,18 +515,21 @@ impl Sim {
         }
         match worker.isolate.port.forage() {
             Forage::Work => {
-                let used = 1 + self
-                    .workers
-                    .iter()
-                    .flatten()
-                    .filter(|other| other.has_slot)
-                    .count();
-                worker.has_slot |= used <= self.slots;
                 worker.round = worker.isolate.next().into();
-                assert!(
-                    worker.has_slot || worker.round.is_empty(),
-                    "more run than there are slots"
-                );
+                if let Some(first) = worker.round.front() {
+                    let cpu = self.demand(task_of(&first.bytes)).cpu;
+                    let others = self.cpu_in_use();
+                    assert!(others + cpu <= self.cpu, "more CPU is used than there is");
+                    worker.cpu = Some(cpu);
+                }
+                for record in &worker.round {
+                    let cpu = self.demand(task_of(&record.bytes)).cpu;
+                    assert_eq!(
+                        Some(cpu),
+                        worker.cpu,
+                        "all of a round have the CPU they need"
+                    );
+                }
                 return true;
             }
             Forage::Later(_) => worker.timer = true,
@@ -467,8 +550,8 @@ impl Sim {
         let had_mail = worker.isolate.port.has_mail();
         let parks = worker.isolate.port.announce();
         assert!(!(had_mail && parks), "it sleeps on its mail");
-        // With mail it keeps its slot: it did not go to sleep.
-        worker.has_slot &= had_mail;
+        // With mail it keeps its CPU: it did not go to sleep.
+        worker.cpu = worker.cpu.filter(|_| had_mail);
         if parks {
             worker.mode = Mode::Parked;
         }
@@ -478,8 +561,9 @@ impl Sim {
         let task = task_of(&record.bytes);
         assert_eq!(
             (record.function, self.ids[&record.key]),
-            (task as u32, task)
+            (self.terms[self.tasks[task].plan.terms].0, task)
         );
+        assert!(self.exists(self.demand(task)), "there is not so much");
         let held: Vec<Key> = record.deps.iter().chain(&record.refs).copied().collect();
         held.iter().for_each(|key| isolate.retain(*key));
         self.tasks[task].runs += 1;
@@ -547,7 +631,11 @@ impl Sim {
                 match isolate.park(0) {
                     reason if reason == Reason::Mail as u32 => worker.done.extend(isolate.drain()),
                     _ => {
-                        worker.has_slot = false;
+                        // Code that goes on after an `await` holds none, and needs one from now on.
+                        let needs = worker.cpu.take().unwrap_or(WHOLE.min(self.cpu));
+                        if !std::mem::replace(&mut worker.is_blocked, true) {
+                            worker.resumes = needs;
+                        }
                         moved = false;
                     }
                 }
@@ -557,18 +645,13 @@ impl Sim {
                 frame.waiting = Waiting::Over(how);
             }
         } else if let Waiting::Over(how) = frame.waiting {
-            // Whether it gave its slot up is known by what `park` said; asking without need is harmless.
-            let used = self
-                .workers
-                .iter()
-                .flatten()
-                .filter(|other| other.has_slot)
-                .count();
-            if is_sync && !worker.has_slot {
-                moved = used < self.slots;
+            // Whether it gave its CPU up is known by what `park` said; asking without need is harmless.
+            if worker.is_blocked {
+                moved = self.cpu_in_use() + worker.resumes <= self.cpu;
                 if moved {
                     assert_eq!(isolate.resume(), Reason::Resumed as u32);
-                    worker.has_slot = true;
+                    worker.cpu = Some(worker.resumes);
+                    worker.is_blocked = false;
                 }
             }
             if moved {
@@ -613,6 +696,71 @@ impl Sim {
 
     // ---- the whole ----
 
+    /// CPU of the workers that may run code; the one that moves is not among them.
+    fn cpu_in_use(&self) -> u64 {
+        let workers = self.workers.iter().flatten();
+        workers.filter_map(|worker| worker.cpu).sum()
+    }
+
+    /// What is left of GPUs and of the named resource is what those tasks do not hold that were handed out and have not ended.
+    fn check_resources(&self) {
+        let (mut gpu, mut db) = (0, 0);
+        let mut whole = Vec::new();
+        for worker in self.workers.iter().flatten() {
+            let taken_back = |record: &&TaskRecord| !worker.isolate.is_open(record.k);
+            let records = worker.round.iter().filter(|record| !taken_back(record));
+            let frames = worker.stack.iter().chain(&worker.asyncs);
+            let keys = frames.map(|frame| frame.key);
+            for key in records.map(|record| record.key).chain(keys) {
+                let demand = self.demand(self.ids[&key]);
+                gpu += demand.gpu;
+                db += Self::db_of(demand);
+                let granted = self.runtime.granted(key);
+                let gpus = granted.map_or_else(Default::default, |granted| granted.gpus);
+                assert_eq!(
+                    gpus.len() as u64,
+                    demand.gpu.div_ceil(WHOLE),
+                    "GPUs by number"
+                );
+                if demand.gpu >= WHOLE {
+                    whole.extend(gpus);
+                }
+            }
+        }
+        let count = whole.len();
+        whole.sort_unstable();
+        whole.dedup();
+        assert_eq!(whole.len(), count, "a whole GPU was given out twice");
+        let unflushed = self.has_unflushed_ends();
+        for (name, total, left) in self.runtime.resources() {
+            let held = match &*name {
+                "GPU" => gpu,
+                "db" => db,
+                _ => {
+                    assert!(left <= total);
+                    continue;
+                }
+            };
+            // Ends that were not handed in yet still hold.
+            assert!(
+                left + held <= total,
+                "{name}: {left} left of {total}, {held} held"
+            );
+            assert!(
+                unflushed || left + held == total,
+                "{name}: {left} left of {total}, {held} held"
+            );
+        }
+    }
+
+    /// Somebody has written the end of a task, and not handed it in.
+    fn has_unflushed_ends(&self) -> bool {
+        self.workers
+            .iter()
+            .flatten()
+            .any(|worker| worker.isolate.has_unflushed())
+    }
+
     fn run(mut self) {
         let steps = 40 * self.budget;
         for _ in 0..steps {
@@ -621,6 +769,7 @@ impl Sim {
                 place => drop(self.step_worker(place - 2, false)),
             }
             self.check_sleep();
+            self.check_resources();
         }
         // From here on only what must happen happens: until nobody moves.
         self.deaths = 0;
@@ -629,6 +778,7 @@ impl Sim {
             for place in 0..self.workers.len() {
                 moved |= self.step_worker(place, true);
             }
+            self.check_resources();
             if !moved {
                 break;
             }
@@ -647,9 +797,9 @@ impl Sim {
             && driver.wanted == 0
         {
             assert_eq!(
-                self.runtime.stats().queued,
+                self.runtime.stats().startable,
                 0,
-                "all sleep, and work is queued"
+                "all sleep, and work has what it needs"
             );
         }
     }
@@ -663,7 +813,9 @@ impl Sim {
 
     fn check_end(mut self) {
         for (k, task) in self.tasks.iter().enumerate() {
-            let runs = !task.is_object && !task.deps.iter().any(|dep| self.fails(*dep));
+            let runs = !task.is_object
+                && !task.deps.iter().any(|dep| self.fails(*dep))
+                && self.exists(self.demand(k));
             assert_eq!(task.runs, u32::from(runs), "task {k} {task:?}");
             assert!(
                 !runs || task.has_result || task.crashed,
@@ -686,6 +838,10 @@ impl Sim {
                 !matches!(outcome, Outcome::Pending | Outcome::Gone),
                 "{outcome:?}"
             );
+        }
+        for key in std::mem::take(&mut self.pending) {
+            // It holds itself until it is settled.
+            driver.free(key);
         }
         driver.close(None, "");
         for worker in self.workers.into_iter().flatten() {

@@ -390,6 +390,18 @@ impl Isolate {
             .is_ok()
     }
 
+    /// True if a record of the round was neither begun nor taken back.
+    pub(crate) fn is_open(&self, k: usize) -> bool {
+        let words = self.port.runtime().words();
+        let word = &words.claims(self.port.place().unwrap())[k];
+        word.load(Ordering::SeqCst) == self.header(header::ROUND) << 2 | OFFERED
+    }
+
+    /// True if records were written since the last crossing.
+    pub(crate) fn has_unflushed(&self) -> bool {
+        self.ops > 0
+    }
+
     /// Takes a task out of its queue, to run it inside of a wait for it.
     pub(crate) fn take(&mut self, key: Key) -> Option<TaskRecord> {
         let taken = self.port.take(&mut self.area, key);

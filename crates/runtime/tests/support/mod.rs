@@ -10,12 +10,14 @@ pub(crate) mod rng;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mobula_runtime::{Config, Runtime};
+use mobula_runtime::{Config, Runtime, Totals, WHOLE};
 use mobula_store::{Backing, Store, StoreConfig};
 
 /// A runtime over a small store on the heap.
 pub(crate) fn runtime(slots: u32, workers_max: u32) -> Arc<Runtime> {
-    runtime_with(|config| (config.slots, config.workers_max) = (slots, workers_max))
+    runtime_with(|config| {
+        (config.totals.cpu, config.workers_max) = (u64::from(slots) * WHOLE, workers_max)
+    })
 }
 
 /// The same with one slot and one worker, unless `change` says otherwise.
@@ -29,7 +31,10 @@ pub(crate) fn runtime_with(change: impl FnOnce(&mut Config)) -> Arc<Runtime> {
     });
     let mut config = Config {
         id: 1,
-        slots: 1,
+        totals: Totals {
+            cpu: WHOLE,
+            ..Totals::default()
+        },
         workers_max: 1,
         cores: 4,
         copy_threads: 4,
