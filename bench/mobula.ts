@@ -3,12 +3,16 @@
 import { get, init, put, type RemoteFunction, remote, shutdown, wait } from '../src/index.ts'
 import type { Rival } from './support/suite.ts'
 
+export const RETURNS = 3000
+
 export interface Mobula {
   readonly identity: RemoteFunction<(value: unknown) => unknown>
   readonly sum: RemoteFunction<(numbers: Float64Array) => number>
   /** Computes for so many microseconds. */
   readonly busy: RemoteFunction<(microseconds: number) => number>
   readonly count: RemoteFunction<(...values: unknown[]) => number>
+  /** Returns the numbers below `RETURNS` as so many objects. */
+  readonly several: RemoteFunction<(count: number) => number[], typeof RETURNS>
   readonly get: typeof get
   readonly put: typeof put
   readonly wait: typeof wait
@@ -27,6 +31,7 @@ const busy = remote((microseconds: number): number => {
   while (performance.now() < end) rounds++
   return rounds
 })
+const several = remote((count: number): number[] => Array.from({ length: count }, (_, k) => k), { numReturns: RETURNS })
 const count = remote((...values: unknown[]): number => values.length)
 
 /** One runtime serves all of a bench's entries of mobula: a process has one at a time. */
@@ -39,7 +44,7 @@ export const openMobula = (who: string, threads: number, run: (mobula: Mobula) =
     await init({ numCpus: threads, objectStoreMemory: 2 ** 31 })
     await get(Array.from({ length: threads * 4 }, (_, k) => identity.remote(k)))
   },
-  run: () => run({ identity, sum, busy, count, get, put, wait }),
+  run: () => run({ identity, sum, busy, count, several, get, put, wait }),
   close: async () => {
     if (--users === 0) await shutdown()
   },

@@ -7,7 +7,7 @@ import { type Pool, poolRival } from './compare/pool.ts'
 import { openPostMessage } from './compare/post-message.ts'
 import { openTinypool } from './compare/tinypool.ts'
 import { openWorkerpool } from './compare/workerpool.ts'
-import { type Mobula, openMobula } from './mobula.ts'
+import { type Mobula, openMobula, RETURNS } from './mobula.ts'
 import { closeBusy, openBusy } from './support/busy.ts'
 import { rate } from './support/measure.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
@@ -206,6 +206,12 @@ export const suite: Suite = {
           return milliseconds(() => get(count.remote(...refs)))
         }),
       ],
+    },
+    {
+      bench: `${RETURNS} returns of one task`,
+      unit: 'ms',
+      params: { threads: THREADS },
+      rivals: [openMobula('mobula', THREADS, ({ several, get }) => milliseconds(() => get(several.remote(RETURNS))))],
     },
     {
       bench: `get of ${MANY} objects`,

@@ -56,6 +56,8 @@ export interface DefinitionRecord {
   named: Array<Amount>
   /** -1, 0 or 1. */
   priority: number
+  /** How many objects each call returns. */
+  returns: number
 }
 
 /** Figures of the runtime and of the store, by name. */
@@ -72,6 +74,8 @@ export interface FunctionRecord {
   source: string
   /** The id under which this source was first defined: what a worker has made of it then serves all. */
   first: number
+  /** How many objects each call returns. */
+  returns: number
 }
 
 /** Objects to which each isolate has handles. */
@@ -128,6 +132,8 @@ export interface StartOptions {
   copyThreads?: number
   /** Async tasks that one worker may have begun and not ended. */
   asyncMax: number
+  /** Tasks that may be submitted and not ended; no limit if nothing is said. */
+  pendingMax?: number
   /** Bytes that the store may hold. */
   capacity: number
   /** How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best. */

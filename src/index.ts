@@ -25,6 +25,7 @@ export {
   ObjectStoreFullError,
   OutOfDiskError,
   OutOfMemoryError,
+  PendingCallsLimitError,
   SerializationError,
   ShutdownError,
   TaskError,

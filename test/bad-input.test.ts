@@ -58,7 +58,7 @@ const cases: readonly Case[] = [
   ['remote(native)', call('remote', Math.max), CaptureError, /native, bound or proxied/],
   ['remote(bound)', call('remote', (() => 1).bind(null)), CaptureError, /native, bound or proxied/],
   ['remote: unknown option', call('remote', () => 1, { nam: 'x' }), TypeError, /did you mean 'name'/],
-  ['remote: later option', call('remote', () => 1, { numReturns: 2 }), MobulaError, /'numReturns' is not supported/],
+  ['remote: later option', call('remote', () => 1, { maxCalls: 2 }), MobulaError, /'maxCalls' is not supported/],
   ['remote: name no string', call('remote', () => 1, { name: 1 }), TypeError, /^options\.name/],
   ['options(): later option', () => fn.options({ maxRetries: 1 } as never), MobulaError, /'maxRetries' is not supported/],
   ['remote.module: url no URL', () => remote.module('./tasks.ts', 'x'), TypeError, /^url: expected/],

@@ -7,6 +7,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
 import { createBuffer, get, init, type ObjectRef, ObjectStoreFullError, put, remote, shutdown } from '../src/index.ts'
+import { stats } from '../src/testing.ts'
 import type * as tasks from './fixtures/tasks/tasks.ts'
 import { collectGarbage, eventually, rejection, thrown, turn, withRuntime } from './support/with-runtime.ts'
 
@@ -242,6 +243,35 @@ test(
     })
     for (const [k, ref] of held.entries()) assert.ok(((await get(ref)) as Uint8Array).every((byte) => byte === k))
     assert.ok((await get(kept)).every((byte) => byte === 9))
+  }),
+)
+
+test(
+  'a get that has begun keeps its object, also if the ref is disposed before it ends',
+  withRuntime({ numCpus: 1 }, async () => {
+    const slow = remote((x: number) => new Promise<number>((resolve) => setTimeout(resolve, 20, x)))
+    const leave = (ref: ObjectRef<unknown>): Promise<unknown> => {
+      try {
+        return get(ref)
+      } finally {
+        ref[Symbol.dispose]()
+      }
+    }
+    const leaveAll = (refs: ObjectRef<unknown>[]): Promise<unknown[]> => {
+      try {
+        return get(refs)
+      } finally {
+        for (const ref of refs) ref[Symbol.dispose]()
+      }
+    }
+    assert.is(await leave(put(1)), 1)
+    assert.is(await leave(slow.remote(2)), 2)
+    assert.is(((await leave(put(new Uint8Array(100_000).fill(3)))) as Uint8Array)[99_999], 3)
+    assert.equal(await leaveAll([put(4), slow.remote(5)]), [4, 5])
+    for (let turns = 0; (await stats()).refs > 0; turns++) {
+      assert.ok(turns < 500, 'the objects are gone')
+      await turn()
+    }
   }),
 )
 

@@ -129,3 +129,20 @@ export const whatComesBack = async (): Promise<void> => {
 }
 
 const made = put({ image: new Uint8Array(4), size: [2, 2] as readonly [number, number] })
+
+export const severalReturns = async (): Promise<void> => {
+  const pair = remote((x: number): [number, string] => [x, `${x}`], { numReturns: 2 })
+  same<ReturnType<typeof pair.remote>, [ObjectRef<number>, ObjectRef<string>]>(true)
+  const [number, text] = pair.remote(1)
+  const values: [number, string] = await get([number, text])
+  const none = remote((x: number) => x, { numReturns: 0 })
+  same<ReturnType<typeof none.remote>, void>(true)
+  const list = remote((x: number): number[] => [x, x]).options({ numReturns: 2 })
+  same<ReturnType<typeof list.remote>, ObjectRef<unknown>[] | ObjectRef<number>[]>(false)
+  const refs: readonly ObjectRef<number>[] = list.remote(3)
+  const named = pair.options({ name: 'pair', priority: 1 })
+  same<ReturnType<typeof named.remote>, [ObjectRef<number>, ObjectRef<string>]>(true)
+  // @ts-expect-error: no such priority
+  pair.options({ priority: 2 })
+  void [values, refs]
+}

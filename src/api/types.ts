@@ -73,8 +73,28 @@ type IsPlain<T> = true extends { [K in keyof T]: T[K] extends AnyFunction ? true
 /** Each argument may be the value or a ref to it. */
 export type Args<P extends readonly unknown[]> = { [K in keyof P]: P[K] | ObjectRef<P[K]> }
 
-/** What `.remote()` gives: a ref to what the function's promise or value will be in the store. */
-export type Returned<R> = IsAny<R> extends true ? ObjectRef<R> : [R] extends [never] ? ObjectRef<never> : ObjectRef<Stored<Awaited<R>>>
+/** A ref for each element of what a function with several returns gives. */
+type Split<V> = V extends readonly [] ? [] : V extends readonly unknown[] ? { -readonly [K in keyof V]: ObjectRef<V[K]> } : ObjectRef[]
+
+/**
+ * What `.remote()` gives: a ref to what the function's promise or value will be in the store; with `numReturns` n, a ref to each of the
+ * n elements; with 0, nothing.
+ */
+export type Returned<R, N = 1> = [N] extends [0]
+  ? // biome-ignore lint/suspicious/noConfusingVoidType: there is nothing to be used
+    void
+  : IsAny<R> extends true
+    ? [N] extends [1]
+      ? ObjectRef<R>
+      : ObjectRef<R>[]
+    : [R] extends [never]
+      ? ObjectRef<never>
+      : [N] extends [1]
+        ? ObjectRef<Stored<Awaited<R>>>
+        : Split<Stored<Awaited<R>>>
+
+/** `numReturns` among the options, else what it was before. */
+export type ReturnsOf<O, Otherwise> = O extends { readonly numReturns: infer N extends number } ? N : Otherwise
 
 /** The values behind a list or a tuple of refs. */
 export type Values<T extends readonly ObjectRef<unknown>[]> = { -readonly [K in keyof T]: T[K] extends ObjectRef<infer V> ? V : never }

@@ -21,8 +21,9 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   const memory = { capacity: options.objectStoreMemory, views: viewMode(), hugePages: wantsHugePages() }
   const budget = { cpu, gpus, named: [...named] }
   const threads = { workersMax: options.maxWorkers, asyncMax: options.asyncConcurrency }
+  const limits = options.maxPendingTasks === undefined ? {} : { pendingMax: options.maxPendingTasks }
   const copyThreads = copyThreadsWished()
-  const id = startStore(options, { ...budget, ...threads, ...memory, ...(copyThreads && { copyThreads }) })
+  const id = startStore(options, { ...budget, ...threads, ...limits, ...memory, ...(copyThreads && { copyThreads }) })
   forgetNames()
   const namespace = options.namespace ?? randomBytes(8).toString('hex')
   const host = new WorkerHost(options)

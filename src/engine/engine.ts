@@ -44,6 +44,8 @@ export interface FunctionRecord {
   readonly named: readonly { readonly name: string; readonly parts: number }[]
   /** -1, 0 or 1: higher first. */
   readonly priority: number
+  /** How many objects each call returns. */
+  readonly returns: number
 }
 
 /** What the code of a task may use. */
@@ -117,6 +119,10 @@ export interface Engine {
   /** Makes a function known. Warns, once, where its calls can never run. */
   define(record: FunctionRecord): number
   submit(functionId: number, args: EncodedArguments): ObjectRef
+  /** The same for a function that returns several objects, 2 or more. */
+  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[]
+  /** Whether one more task may be submitted. */
+  hasRoom(): boolean
   put(value: EncodedValue): ObjectRef
   /** Memory to write a value into; throws where there is no room. */
   draft(blank: BlankValue): EngineDraft

@@ -122,6 +122,17 @@ export class GetTimeoutError extends MobulaError {
   }
 }
 
+/** `.remote()` would leave more calls unfinished than `maxPendingTasks` allows. Nothing was queued. */
+export class PendingCallsLimitError extends MobulaError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { ...options, code: ERROR_CODES.ERR_PENDING_CALLS_LIMIT })
+  }
+
+  static {
+    mark(PendingCallsLimitError, 'PendingCallsLimitError')
+  }
+}
+
 /** The object store has no room for a value, and nothing in it can be let go. */
 export class ObjectStoreFullError extends MobulaError {
   constructor(message: string, options: ErrorOptions = {}) {

@@ -37,6 +37,11 @@ export interface InitOptions {
   /** Async tasks that one worker may have begun and not finished, those aside that wait for other tasks. Default: 1,000. */
   readonly asyncConcurrency?: number
   /**
+   * Tasks that may be submitted and not ended, by all threads together; `.remote()` throws `PendingCallsLimitError` beyond that. Default:
+   * no limit but memory.
+   */
+  readonly maxPendingTasks?: number
+  /**
    * A module that every worker imports before its first task: a URL, or a path, which counts from the folder that the program runs in.
    * Its `await`s are waited for. If it throws, each task is a `WorkerSetupError`; after three failures in a row no more threads are tried.
    */
@@ -65,6 +70,8 @@ export interface ResolvedInit {
   readonly spillDirectory: string | false | undefined
   readonly maxWorkers: number
   readonly asyncConcurrency: number
+  /** Undefined: no limit. */
+  readonly maxPendingTasks: number | undefined
   /** URL of a module. */
   readonly setup: string | undefined
   readonly namespace: string | undefined
@@ -83,6 +90,7 @@ const KNOWN = [
   'spillDirectory',
   'maxWorkers',
   'asyncConcurrency',
+  'maxPendingTasks',
   'setup',
   'namespace',
   'logToDriver',
@@ -92,7 +100,7 @@ const KNOWN = [
   'env',
 ]
 /** Names of the contract that this version refuses. */
-const LATER = ['workers', 'maxPendingTasks', 'dashboard', 'address']
+const LATER = ['workers', 'dashboard', 'address']
 
 const GPUS_MAX = 4096
 const STORE_MIN = 1024 * 1024
@@ -110,6 +118,7 @@ export const resolveInit = (options: unknown): ResolvedInit => {
     objectStoreMemory: optionalInteger(raw.objectStoreMemory, 'options.objectStoreMemory', STORE_MIN, totalmem()) ?? share,
     spillDirectory: spillDirectory(raw.spillDirectory),
     maxWorkers: optionalInteger(raw.maxWorkers, 'options.maxWorkers', 1, WORKERS_MAX) ?? Math.max(4 * availableParallelism() + 16, Math.ceil(cpu / PARTS)),
+    maxPendingTasks: optionalInteger(raw.maxPendingTasks, 'options.maxPendingTasks', 1, 2 ** 31),
     asyncConcurrency: optionalInteger(raw.asyncConcurrency, 'options.asyncConcurrency', 1, 2 ** 31) ?? 1000,
     setup: setup(raw.setup),
     namespace: optionalString(raw.namespace, 'options.namespace'),

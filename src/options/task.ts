@@ -1,7 +1,7 @@
 /** Options of remote functions: raw as users write them, resolved as a submission needs them. Defaults are written here alone. */
 
 import { badRange, badType } from '../errors/bad-input.ts'
-import { checkOptions, optionalString } from './check.ts'
+import { checkOptions, optionalInteger, optionalString } from './check.ts'
 import { type Amount, optionalAmount, optionalAmounts, PARTS } from './resources.ts'
 
 export interface TaskOptions {
@@ -51,6 +51,19 @@ export interface TaskOptions {
    * ```
    */
   readonly priority?: -1 | 0 | 1
+  /**
+   * How many objects a call returns. For n, 2 or more, the function returns an array of n and `.remote()` n refs, which can be passed on
+   * one by one; for 0 it returns nothing. All n refs reject if the function throws or returns another number. Default: 1.
+   *
+   * @example
+   * ```ts
+   * import { get, remote } from 'mobula'
+   * const divide = remote((a: number, b: number): [number, number] => [Math.floor(a / b), a % b], { numReturns: 2 })
+   * const [quotient, rest] = divide.remote(17, 5)
+   * console.log(await get(quotient), await get(rest)) // 3 2
+   * ```
+   */
+  readonly numReturns?: number
 }
 
 /** What was said; what was not takes the default, or what the function had before. */
@@ -61,6 +74,7 @@ export interface ResolvedTask {
   readonly gpu?: number
   readonly named?: readonly Amount[]
   readonly priority?: number
+  readonly returns?: number
 }
 
 /** On what terms a call runs, all of it said. */
@@ -69,25 +83,17 @@ export interface Terms {
   readonly gpu: number
   readonly named: readonly Amount[]
   readonly priority: number
+  readonly returns: number
 }
 
-export const termsOf = ({ cpu = PARTS, gpu = 0, named = [], priority = 0 }: ResolvedTask): Terms => ({ cpu, gpu, named, priority })
+export const termsOf = ({ cpu = PARTS, gpu = 0, named = [], priority = 0, returns = 1 }: ResolvedTask): Terms => ({ cpu, gpu, named, priority, returns })
 
-const KNOWN = ['name', 'numCpus', 'numGpus', 'resources', 'priority']
+/** More than a table of refs in one record is for; whoever returns more wants a list. */
+const RETURNS_MAX = 100_000
+
+const KNOWN = ['name', 'numCpus', 'numGpus', 'resources', 'priority', 'numReturns']
 /** Names of the contract that this version refuses. */
-const LATER = [
-  'numReturns',
-  'maxRetries',
-  'retryExceptions',
-  'timeout',
-  'maxCalls',
-  'signal',
-  'isolation',
-  'backpressure',
-  'captures',
-  'byValue',
-  'byReference',
-]
+const LATER = ['maxRetries', 'retryExceptions', 'timeout', 'maxCalls', 'signal', 'isolation', 'backpressure', 'captures', 'byValue', 'byReference']
 
 export const resolveTask = (options: unknown, where: string): ResolvedTask => {
   const raw = checkOptions(options, `${where}: options`, KNOWN, LATER)
@@ -97,6 +103,7 @@ export const resolveTask = (options: unknown, where: string): ResolvedTask => {
     gpu: optionalGpus(raw.numGpus),
     named: optionalAmounts(raw.resources, 'options.resources'),
     priority: optionalPriority(raw.priority),
+    returns: optionalInteger(raw.numReturns, 'options.numReturns', 0, RETURNS_MAX),
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }

@@ -28,6 +28,8 @@ export interface RefParts {
   released: boolean
   /** Known to be settled, which is for ever: who asks again need not ask the runtime. */
   settled: boolean
+  /** Gets that have not ended: `using ref = …; return get(ref)` disposes a ref before its value was read. */
+  uses: number
   /** The last call that met it in a list of distinct refs. */
   seenBy: number
 }
@@ -78,7 +80,7 @@ export class ObjectRef<out T = unknown> {
     if (this.#disposed) return
     this.#disposed = true
     this.#parts.released = true
-    onDispose?.(this.#parts)
+    if (this.#parts.uses === 0) onDispose?.(this.#parts)
   }
 
   static {
@@ -99,6 +101,17 @@ let onDispose: ((parts: RefParts) => void) | undefined
 /** Tells the registry's release to the class, so that disposal reaches it without an import upwards. */
 export const setDispose = (release: (parts: RefParts) => void): void => {
   onDispose = release
+}
+
+/** The object stays until `endUse`, also if the ref is disposed before. */
+export const beginUse = (ref: ObjectRef): void => {
+  partsIn(ref).uses += 1
+}
+
+export const endUse = (ref: ObjectRef): void => {
+  const parts = partsIn(ref)
+  parts.uses -= 1
+  if (parts.uses === 0 && parts.released) onDispose?.(parts)
 }
 
 /** The parts of a ref made by this copy of the package. */

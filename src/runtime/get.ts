@@ -8,7 +8,7 @@ import { setupError } from '../errors/setup-error.ts'
 import { taskError } from '../errors/task-error.ts'
 import { loadClasses, mayImportHere, noteClass, takeMissing } from '../functions/classes.ts'
 import type { Limits } from '../options/get.ts'
-import type { ObjectRef } from '../refs/object-ref.ts'
+import { beginUse, endUse, type ObjectRef } from '../refs/object-ref.ts'
 import { limited } from './limits.ts'
 
 export interface GetRequest extends Limits {
@@ -22,6 +22,16 @@ const AS_COPIES: DecodeOptions = { alias: false, onUnknownClass: noteClass }
 
 /** Values in the order of the refs. The first failure rejects at once. */
 export const getValues = async (engine: Engine, request: GetRequest): Promise<unknown[]> => {
+  const { refs } = request
+  for (let k = 0; k < refs.length; k++) beginUse(refs[k] as ObjectRef)
+  try {
+    return await valuesOf(engine, request)
+  } finally {
+    for (let k = 0; k < refs.length; k++) endUse(refs[k] as ObjectRef)
+  }
+}
+
+const valuesOf = async (engine: Engine, request: GetRequest): Promise<unknown[]> => {
   const status = await limited(engine.wait({ refs: request.refs }), request)
   if (status === 'stopped') throw stoppedFirst()
   if (status === 'ended') throw timedOut(request)
@@ -45,6 +55,8 @@ interface Asked {
   readonly copy: boolean
   /** Its wait is over. */
   mustBeThere: boolean
+  /** It was answered. */
+  isOver: boolean
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -60,8 +72,10 @@ let straight = 0
 let gaveViews = false
 
 /** The value of one ref. */
-export const getValue = (engine: Engine, ref: ObjectRef, copy: boolean): Promise<unknown> =>
-  new Promise((resolve, reject) => ask(engine, { ref, copy, mustBeThere: false, resolve, reject }))
+export const getValue = (engine: Engine, ref: ObjectRef, copy: boolean): Promise<unknown> => {
+  beginUse(ref)
+  return new Promise((resolve, reject) => ask(engine, { ref, copy, mustBeThere: false, isOver: false, resolve, reject }))
+}
 
 const ask = (engine: Engine, one: Asked): void => {
   if (askedOf !== engine && asked.length > 0) answerAsked()
@@ -92,14 +106,20 @@ const answerAsked = (): void => {
     if (waiting.length > 0) engine.flush()
   } catch (error) {
     // The runtime was shut down meanwhile. Who was answered already hears nothing of it.
-    for (const one of all) one.reject(fromCode(error))
+    for (const one of all) giveUp(one, fromCode(error))
   }
+}
+
+const giveUp = (one: Asked, error: unknown): void => {
+  if (!one.isOver) endUse(one.ref)
+  one.isOver = true
+  one.reject(error)
 }
 
 const watch = (engine: Engine, one: Asked): void => {
   engine.watch(one.ref, (status) => {
     if (status === 'stopped') {
-      one.reject(stoppedFirst())
+      giveUp(one, stoppedFirst())
       return
     }
     one.mustBeThere = true
@@ -107,7 +127,8 @@ const watch = (engine: Engine, one: Asked): void => {
   })
 }
 
-const answer = (engine: Engine, { ref, copy, resolve, reject }: Asked, outcome: Outcome): void => {
+const answer = (engine: Engine, one: Asked, outcome: Outcome): void => {
+  const { ref, copy } = one
   const request: GetRequest = { refs: [ref], copy, timeout: undefined, signal: undefined }
   takeMissing()
   let failure: unknown
@@ -115,7 +136,9 @@ const answer = (engine: Engine, { ref, copy, resolve, reject }: Asked, outcome: 
     if (outcome.state === 'value') {
       const { value } = outcome
       gaveViews ||= value.alias
-      resolve(decode(value, value.alias && !copy ? AS_VIEWS : AS_COPIES))
+      one.resolve(decode(value, value.alias && !copy ? AS_VIEWS : AS_COPIES))
+      one.isOver = true
+      endUse(ref)
       return
     }
     failure = outcome.state === 'pending' ? neverSettled(request) : errorOf(outcome, ref)
@@ -123,16 +146,19 @@ const answer = (engine: Engine, { ref, copy, resolve, reject }: Asked, outcome: 
     failure = error
   }
   const missing = takeMissing()
-  if (missing === undefined) {
-    reject(failure)
-    return
-  }
-  const again = async (): Promise<unknown> => {
-    if (!(await loadClasses(missing, mayImportHere))) throw failure
-    const [value] = await getValues(engine, request)
-    return value
-  }
-  again().then(resolve, reject)
+  if (missing === undefined) giveUp(one, failure)
+  else one.resolve(again(engine, request, { missing, failure }).finally(() => endUse(ref)))
+}
+
+/** Once more, with the classes that were missing, if they can be had here. */
+const again = async (
+  engine: Engine,
+  request: GetRequest,
+  { missing, failure }: { readonly missing: ReadonlySet<string>; readonly failure: unknown },
+): Promise<unknown> => {
+  if (!(await loadClasses(missing, mayImportHere))) throw failure
+  const [value] = await getValues(engine, request)
+  return value
 }
 
 /** The same, blocking this thread. */

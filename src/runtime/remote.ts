@@ -1,7 +1,7 @@
 /** A remote function: what was described once, shipped on the first call, and submitted on each. */
 
 import { encodeArgs } from '../codec/codec.ts'
-import { ShutdownError } from '../errors/errors.ts'
+import { PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import type { ShippedFunction } from '../functions/record.ts'
 import { type ResolvedTask, termsOf } from '../options/task.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
@@ -23,7 +23,12 @@ export const makeTarget = (shipped: ShippedFunction, options: ResolvedTask): Rem
 })
 
 /** Queues one call. The arguments are taken now; nothing is queued if one of them cannot travel. */
-export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef => {
+export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef | ObjectRef[] | undefined => {
+  if (!engine.hasRoom()) {
+    throw new PendingCallsLimitError(
+      `task '${target.name}': as many tasks are unfinished as init({ maxPendingTasks }) allows. Nothing was queued: await some of them (wait, asCompleted), then call again.`,
+    )
+  }
   const encoded = encodeArgs(args, target.name)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
@@ -31,7 +36,13 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
     target.id.value = engine.define({ name: target.name, source: JSON.stringify(target.shipped.source), ...termsOf(target.options) })
     target.id.runtime = engine.runtime
   }
-  return engine.submit(target.id.value, encoded)
+  const { returns = 1 } = target.options
+  if (returns > 1) return engine.submitMany(target.id.value, encoded, returns)
+  const ref = engine.submit(target.id.value, encoded)
+  if (returns === 1) return ref
+  // Nobody has a use for it; the task goes on.
+  ref[Symbol.dispose]()
+  return undefined
 }
 
 const checkRefs = (refs: readonly ObjectRef[]): void => {

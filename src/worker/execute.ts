@@ -2,11 +2,12 @@
 
 import { types } from 'node:util'
 import { type DecodeOptions, decode, decodeArgs, encode, encodeThrown } from '../codec/codec.ts'
-import type { Assignment, EncodedValue } from '../engine/engine.ts'
+import type { Assignment } from '../engine/engine.ts'
 import { assignmentOf } from '../engine/local/assigned.ts'
 import { type FoundArguments, fetchOutcomes, readArguments } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
 import type { Port } from '../engine/local/port.ts'
+import { shown } from '../errors/bad-input.ts'
 import { MobulaError } from '../errors/errors.ts'
 import { loadClasses, mayImportAnything, noteClass, takeMissing } from '../functions/classes.ts'
 import { loadFunction } from '../functions/load.ts'
@@ -28,6 +29,8 @@ interface Made {
 
 interface Loaded {
   readonly name: string
+  /** How many objects a call returns. */
+  readonly returns: number
   readonly made: Made
   /** Its last call returned a promise, or there was none. */
   goesOn: boolean
@@ -228,7 +231,7 @@ export class Executor {
     const first = record?.first ?? id
     const made = this.#made.get(first) ?? makeFunction(record?.source ?? 'null')
     this.#made.set(first, made)
-    const loaded: Loaded = { name: record?.name ?? 'task', made, goesOn: true }
+    const loaded: Loaded = { name: record?.name ?? 'task', returns: record?.returns ?? 1, made, goesOn: true }
     this.#functions.set(id, loaded)
     return loaded
   }
@@ -287,13 +290,30 @@ export class Executor {
   }
 
   #complete(begun: Begun, value: unknown): void {
-    let encoded: EncodedValue
+    const { name, returns } = begun.loaded
     try {
-      encoded = encode(value, () => `task '${begun.loaded.name}': result`)
+      const first = returns === 1 ? value : this.#completeOthers(begun, value)
+      const encoded = encode(first, () => `task '${name}': ${returns === 1 ? 'result' : 'result[0]'}`)
       this.#port.result(begun.slot, begun.generation, encoded, false)
     } catch (error) {
       this.#fail(begun, error)
     }
+  }
+
+  /** Hands in all that a task returns but the first, which it gives back. They count when the result is in. */
+  #completeOthers({ slot, generation, loaded: { name, returns } }: Begun, value: unknown): unknown {
+    if (returns === 0) return undefined
+    if (!Array.isArray(value) || value.length !== returns) {
+      const got = Array.isArray(value) ? `an array of ${value.length}` : shown(value)
+      throw new TypeError(`task '${name}': with numReturns ${returns} the function returns an array of ${returns}, and it returned ${got}`)
+    }
+    for (let k = 1; k < returns; k++)
+      this.#port.furtherReturn(
+        slot,
+        generation,
+        encode(value[k], () => `task '${name}': result[${k}]`),
+      )
+    return value[0]
   }
 
   #fail(begun: Begun, error: unknown): void {

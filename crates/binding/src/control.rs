@@ -79,6 +79,8 @@ pub struct StartOptions {
     pub copy_threads: Option<u32>,
     /// Async tasks that one worker may have begun and not ended.
     pub async_max: u32,
+    /// Tasks that may be submitted and not ended; no limit if nothing is said.
+    pub pending_max: Option<u32>,
     /// Bytes that the store may hold.
     pub capacity: f64,
     /// How readers see stored bytes: `private`, `copy` or `shared`; empty: what the platform does best.
@@ -153,6 +155,7 @@ pub fn start(options: StartOptions) -> Result<u32> {
         cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
         copy_threads: options.copy_threads.unwrap_or(COPY_THREADS),
         async_max: options.async_max,
+        pending_max: options.pending_max,
         start_patience: START_PATIENCE,
     };
     *current = Some(Runtime::new(config, store));
@@ -209,6 +212,8 @@ pub struct FunctionRecord {
     pub source: String,
     /// The id under which this source was first defined: what a worker has made of it then serves all.
     pub first: u32,
+    /// How many objects each call returns.
+    pub returns: u32,
 }
 
 /// A function, and on what terms it is called.
@@ -227,6 +232,8 @@ pub struct DefinitionRecord {
     pub named: Vec<Amount>,
     /// -1, 0 or 1.
     pub priority: i32,
+    /// How many objects each call returns.
+    pub returns: u32,
 }
 
 /// What became of a definition.
@@ -255,6 +262,7 @@ pub fn define_function(definition: DefinitionRecord) -> Result<DefinedRecord> {
             named: amounts(definition.named),
         },
         priority: definition.priority as i8,
+        returns: definition.returns,
     };
     let defined = runtime.define_on(Function { name, source }, terms);
     Ok(DefinedRecord {
@@ -274,6 +282,7 @@ pub fn function_record(id: u32) -> Option<FunctionRecord> {
         name,
         source,
         first,
+        returns: definition.terms.returns,
     })
 }
 
@@ -518,7 +527,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         WRITTEN_SLOT,
         WRITTEN_GENERATION,
         FETCH_STATES,
-        COLLECT
+        COLLECT,
+        ROOM
     );
     name!(
         "OP_",
@@ -526,6 +536,7 @@ pub fn layout_constants() -> HashMap<String, u32> {
         SUBMIT,
         PUT,
         RESULT,
+        RETURN,
         RELEASE,
         RETAIN,
         REFS,

@@ -3,10 +3,12 @@
 use mobula_sync::atomic::AtomicU32;
 use std::sync::Arc;
 
+use mobula_sched::Key;
 use mobula_sync::Mutex;
 
 use crate::failure::{Failure, Kind};
 use crate::mailbox::Mailbox;
+use crate::returns::Returns;
 use crate::value::{RefEntry, Value, Which};
 
 /// The runtime's half of a slot; the scheduler has the other.
@@ -24,6 +26,8 @@ pub(crate) enum Body {
     #[default]
     Vacant,
     Task(Task),
+    /// A further return of this task, which has not ended.
+    Return(Key),
     Waiter(Waiter),
     Value(Value),
     Failed(Arc<Failure>),
@@ -53,6 +57,8 @@ pub(crate) struct Task {
     pub(crate) arguments: Value,
     /// Top-level refs among the arguments: resolved before it starts.
     pub(crate) deps: Box<[RefEntry]>,
+    /// Seldom there.
+    pub(crate) returns: Option<Box<Returns>>,
 }
 
 /// A `get` or `wait` of some isolate.

@@ -29,13 +29,18 @@ impl Runtime {
                 }
             }
             let before = std::mem::replace(&mut *body, Body::Value(value));
+            // Before anybody can hear of it: who does may submit the next at once.
+            self.ended_pending();
             self.table.resolve(key, Phase::Done, &mut ready);
             before
         };
         for waiter in ready {
             self.arrived(waiter, status::READY, local.as_deref_mut());
         }
-        if let Body::Task(task) = before {
+        if let Body::Task(mut task) = before {
+            if let Some(returns) = task.returns.take() {
+                self.settle_returns(*returns, task.function, local);
+            }
             self.release_task(&task, key);
         }
     }
@@ -59,12 +64,15 @@ impl Runtime {
         while let Some(key) = open.pop() {
             let before = {
                 let mut body = self.cell(key).body.lock();
-                if !matches!(*body, Body::Task(_))
+                if !matches!(*body, Body::Task(_) | Body::Return(_))
                     || self.table.phase(key).is_none_or(Phase::is_settled)
                 {
                     continue;
                 }
                 let before = std::mem::replace(&mut *body, Body::Failed(failure.clone()));
+                if matches!(before, Body::Task(_)) {
+                    self.ended_pending();
+                }
                 self.table.resolve_failed(key, &mut dependents);
                 before
             };
@@ -75,8 +83,15 @@ impl Runtime {
                     self.heard_failure(dependent);
                 }
             }
-            if let Body::Task(task) = before {
-                self.release_task(&task, key);
+            match before {
+                Body::Task(task) => {
+                    if let Some(returns) = &task.returns {
+                        open.extend(&returns.keys);
+                    }
+                    self.release_task(&task, key);
+                }
+                Body::Return(_) => self.release([key]),
+                _ => {}
             }
         }
         self.let_go(failure);
@@ -94,7 +109,7 @@ impl Runtime {
                     self.table.advance(key, Phase::Done, Phase::Failed);
                     value
                 }
-                (Some(phase), Body::Task(_)) if !phase.is_settled() => {
+                (Some(phase), Body::Task(_) | Body::Return(_)) if !phase.is_settled() => {
                     drop(body);
                     return self.fail_with(key, Kind::Freed);
                 }

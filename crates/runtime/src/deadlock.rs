@@ -104,6 +104,7 @@ struct Moves;
 
 impl Search<'_> {
     fn reach(&mut self, key: Key, from: Option<usize>) {
+        let key = self.runtime.task_of(key);
         if self.seen.insert(key, ()).is_none() {
             self.nodes.push((key, from, false));
         }

@@ -25,6 +25,8 @@ pub struct Terms {
     pub demand: Demand,
     /// Higher first.
     pub priority: i8,
+    /// How many objects each returns. Workers see to it.
+    pub returns: u32,
 }
 
 /// A function and the terms on which it is called.

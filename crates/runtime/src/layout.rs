@@ -47,6 +47,8 @@ pub mod header {
     pub const COLLECT: usize = 19;
     /// Not zero: `fetch` answers with states alone.
     pub const FETCH_STATES: usize = 18;
+    /// How many more tasks may be submitted, as of the last crossing.
+    pub const ROOM: usize = 20;
     /// The object that `write` made.
     pub const WRITTEN_SLOT: usize = 16;
     /// Its generation.
@@ -111,14 +113,15 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// Kinds of operations: the first word of each.
 ///
 /// ```text
-/// word      1     2           3..7  7         8           9       10     11    12      13
-/// SUBMIT    slot  generation  id    function  heap offset length  deps   refs  object  generation
+/// word      1     2           3..7  7         8           9       10     11    12      13          14
+/// SUBMIT    slot  generation  id    function  heap offset length  deps   refs  object  generation  further returns
 /// PUT       slot  generation  id    -         heap offset length  -      refs  object  generation
 /// RESULT    slot  generation  -     failed    heap offset length  -      refs  object  generation
+/// RETURN    slot  generation  -     -         heap offset length  -      refs  object  generation
 /// RELEASE   slot  generation
 /// RETAIN    slot  generation
 /// REFS      heap offset, count     (ref entries for the next SUBMIT, PUT or RESULT)
-/// KEYS      heap offset, count     (slot, generation pairs for the next GET or WAIT)
+/// KEYS      heap offset, count     (slot, generation pairs for the next GET or WAIT, or the further returns of a SUBMIT)
 /// GET       token
 /// WAIT      token  arrivals
 /// END_WAIT  token
@@ -154,6 +157,8 @@ pub mod op {
     pub const FREE: u32 = 12;
     /// This isolate has done the collection that it was asked for.
     pub const COLLECTED: u32 = 13;
+    /// What a task returns beside its first object, in turn; its RESULT follows.
+    pub const RETURN: u32 = 14;
     /// In place of a length: the bytes lie in the store.
     pub const STORED: u32 = u32::MAX;
 }

@@ -26,6 +26,7 @@ mod pool;
 mod port;
 mod refs;
 mod resources;
+mod returns;
 mod runtime;
 mod submit;
 mod turn;

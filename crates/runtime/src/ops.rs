@@ -9,6 +9,7 @@ use crate::deadlock::Need;
 use crate::failure::Kind;
 use crate::layout::{self, header, op};
 use crate::port::Port;
+use crate::returns::Returns;
 use crate::value::{Bytes, RefEntry, Value};
 
 impl Port {
@@ -39,6 +40,7 @@ impl Port {
         self.restock(&mut area);
         self.mailbox.set_handles(self.ledger.len());
         area.set_header(header::OUTSTANDING, self.outstanding);
+        area.set_header(header::ROOM, self.runtime.room_for_tasks());
     }
 
     fn perform(&mut self, area: &Area<'_>, words: &[u32; 16]) {
@@ -54,6 +56,10 @@ impl Port {
                 self.runtime.put(key, value);
             }
             op::RESULT => self.result(area, key, words),
+            op::RETURN => {
+                let value = self.value(area, words);
+                self.runtime.hand_in(key, value);
+            }
             op::RELEASE => {
                 if self.ledger.remove(key) {
                     self.released.push(key);
@@ -114,11 +120,23 @@ impl Port {
         let deps = self.take_refs(words[10]);
         let arguments = self.value(area, words);
         self.ledger.add(key);
+        let returns = (words[14] > 0).then(|| {
+            let keys: Box<[Key]> = std::mem::take(&mut self.keys).into();
+            for key in &keys {
+                self.ledger.add(*key);
+            }
+            self.runtime.submit_returns(key, &keys);
+            Box::new(Returns {
+                keys,
+                values: Vec::new(),
+            })
+        });
         let task = Task {
             id: [words[3], words[4], words[5], words[6]],
             function: words[7],
             arguments,
             deps,
+            returns,
         };
         self.runtime
             .submit(key, task, self.seat.as_mut().map(|seat| &mut seat.local));

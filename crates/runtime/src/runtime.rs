@@ -1,7 +1,7 @@
 //! The runtime itself: holds the parts and hands them on.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct Config {
     pub copy_threads: u32,
     /// Async tasks that one worker may have begun and not ended, those aside that wait for others.
     pub async_max: u32,
+    /// Tasks that may be submitted and not ended.
+    pub pending_max: Option<u32>,
     /// What the start of a thread may take before a driver that blocks gives up: it cannot hear why none comes up.
     pub start_patience: Duration,
 }
@@ -71,6 +73,8 @@ pub struct Runtime {
     pub(crate) blocked: Blocked,
     members: Mutex<Members>,
     stopped: AtomicBool,
+    /// Tasks that were submitted and have not ended; counted where there is a limit.
+    pending: AtomicU32,
     /// Bytes written into the store since all isolates were last asked to collect.
     written: AtomicU64,
 }
@@ -106,6 +110,7 @@ impl Runtime {
             functions: Functions::default(),
             members: Mutex::default(),
             stopped: AtomicBool::new(false),
+            pending: AtomicU32::new(0),
             written: AtomicU64::new(0),
             config,
         })
@@ -140,7 +145,9 @@ impl Runtime {
                 is_first_beyond: false,
             };
         }
-        let Terms { demand, priority } = &definition.terms;
+        let Terms {
+            demand, priority, ..
+        } = &definition.terms;
         let line = match self.pool.shape(demand) {
             Some(shape) if shape.is_common() && *priority == 0 => COMMON,
             Some(shape) => self.lines.line(shape, *priority),
@@ -197,6 +204,28 @@ impl Runtime {
     pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox>> {
         let members = self.members.lock();
         members.mailboxes.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// A task was submitted.
+    pub(crate) fn began_pending(&self) {
+        if self.config.pending_max.is_some() {
+            self.pending.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A task has ended.
+    pub(crate) fn ended_pending(&self) {
+        if self.config.pending_max.is_some() {
+            self.pending.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many more tasks may be submitted. Who asks at the same time may be told the same.
+    pub(crate) fn room_for_tasks(&self) -> u32 {
+        let max = self.config.pending_max;
+        max.map_or(u32::MAX, |max| {
+            max.saturating_sub(self.pending.load(Ordering::Relaxed))
+        })
     }
 
     /// True after `stop`.

@@ -12,6 +12,7 @@ use crate::value::Value;
 impl Runtime {
     /// A task under a reserved key. The refs in it are held from now on; the caller's isolate is one more holder.
     pub(crate) fn submit(&self, key: Key, task: Task, local: Option<&mut Local>) {
+        self.began_pending();
         // The submitting isolate, and the task itself until it is settled.
         self.cell(key).holders.store(2, Ordering::Relaxed);
         let line = self.functions.line(task.function);
@@ -87,6 +88,14 @@ impl Runtime {
     /// What a settled task held.
     pub(crate) fn release_task(&self, task: &Task, key: Key) {
         let deps = task.deps.iter().map(|entry| entry.key);
-        self.release(keys_of(&task.arguments).chain(deps).chain([key]));
+        // Handed in and not settled: the task failed after that.
+        let values = task.returns.iter().flat_map(|returns| &returns.values);
+        let refs = values.flat_map(keys_of);
+        self.release(
+            keys_of(&task.arguments)
+                .chain(deps)
+                .chain(refs)
+                .chain([key]),
+        );
     }
 }

@@ -263,6 +263,7 @@ impl Port {
     /// Takes one task out of wherever it is queued, to run it inside of a wait for it. True if its record is now the first
     /// in the area. Other records of this round go back first: they would be overwritten, and wait behind this.
     pub fn take(&mut self, bytes: &mut [u8], key: Key) -> bool {
+        let key = self.runtime.task_of(key);
         self.flush(bytes);
         let handed_back = self.hand_back_unbegun();
         let runtime = self.runtime.clone();

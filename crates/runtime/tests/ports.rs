@@ -981,7 +981,8 @@ fn a_newcomer_that_ends_is_a_failed_start_which_the_driver_need_not_tell() {
 #[test]
 fn a_worker_with_as_many_unfinished_tasks_as_may_be_takes_none_and_nobody_counts_on_it() {
     let runtime = support::runtime_with(|config| {
-        (config.slots, config.workers_max, config.async_max) = (2, 2, 2);
+        config.totals.cpu = 2 * mobula_runtime::WHOLE;
+        (config.workers_max, config.async_max) = (2, 2);
     });
     let mut driver = Isolate::driver(&runtime);
     let mut worker = Isolate::worker(&runtime);
@@ -1170,6 +1171,7 @@ fn db(runtime: &Runtime) -> u32 {
     let terms = Terms {
         demand,
         priority: 0,
+        returns: 1,
     };
     define(runtime, terms)
 }

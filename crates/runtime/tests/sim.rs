@@ -164,7 +164,14 @@ impl Sim {
                 named: vec![("db".to_owned(), part(&mut rng, &[0, 0, 1, 500, WHOLE]))],
             };
             let priority = rng.below(3) as i8 - 1;
-            terms.push(define(number, Terms { demand, priority }));
+            terms.push(define(
+                number,
+                Terms {
+                    demand,
+                    priority,
+                    returns: 1,
+                },
+            ));
         }
         Self {
             driver: Some(Isolate::driver(&runtime)),

@@ -94,6 +94,18 @@ export class LocalEngine implements Engine {
     return this.#port.submit(functionId, args)
   }
 
+  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[] {
+    return this.#port.submitMany(functionId, args, returns)
+  }
+
+  hasRoom(): boolean {
+    const { words } = this.#port
+    if (words[L.H_ROOM] !== 0) return true
+    // Some may have ended since.
+    this.#port.flush()
+    return words[L.H_ROOM] !== 0
+  }
+
   put(value: EncodedValue): ObjectRef {
     return this.#port.put(value)
   }

@@ -251,6 +251,25 @@ export class Port {
     }
   }
 
+  /** Slots that the next record is about. */
+  #writeKeys(keys: readonly Stored[]): void {
+    for (let start = 0; start < keys.length; start += TABLE_MAX) {
+      const count = Math.min(TABLE_MAX, keys.length - start)
+      this.#reserve(1, count * 8)
+      const heap = this.#heapTake(count * 8)
+      let at = (L.OP_HEAP + heap) / 4
+      for (let k = 0; k < count; k++, at += 2) {
+        const key = keys[start + k] as Stored
+        this.words[at] = key.slot
+        this.words[at + 1] = key.generation
+      }
+      const record = this.#record(L.OP_KEYS)
+      this.words[record + 1] = heap
+      this.words[record + 2] = count
+      this.#commit()
+    }
+  }
+
   /** Reads a table of refs; each becomes a handle of this isolate. */
   readRefs(words: Uint32Array, at: number, count: number): ObjectRef[] {
     const refs = new Array<ObjectRef>(count)
@@ -267,6 +286,7 @@ export class Port {
         index: words[word + 2] as number,
         released: false,
         settled: false,
+        uses: 0,
         seenBy: 0,
       }
       this.#key(L.OP_RETAIN, parts.slot, parts.generation)
@@ -305,29 +325,35 @@ export class Port {
     this.#later()
   }
 
-  /** A fresh slot from the stock, as a handle. Taken only when nothing can fail any more. */
-  #mint(record: number): ObjectRef {
+  /** A fresh slot from the stock, as a handle: the one that the record is about. Taken only when nothing can fail any more. */
+  #mint(record: number, serial: number = ++this.#serial): ObjectRef {
     const words = this.words
-    const left = (words[L.H_STOCK] as number) - 1
-    words[L.H_STOCK] = left
-    const at = L.STOCK + 2 * left
-    const parts: RefParts = {
-      origin: this.#origin,
-      serial: ++this.#serial,
-      slot: words[at] as number,
-      generation: words[at + 1] as number,
-      index: 0,
-      released: false,
-      settled: false,
-      seenBy: 0,
-    }
+    const parts = this.#fromStock(serial, 0)
     words[record + 1] = parts.slot
     words[record + 2] = parts.generation
     words[record + 3] = this.#origin.high
     words[record + 4] = this.#origin.low
-    words[record + 5] = Math.floor(parts.serial / 2 ** 32)
-    words[record + 6] = parts.serial
+    words[record + 5] = Math.floor(serial / 2 ** 32)
+    words[record + 6] = serial
     return this.#handle(parts)
+  }
+
+  #fromStock(serial: number, index: number): RefParts {
+    const words = this.words
+    const left = (words[L.H_STOCK] as number) - 1
+    words[L.H_STOCK] = left
+    const at = L.STOCK + 2 * left
+    return {
+      origin: this.#origin,
+      serial,
+      slot: words[at] as number,
+      generation: words[at + 1] as number,
+      index,
+      released: false,
+      settled: false,
+      uses: 0,
+      seenBy: 0,
+    }
   }
 
   /** Puts large bytes into the store now, each copied once. An error of the store is thrown here, before anything is queued. */
@@ -399,12 +425,37 @@ export class Port {
     const record = this.#record(L.OP_SUBMIT)
     this.words[record + 7] = functionId
     this.words[record + 10] = args.deps.length
+    this.words[record + 14] = 0
     this.#writeValue(record, args, stored)
     const ref = this.#mint(record)
     this.#commit()
     // At once: the caller may compute on for long, and a crossing costs less than 100 ns. Batches of 64 were no faster.
     this.flush()
     return ref
+  }
+
+  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[] {
+    const stored = this.#store(args)
+    const serial = ++this.#serial
+    const all = new Array<RefParts>(returns - 1)
+    for (let k = 1; k < returns; k++) {
+      this.#needStock()
+      all[k - 1] = this.#fromStock(serial, k)
+    }
+    this.#writeKeys(all)
+    if (args.deps.length > 0) this.#writeRefs(args.deps)
+    if (args.refs.length > 0) this.#writeRefs(args.refs)
+    this.#reserve(1, this.#inlineBytes(args))
+    this.#needStock()
+    const record = this.#record(L.OP_SUBMIT)
+    this.words[record + 7] = functionId
+    this.words[record + 10] = args.deps.length
+    this.words[record + 14] = returns - 1
+    this.#writeValue(record, args, stored)
+    const first = this.#mint(record, serial)
+    this.#commit()
+    this.flush()
+    return [first, ...all.map((parts) => this.#handle(parts))]
   }
 
   put(value: EncodedValue): ObjectRef {
@@ -456,37 +507,33 @@ export class Port {
 
   /** What a task came to: the worker's word. */
   result(slot: number, generation: number, value: EncodedValue, failed: boolean): void {
+    const record = this.#outcome(L.OP_RESULT, { slot, generation }, value)
+    this.words[record + 7] = failed ? 1 : 0
+    this.#commit()
+  }
+
+  /** What it returns beside its first object, in turn; the result follows. */
+  furtherReturn(slot: number, generation: number, value: EncodedValue): void {
+    this.#outcome(L.OP_RETURN, { slot, generation }, value)
+    this.#commit()
+  }
+
+  #outcome(kind: number, { slot, generation }: Stored, value: EncodedValue): number {
     const stored = this.#store(value)
     if (value.refs.length > 0) this.#writeRefs(value.refs)
     this.#reserve(1, this.#inlineBytes(value))
-    const record = this.#record(L.OP_RESULT)
+    const record = this.#record(kind)
     this.words[record + 1] = slot
     this.words[record + 2] = generation
-    this.words[record + 7] = failed ? 1 : 0
     this.#writeValue(record, value, stored)
-    this.#commit()
+    return record
   }
 
   /** Starts a wait with the next crossing; its token completes exactly once. */
   wait(request: WaitRequest, resolve?: (status: WaitStatus) => void): number {
     const token = this.#freeTokens.pop() ?? this.#waits.length
     this.#waits[token] = { status: undefined, resolve }
-    const { refs } = request
-    for (let start = 0; start < refs.length; start += TABLE_MAX) {
-      const count = Math.min(TABLE_MAX, refs.length - start)
-      this.#reserve(1, count * 8)
-      const heap = this.#heapTake(count * 8)
-      let at = (L.OP_HEAP + heap) / 4
-      for (let k = 0; k < count; k++, at += 2) {
-        const parts = partsOf(refs[start + k] as ObjectRef)
-        this.words[at] = parts.slot
-        this.words[at + 1] = parts.generation
-      }
-      const record = this.#record(L.OP_KEYS)
-      this.words[record + 1] = heap
-      this.words[record + 2] = count
-      this.#commit()
-    }
+    this.#writeKeys(request.refs.map(partsOf))
     this.#reserve(1, 0)
     const record = this.#record(request.count === undefined ? L.OP_GET : L.OP_WAIT)
     this.words[record + 1] = token

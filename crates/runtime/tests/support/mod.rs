@@ -39,6 +39,7 @@ pub(crate) fn runtime_with(change: impl FnOnce(&mut Config)) -> Arc<Runtime> {
         cores: 4,
         copy_threads: 4,
         async_max: 1000,
+        pending_max: None,
         start_patience: Duration::from_secs(30),
     };
     change(&mut config);

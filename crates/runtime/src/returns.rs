@@ -1,0 +1,99 @@
+//! Tasks that return several objects: all but the first have slots of their own, which settle with the task.
+
+use mobula_sched::{Key, Local, Phase};
+use mobula_sync::atomic::Ordering;
+
+use crate::cell::Body;
+use crate::layout::status;
+use crate::refs::keys_of;
+use crate::runtime::Runtime;
+use crate::value::Value;
+
+/// What a task returns beside its first object.
+#[derive(Debug, Default)]
+pub(crate) struct Returns {
+    pub(crate) keys: Box<[Key]>,
+    /// The first of them, which its worker has handed in. They count when the task has ended well.
+    pub(crate) values: Vec<Value>,
+}
+
+impl Runtime {
+    /// The further returns of a task that is being submitted. The submitting isolate holds each, and so does the task.
+    pub(crate) fn submit_returns(&self, task: Key, keys: &[Key]) {
+        for key in keys {
+            self.cell(*key).holders.store(2, Ordering::Relaxed);
+            *self.cell(*key).body.lock() = Body::Return(task);
+            self.table.advance(*key, Phase::New, Phase::Waiting);
+        }
+    }
+
+    /// The task whose end settles a key: its own, unless the key is a further return.
+    pub(crate) fn task_of(&self, key: Key) -> Key {
+        if self.table.phase(key).is_none() {
+            return key;
+        }
+        match &*self.cell(key).body.lock() {
+            Body::Return(task) => *task,
+            _ => key,
+        }
+    }
+
+    /// A value for the next of a task's further returns. Dropped if the task has ended already.
+    pub(crate) fn hand_in(&self, task: Key, value: Value) {
+        self.retain_all(&value.refs);
+        let refused = {
+            let mut body = self.cell(task).body.lock();
+            let is_open = !self.table.phase(task).is_none_or(Phase::is_settled);
+            match &mut *body {
+                Body::Task(task) if is_open => match &mut task.returns {
+                    Some(returns) if returns.values.len() < returns.keys.len() => {
+                        returns.values.push(value);
+                        None
+                    }
+                    _ => Some(value),
+                },
+                _ => Some(value),
+            }
+        };
+        if let Some(value) = refused {
+            self.drop_value(&value);
+        }
+    }
+
+    /// The task ended well: each return gets its value.
+    pub(crate) fn settle_returns(
+        &self,
+        returns: Returns,
+        function: u32,
+        mut local: Option<&mut Local>,
+    ) {
+        debug_assert_eq!(returns.keys.len(), returns.values.len(), "a value each");
+        for (key, mut value) in returns.keys.into_iter().zip(returns.values) {
+            value.function = function;
+            let mut ready = Vec::new();
+            let refused = {
+                let mut body = self.cell(key).body.lock();
+                let is_open = !self.table.phase(key).is_none_or(Phase::is_settled);
+                if is_open && matches!(*body, Body::Return(_)) {
+                    *body = Body::Value(value);
+                    self.table.resolve(key, Phase::Done, &mut ready);
+                    None
+                } else {
+                    // Freed meanwhile.
+                    Some(value)
+                }
+            };
+            match refused {
+                Some(value) => self.drop_value(&value),
+                None => self.release([key]),
+            }
+            for waiter in ready {
+                self.arrived(waiter, status::READY, local.as_deref_mut());
+            }
+        }
+    }
+
+    fn drop_value(&self, value: &Value) {
+        self.release(keys_of(value));
+    }
+}
