@@ -981,8 +981,7 @@ fn a_newcomer_that_ends_is_a_failed_start_which_the_driver_need_not_tell() {
 #[test]
 fn a_worker_with_as_many_unfinished_tasks_as_may_be_takes_none_and_nobody_counts_on_it() {
     let runtime = support::runtime_with(|config| {
-        config.totals.cpu = 2 * mobula_runtime::WHOLE;
-        (config.workers_max, config.async_max) = (2, 2);
+        (config.totals.cpu, config.workers_max, config.async_max) = (2 * WHOLE, 2, 2);
     });
     let mut driver = Isolate::driver(&runtime);
     let mut worker = Isolate::worker(&runtime);
