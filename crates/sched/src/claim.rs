@@ -169,3 +169,43 @@ impl Claims {
             .is_some_and(|k| self.take(k, batch.round))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn key(index: u32) -> Key {
+        Key {
+            index,
+            generation: 1,
+        }
+    }
+
+    #[test]
+    fn a_record_of_an_old_round_is_begun_by_nobody_when_the_numbers_begin_again() {
+        let claims = Claims::new(Arc::new(Words::new(1)), 0);
+        claims.batch.lock().round = ROUND_MASK - 2;
+        let mut rounds = Vec::new();
+        for index in 0..6 {
+            let round = claims.start_round(&[key(2 * index), key(2 * index + 1)]);
+            // As JavaScript reckons, in integers with a sign.
+            let offered = ((round as i32) << 2 | OFFERED as i32) as u32;
+            assert_eq!(claims.words()[0].load(Ordering::Acquire), offered);
+            assert!(rounds.iter().all(|old| !claims.begin(0, *old)));
+            let (mut begun, mut taken) = (Vec::new(), Vec::new());
+            assert!(claims.begin(0, round) && !claims.begin(0, round));
+            assert_eq!(claims.begun(), [key(2 * index)]);
+            if index % 2 == 0 {
+                claims.take_back(Duration::ZERO, true, &mut taken);
+            }
+            claims.end_round(|key| begun.push(key), &mut taken);
+            assert_eq!(
+                (begun, taken),
+                (vec![key(2 * index)], vec![key(2 * index + 1)])
+            );
+            assert!(!claims.begin(1, round), "the round is over");
+            rounds.push(round);
+        }
+        assert_eq!(rounds[1..4], [ROUND_MASK, 0, 1]);
+    }
+}

@@ -49,6 +49,9 @@ const EMPTY: u32 = 0;
 /// The slot is settled: who comes now need not wait.
 const CLOSED: u32 = u32::MAX;
 
+/// A slot in this generation has no next one.
+pub(crate) const GENERATION_MAX: u32 = u32::MAX;
+
 fn pack(generation: u32, low: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(low)
 }
@@ -79,17 +82,23 @@ impl Default for Slot {
 }
 
 impl Slot {
-    /// Free → New, in a new generation. Only the owner of a freed index calls it, so no exchange is needed.
+    /// Free → New, in a new generation. Only the owner of a freed index calls it, so no exchange is needed; never after
+    /// `GENERATION_MAX`.
     pub(crate) fn reserve(&self) -> u32 {
         // Generation 0 is never valid, so that a zeroed handle is stale.
-        let generation = generation_of(self.state.load(Ordering::Relaxed))
-            .wrapping_add(1)
-            .max(1);
+        let generation = generation_of(self.state.load(Ordering::Relaxed)) + 1;
         self.dependents.store(EMPTY, Ordering::Relaxed);
         self.countdown.store(pack(generation, 0), Ordering::Relaxed);
         self.state
             .store(pack(generation, Phase::New as u32), Ordering::Release);
         generation
+    }
+
+    /// As if it had been used until this generation, and were free.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn age(&self, generation: u32) {
+        self.state
+            .store(pack(generation, Phase::Free as u32), Ordering::Release);
     }
 
     /// any → Free. The generation stays until the next `reserve` raises it, so keys of this life turn stale at once by phase.

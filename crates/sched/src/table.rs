@@ -6,7 +6,7 @@ use mobula_sync::atomic::{AtomicU32, Ordering};
 use crate::edge::Edges;
 use crate::key::Key;
 use crate::slab::Slab;
-use crate::slot::{Phase, Slot};
+use crate::slot::{GENERATION_MAX, Phase, Slot};
 
 /// Edges of a list that a registration looks at for one to take over.
 const LOOK_BACK_MAX: usize = 4;
@@ -16,8 +16,16 @@ const LOOK_BACK_MAX: usize = 4;
 pub struct Table {
     slots: Slab<Slot>,
     edges: Edges,
-    free: Mutex<Vec<u32>>,
+    free: Mutex<Free>,
     fresh: AtomicU32,
+}
+
+/// Slots that were used and are not now.
+#[derive(Debug, Default)]
+struct Free {
+    indices: Vec<u32>,
+    /// Slots that had their last generation: keys of an earlier life would come alive again in a next one.
+    retired: usize,
 }
 
 impl Table {
@@ -38,8 +46,8 @@ impl Table {
         let start = out.len();
         {
             let mut free = self.free.lock();
-            let kept = free.len().saturating_sub(count);
-            out.extend(free.drain(kept..).map(|index| Key {
+            let kept = free.indices.len().saturating_sub(count);
+            out.extend(free.indices.drain(kept..).map(|index| Key {
                 index,
                 generation: 0,
             }));
@@ -55,13 +63,17 @@ impl Table {
         }
     }
 
-    /// Gives slots back. The caller holds their last references; a stale or double one is ignored.
+    /// Gives slots back. The caller holds their last references; a stale or double one is ignored. One whose generations are
+    /// used up is not used again.
     pub fn free_many(&self, keys: &[Key]) {
         let vacated = keys
             .iter()
             .filter(|key| self.slots.at(key.index).vacate(key.generation));
-        let indices: Vec<u32> = vacated.map(|key| key.index).collect();
-        self.free.lock().extend(indices);
+        let (last, vacated): (Vec<&Key>, Vec<&Key>) =
+            vacated.partition(|key| key.generation == GENERATION_MAX);
+        let mut free = self.free.lock();
+        free.indices.extend(vacated.iter().map(|key| key.index));
+        free.retired += last.len();
     }
 
     /// The phase of a key's slot; `None` for a stale key.
@@ -196,6 +208,84 @@ impl Table {
         // The lock first: whatever is free by then was counted as used before.
         let free = self.free.lock();
         let used = self.fresh.load(Ordering::Relaxed) as usize;
-        (used - free.len(), self.edges.in_use())
+        (
+            used - free.indices.len() - free.retired,
+            self.edges.in_use(),
+        )
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// A table whose only slot is free and has had all generations but so many.
+    fn aged(lives_left: u32) -> Table {
+        let table = Table::new();
+        let first = table.reserve();
+        table.free_many(&[first]);
+        table.slots.at(first.index).age(GENERATION_MAX - lives_left);
+        table
+    }
+
+    fn means_nothing(table: &Table, key: Key) {
+        assert!(
+            matches!(table.phase(key), None | Some(Phase::Free)),
+            "{key:?} {:?}",
+            table.phase(key)
+        );
+        assert!(!table.arrive(key) && !table.end_wait(key), "{key:?}");
+        assert!(
+            !table.advance(key, Phase::New, Phase::Ready),
+            "{key:?} is of another life"
+        );
+        assert!(!table.resolve(key, Phase::Done, &mut Vec::new()));
+        assert!(!table.resolve_failed(key, &mut Vec::new()));
+        let late = table.reserve();
+        assert!(table.wait_for(late, &[key], 1), "{key:?} is waited for");
+        table.free_many(&[key, late]);
+    }
+
+    #[test]
+    fn stale_keys_stay_stale_when_the_generations_of_a_slot_are_used_up() {
+        let table = aged(2);
+        let mut old: Vec<Key> = (0..4)
+            .map(|generation| Key {
+                index: 0,
+                generation,
+            })
+            .collect();
+        for life in 0..4 {
+            let (object, waiter) = (table.reserve(), table.reserve());
+            let is_used = [object, waiter].iter().any(|key| key.index == 0);
+            assert_eq!(is_used, life < 2, "two lives were left");
+            old.iter().for_each(|key| means_nothing(&table, *key));
+            assert_eq!(table.phase(object), Some(Phase::New));
+            assert!(!table.wait_for(waiter, &[object], 1));
+            let mut ready = Vec::new();
+            assert!(table.resolve(object, Phase::Done, &mut ready));
+            assert_eq!(ready, [waiter]);
+            table.free_many(&[object, waiter]);
+            old.extend([object, waiter]);
+            old.iter().for_each(|key| means_nothing(&table, *key));
+            assert_eq!(table.sizes(), (0, 0));
+        }
+        assert!(old.iter().any(|key| key.generation == GENERATION_MAX));
+    }
+
+    #[test]
+    fn an_edge_of_a_wait_that_ended_in_the_last_generation_calls_nobody() {
+        let table = aged(1);
+        let waiter = table.reserve();
+        assert_eq!(waiter.generation, GENERATION_MAX);
+        let object = table.reserve();
+        assert!(!table.wait_for(waiter, &[object], 1));
+        assert!(table.end_wait(waiter));
+        table.free_many(&[waiter]);
+        let next = table.reserve();
+        assert!(!table.wait_for(next, &[object], 2));
+        let mut ready = Vec::new();
+        assert!(table.resolve(object, Phase::Done, &mut ready));
+        assert_eq!(ready, [], "one of two is there, and the other wait is over");
     }
 }
