@@ -318,6 +318,40 @@ fn polling_an_unfinished_task_does_not_pile_up_edges() {
 }
 
 #[test]
+fn a_token_that_is_used_again_hears_nothing_of_its_earlier_waits() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let (slow, other) = (
+        driver.submit(F, b"slow", &[], &[]),
+        driver.submit(F, b"other", &[], &[]),
+    );
+    driver.flush();
+    let mut begun = 0;
+    while begun < 2 {
+        begun += worker.next().iter().filter(|of| worker.begin(of.k)).count();
+    }
+    for _ in 0..1000 {
+        let token = driver.get(&[slow]);
+        driver.end_wait(token);
+        driver.flush();
+        assert_eq!(driver.drain(), [(0, status::ENDED)]);
+        driver.forget(token);
+    }
+    let token = driver.get(&[other]);
+    driver.flush();
+    worker.result(slow, false, b"", &[]);
+    worker.flush();
+    assert_eq!(driver.drain(), [], "what it waits for now is not there");
+    worker.result(other, false, b"", &[]);
+    worker.flush();
+    assert_eq!(driver.drain(), [(token, status::READY)]);
+    // Too late: the wait is over.
+    driver.end_wait(token);
+    driver.flush();
+    assert_eq!(driver.drain(), []);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
 fn a_task_whose_handle_went_first_is_forgotten_when_it_ends() {
     let (runtime, mut driver, mut worker) = pair(1, 1);
     let task = driver.submit(F, b"unheard", &[], &[]);

@@ -244,6 +244,33 @@ fn a_timeout_and_the_last_arrival_end_a_wait_once() {
     });
 }
 
+#[test]
+fn a_late_arrival_does_not_end_the_wait_of_the_slots_next_life() {
+    check(|| {
+        let fixture = Fixture::new(2);
+        let table = &fixture.table;
+        let waiter = table.reserve();
+        assert!(!table.wait_for(waiter, &fixture.objects[..1], 1));
+        let resolver = thread::spawn({
+            let fixture = fixture.clone();
+            move || fixture.resolve(0)
+        });
+        let next = table.end_wait(waiter).then(|| {
+            table.free_many(&[waiter]);
+            let next = table.reserve();
+            assert_eq!(next.index, waiter.index);
+            assert!(!table.wait_for(next, &fixture.objects[1..], 1));
+            next
+        });
+        let ready = resolver.join().unwrap();
+        match next {
+            Some(_) => assert!(ready.is_empty(), "what it waits for is not there"),
+            None => assert_eq!(ready, [waiter]),
+        }
+        assert_eq!(fixture.resolve(1), Vec::from_iter(next));
+    });
+}
+
 /// What the mutants leave out: the parts of a registration and a resolution, as few as show the fault.
 struct Parts {
     countdown: AtomicU32,
@@ -330,6 +357,46 @@ fn without_the_exchange_a_task_is_settled_twice() {
         });
         let late = settle(&parts, 1);
         assert!(late != death.join().unwrap(), "one settles");
+    });
+}
+
+/// A wait is ended by a look and a write: a timeout and the last arrival both end it, and its slot is freed twice.
+#[test]
+#[should_panic(expected = "one ends it")]
+fn without_the_exchange_a_wait_ends_twice() {
+    check(|| {
+        let parts = Parts::new(1);
+        let end = |parts: &Parts| {
+            let is_mine = parts.countdown.load(Ordering::Acquire) != 0;
+            if is_mine {
+                parts.countdown.store(0, Ordering::Release);
+            }
+            is_mine
+        };
+        let arrival = thread::spawn({
+            let parts = parts.clone();
+            move || end(&parts)
+        });
+        let timeout = end(&parts);
+        assert!(timeout != arrival.join().unwrap(), "one ends it");
+    });
+}
+
+/// A countdown without a generation: an arrival for a wait that ended counts for the next in its slot.
+#[test]
+#[should_panic(expected = "the next life heard of it")]
+fn without_the_generation_a_late_arrival_ends_another_wait() {
+    check(|| {
+        let parts = Parts::new(1);
+        let visitor = thread::spawn({
+            let parts = parts.clone();
+            move || parts.arrive()
+        });
+        if parts.countdown.swap(0, Ordering::AcqRel) == 1 {
+            // The slot's next wait, for something that does not come.
+            parts.countdown.store(1, Ordering::Release);
+            assert!(!visitor.join().unwrap(), "the next life heard of it");
+        }
     });
 }
 
