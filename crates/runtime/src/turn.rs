@@ -102,7 +102,7 @@ impl Seat {
         let is_mine = runtime.table.advance(key, Phase::Ready, Phase::Running);
         match (shape, is_mine) {
             (Some(_), true) => drop(self.granted.insert(key)),
-            (Some(_), false) => runtime.pool.withdraw(key),
+            (Some(_), false) => runtime.withdraw_unused(key),
             (None, _) => {}
         }
         is_mine
@@ -122,7 +122,7 @@ impl Seat {
             runtime.pool.move_grant(key, self.place);
             self.granted.insert(key);
         } else {
-            runtime.pool.withdraw(key);
+            runtime.withdraw_unused(key);
         }
         is_mine
     }
@@ -169,6 +169,14 @@ impl Runtime {
             line => self.lines.shape(line).map_or_else(Vec::new, |shape| {
                 self.pool.see_budget(|budget| budget.in_the_way(&shape))
             }),
+        }
+    }
+
+    /// What a task was granted that came to nothing: others may have looked meanwhile, found it gone, and fallen asleep.
+    fn withdraw_unused(&self, key: Key) {
+        self.pool.withdraw(key);
+        if self.has_queued() {
+            self.ask_for_workers();
         }
     }
 

@@ -1,5 +1,6 @@
 //! Every interleaving of giving resources up and asking for them back: no CPU lies idle while someone who looked after it was
-//! given up wants one, and code that blocked goes on. Drives the `Pool` that ships.
+//! given up wants one, code that blocked goes on, and nobody sleeps beside work that has what it needs. Drives the `Pool`, the
+//! `Lines` and the `Idle` that ship; the mutants, which must fail, leave out or misplace one step each.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p mobula-runtime --release --test loom_pool`
 #![cfg(loom)]
@@ -8,6 +9,9 @@
 #[allow(dead_code, unreachable_pub, reason = "the runtime uses the rest")]
 #[path = "../src/budget.rs"]
 mod budget;
+#[allow(dead_code, unreachable_pub, reason = "the runtime uses the rest")]
+#[path = "../src/lines.rs"]
+mod lines;
 #[allow(dead_code, unreachable_pub, reason = "the runtime uses the rest")]
 #[path = "../src/pool.rs"]
 mod pool;
@@ -19,8 +23,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use budget::Holder;
+use lines::{Lines, Looker, Next};
 use loom::thread;
-use mobula_sched::Key;
+use mobula_sched::{Bell, Idle, Key, Words};
+use mobula_sync::{Condvar, Mutex};
 use pool::Pool;
 use resources::{Demand, Shape, Totals, WHOLE};
 
@@ -55,12 +61,17 @@ fn holding(pool: &Pool, place: usize) -> Holder {
     at
 }
 
-fn db() -> Arc<Shape> {
+/// One CPU and so much of the named resource.
+fn part(of_db: u64) -> Shape {
     let demand = Demand {
-        named: vec![("db".to_owned(), WHOLE)],
+        named: vec![("db".to_owned(), of_db)],
         ..Demand::default()
     };
-    Arc::new(pool(1).shape(&demand).unwrap())
+    pool(1).shape(&demand).unwrap()
+}
+
+fn db() -> Arc<Shape> {
+    Arc::new(part(WHOLE))
 }
 
 fn key(index: u32) -> Key {
@@ -191,4 +202,326 @@ fn what_a_task_held_is_there_for_who_looks_after_its_end() {
         assert!(pool.with_budget(|budget| budget.take(key(3), &db, &mut last)));
         assert_eq!(pool.free(), 1);
     });
+}
+
+/// Sticky, as an event loop's is. Who sleeps with nobody left to ring makes loom report a deadlock.
+#[derive(Debug, Default)]
+struct TestBell {
+    rung: Mutex<bool>,
+    ringing: Condvar,
+}
+
+impl TestBell {
+    fn sleep(&self) {
+        let mut rung = self.rung.lock();
+        while !*rung {
+            rung = self.ringing.wait(rung);
+        }
+        *rung = false;
+    }
+}
+
+impl Bell for TestBell {
+    fn ring(&self) {
+        *self.rung.lock() = true;
+        self.ringing.notify_one();
+    }
+}
+
+/// What the steps of going to sleep and of giving back stand on.
+struct Scene {
+    pool: Arc<Pool>,
+    lines: Lines,
+    idle: Idle,
+    /// The line of tasks that need a part of the named resource.
+    line: u32,
+}
+
+/// What a mutant leaves out, or does at the wrong time.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Fault {
+    Nothing,
+    /// Who gives back tells nobody.
+    TellsNobody,
+    /// Who gives back looks for waiting work first.
+    AsksTooEarly,
+    /// Who goes to sleep does not look once more.
+    LooksNoMore,
+    /// Who goes to sleep gives its CPU up after its last look.
+    GivesUpTooLate,
+    /// Who was called and took something calls nobody for the rest.
+    PassesNothingOn,
+}
+
+impl Scene {
+    /// So many CPUs, one piece of the named resource, and a line for tasks that need so much of it.
+    fn new(cpus: u64, of_db: u64) -> Arc<Self> {
+        let lines = Lines::new();
+        let shape = if of_db > 0 {
+            part(of_db)
+        } else {
+            Shape::common()
+        };
+        Arc::new(Self {
+            line: lines.line(shape, 1),
+            lines,
+            pool: pool(cpus),
+            idle: Idle::new(Arc::new(Words::new(0))),
+        })
+    }
+
+    /// A worker that has begun a task of that line.
+    fn begun(&self, task: u32, place: usize, shape: &Arc<Shape>) -> Holder {
+        let mut at = at(place);
+        let is_there = |budget: &mut budget::Budget| budget.take(key(task), shape, &mut at);
+        assert!(self.pool.with_budget(is_there));
+        at
+    }
+
+    fn with_looker<T>(&self, then: impl FnOnce(&Looker<'_>) -> T) -> T {
+        then(&Looker {
+            pool: &self.pool,
+            has_common: false,
+            is_ready: &|_| true,
+        })
+    }
+
+    /// The steps of `Runtime::ask_for_workers`, as far as sleepers hear of it.
+    fn ask(&self) {
+        let room = match self.lines.is_waiting() {
+            true => self.with_looker(|looker| self.lines.room(looker, 0, 4)),
+            false => self.pool.free(),
+        };
+        if room > 0 {
+            self.idle.notify();
+        }
+    }
+
+    /// The steps of `next` and `announce`: takes one task, or sleeps until it is called. Returns with what the task needs.
+    fn take_one(&self, place: usize, bell: &Arc<TestBell>, fault: Fault) -> (Key, Holder) {
+        let mut at = at(place);
+        loop {
+            let next = self.with_looker(|looker| self.lines.next(looker, &mut at, 1));
+            if let Next::Tasks { keys, .. } = next {
+                if fault != Fault::PassesNothingOn && self.lines.is_waiting() {
+                    self.ask();
+                }
+                return (keys[0], at);
+            }
+            self.sleep(&mut at, bell, fault);
+        }
+    }
+
+    fn sleep(&self, at: &mut Holder, bell: &Arc<TestBell>, fault: Fault) {
+        if fault != Fault::GivesUpTooLate {
+            self.pool.release(at);
+        }
+        self.idle.announce(at.place, bell.clone(), false);
+        let sees = self.with_looker(|looker| self.lines.look(looker, at, true).finds.is_some());
+        if fault == Fault::GivesUpTooLate {
+            self.pool.release(at);
+        }
+        if fault == Fault::LooksNoMore || !sees {
+            bell.sleep();
+        }
+        self.idle.retract(at.place);
+    }
+}
+
+/// A task ends in the middle of other code of its worker; another worker, for whom there is CPU, goes to sleep since the
+/// queued task lacks what that one held.
+fn a_grant_comes_back(fault: Fault) {
+    check(move || {
+        let (scene, db) = (Scene::new(2, WHOLE), db());
+        let mut first = scene.begun(1, 0, &db);
+        scene.lines.push(scene.line, key(2), false);
+        let sleeper = thread::spawn({
+            let scene = scene.clone();
+            move || {
+                let (taken, mut at) = scene.take_one(1, &Arc::default(), fault);
+                assert_eq!(taken, key(2));
+                scene.pool.withdraw(taken);
+                scene.pool.release(&mut at);
+            }
+        });
+        scene.pool.withdraw(key(1));
+        if fault != Fault::TellsNobody {
+            scene.ask();
+        }
+        sleeper.join().unwrap();
+        scene.pool.release(&mut first);
+        assert_eq!(scene.pool.free(), 2);
+    });
+}
+
+#[test]
+fn who_slept_for_want_of_a_resource_is_called_when_it_comes_back() {
+    a_grant_comes_back(Fault::Nothing);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_a_word_about_what_came_back_a_worker_sleeps_beside_work() {
+    a_grant_comes_back(Fault::TellsNobody);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_a_look_after_the_announcement_what_came_back_is_overlooked() {
+    a_grant_comes_back(Fault::LooksNoMore);
+}
+
+/// A task is submitted while what it needs comes back: the one finds nothing free, the other nothing queued.
+fn a_grant_comes_back_to_new_work(fault: Fault) {
+    check(move || {
+        let (scene, db) = (Scene::new(2, WHOLE), db());
+        let mut first = scene.begun(1, 0, &db);
+        let bell = Arc::<TestBell>::default();
+        scene.idle.announce(1, bell.clone(), false);
+        let producer = thread::spawn({
+            let scene = scene.clone();
+            move || {
+                scene.lines.push(scene.line, key(2), false);
+                scene.ask();
+            }
+        });
+        let returner = thread::spawn({
+            let scene = scene.clone();
+            move || {
+                let is_waited_for = scene.lines.is_waiting();
+                scene.pool.withdraw(key(1));
+                if fault != Fault::AsksTooEarly || is_waited_for {
+                    scene.ask();
+                }
+            }
+        });
+        bell.sleep();
+        scene.idle.retract(1);
+        let (taken, mut at) = scene.take_one(1, &bell, fault);
+        assert_eq!(taken, key(2));
+        producer.join().unwrap();
+        returner.join().unwrap();
+        scene.pool.withdraw(taken);
+        scene.pool.release(&mut first);
+        scene.pool.release(&mut at);
+    });
+}
+
+#[test]
+fn who_submits_and_who_gives_back_do_not_rely_on_each_other() {
+    a_grant_comes_back_to_new_work(Fault::Nothing);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn who_looks_for_work_before_it_gives_back_leaves_a_sleeper_beside_it() {
+    a_grant_comes_back_to_new_work(Fault::AsksTooEarly);
+}
+
+/// Somebody who waits for a task is granted what it needs, and finds that it failed. Meanwhile another looks for the same.
+fn a_grant_comes_to_nothing(fault: Fault) {
+    check(move || {
+        let (scene, db) = (Scene::new(2, WHOLE), db());
+        let mut first = holding(&scene.pool, 0);
+        scene.lines.push(scene.line, key(2), false);
+        let sleeper = thread::spawn({
+            let scene = scene.clone();
+            move || {
+                let (taken, mut at) = scene.take_one(1, &Arc::default(), fault);
+                scene.pool.withdraw(taken);
+                scene.pool.release(&mut at);
+            }
+        });
+        if scene.pool.grant(key(1), &db, 0) {
+            scene.pool.withdraw(key(1));
+            if fault != Fault::TellsNobody && scene.lines.is_waiting() {
+                scene.ask();
+            }
+        }
+        sleeper.join().unwrap();
+        scene.pool.release(&mut first);
+    });
+}
+
+#[test]
+fn a_grant_that_was_not_used_is_no_reason_to_sleep_on() {
+    a_grant_comes_to_nothing(Fault::Nothing);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_a_word_about_a_grant_that_was_not_used_a_worker_sleeps_beside_work() {
+    a_grant_comes_to_nothing(Fault::TellsNobody);
+}
+
+/// What one task held is enough for two: who is called first calls the second.
+fn a_grant_is_enough_for_two(fault: Fault) {
+    check(move || {
+        let (scene, db) = (Scene::new(3, WHOLE / 2), db());
+        let mut first = scene.begun(1, 0, &db);
+        for task in [2, 3] {
+            scene.lines.push(scene.line, key(task), false);
+        }
+        let sleepers = [1, 2].map(|place| {
+            let scene = scene.clone();
+            let bell = Arc::<TestBell>::default();
+            scene.idle.announce(place, bell.clone(), false);
+            thread::spawn(move || {
+                bell.sleep();
+                scene.idle.retract(place);
+                // It runs what it took, and does not come back.
+                scene.take_one(place, &bell, fault).0
+            })
+        });
+        scene.pool.withdraw(key(1));
+        scene.ask();
+        let taken = sleepers.map(|thread| thread.join().unwrap());
+        assert!(taken[0] != taken[1]);
+        scene.pool.release(&mut first);
+        assert_eq!(scene.pool.free(), 1);
+    });
+}
+
+#[test]
+fn what_is_enough_for_two_calls_two() {
+    a_grant_is_enough_for_two(Fault::Nothing);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_passing_on_the_second_sleeps_beside_what_it_needs() {
+    a_grant_is_enough_for_two(Fault::PassesNothingOn);
+}
+
+/// The only CPU is with a worker that goes to sleep while a task is submitted.
+fn the_last_cpu_is_given_up(fault: Fault) {
+    check(move || {
+        let scene = Scene::new(1, 0);
+        let mut first = holding(&scene.pool, 0);
+        let producer = thread::spawn({
+            let scene = scene.clone();
+            move || {
+                scene.lines.push(scene.line, key(1), false);
+                scene.ask();
+            }
+        });
+        let bell = Arc::default();
+        // When it looked between two rounds nothing was queued.
+        scene.sleep(&mut first, &bell, fault);
+        let (taken, mut at) = scene.take_one(0, &bell, fault);
+        assert_eq!(taken, key(1));
+        producer.join().unwrap();
+        scene.pool.release(&mut at);
+    });
+}
+
+#[test]
+fn a_producer_who_finds_no_cpu_is_seen_by_who_gives_it_up() {
+    the_last_cpu_is_given_up(Fault::Nothing);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn who_gives_its_cpu_up_after_its_last_look_sleeps_beside_work() {
+    the_last_cpu_is_given_up(Fault::GivesUpTooLate);
 }
