@@ -21,9 +21,14 @@ fn seed() -> u64 {
 
 /// A hang ends the process with a word about it, since no thread of it can be ended.
 fn watched(name: &'static str, test: impl FnOnce()) {
+    watched_for(120, name, test);
+}
+
+fn watched_for(seconds: u64, name: &'static str, test: impl FnOnce()) {
     let (done, ended) = mpsc::channel::<()>();
+    let limit = Duration::from_secs(seconds);
     let watchdog = std::thread::spawn(move || {
-        if ended.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
             eprintln!("{name} hangs");
             std::process::abort();
         }
@@ -54,64 +59,80 @@ fn stop(crew: Crew) {
 
 #[test]
 fn four_threads_run_each_of_many_tasks_once() {
-    const TASKS: usize = 170_000;
-    watched("many tasks", || {
-        let mut rng = Rng(seed());
-        let mut crew = Crew::new(runtime(4, 4));
-        let runs = counters(TASKS);
-        let task = crew.define("task", {
-            let runs = runs.clone();
-            move |_, record| {
-                let k = number(&record.bytes);
-                runs[k].fetch_add(1, Ordering::Relaxed);
-                Ok(if k.is_multiple_of(1009) {
-                    Ended::Thrown(bytes(k).to_vec())
-                } else {
-                    Ended::Value(bytes(k).to_vec())
-                })
-            }
-        });
-        let mut failed = vec![false; TASKS];
-        let mut all: Vec<Key> = Vec::with_capacity(TASKS);
-        let mut open = Vec::new();
-        for k in 0..TASKS {
-            let deps: Vec<usize> = if k > 50 && rng.chance(30) {
-                (0..1 + rng.below(3))
-                    .map(|_| k - 1 - rng.below(50))
-                    .collect()
+    watched("many tasks", || many_tasks(170_000));
+}
+
+#[test]
+#[ignore = "minutes"]
+fn four_threads_run_each_of_ten_million_tasks_once() {
+    watched_for(900, "ten million tasks", || many_tasks(10_000_000));
+}
+
+/// Tasks that depend on some of the fifty before them. Each runs once, unless what it depends on failed, and its result comes
+/// once.
+fn many_tasks(count: usize) {
+    let mut rng = Rng(seed());
+    let mut crew = Crew::new(runtime(4, 4));
+    let runs = counters(count);
+    let task = crew.define("task", {
+        let runs = runs.clone();
+        move |_, record| {
+            let k = number(&record.bytes);
+            runs[k].fetch_add(1, Ordering::Relaxed);
+            Ok(if k.is_multiple_of(1009) {
+                Ended::Thrown(bytes(k).to_vec())
             } else {
-                Vec::new()
-            };
-            failed[k] = deps.iter().any(|dep| failed[*dep]);
-            let expected = u32::from(!failed[k]);
-            failed[k] |= k % 1009 == 0;
-            let keys: Vec<Key> = deps.iter().map(|dep| all[*dep]).collect();
-            let key = crew.driver.submit(task, &bytes(k), &keys, &[]);
-            all.push(key);
-            open.push((k, key, expected));
-            if open.len() == 1000 || k == TASKS - 1 {
-                crew.driver.flush();
-                crew.start_wanted();
-                let keys: Vec<Key> = open.iter().map(|(_, key, _)| *key).collect();
-                let token = crew.driver.wait_for(&keys, Some(keys.len() as u32));
-                crew.run_until(token);
-                for ((k, _, expected), outcome) in open.drain(..).zip(crew.driver.fetch(&keys)) {
-                    assert_eq!(
-                        matches!(outcome, Outcome::Thrown { .. }),
-                        failed[k],
-                        "task {k}: {outcome:?}"
-                    );
-                    assert_eq!(
-                        runs[k].load(Ordering::Relaxed),
-                        expected,
-                        "runs of task {k}"
-                    );
-                }
-            }
+                Ended::Value(bytes(k).to_vec())
+            })
         }
-        all.into_iter().for_each(|key| crew.driver.release(key));
-        stop(crew);
     });
+    let mut failed = vec![false; count];
+    let mut all: Vec<Key> = Vec::with_capacity(count);
+    let mut open = Vec::new();
+    let mut released = 0;
+    for k in 0..count {
+        let deps: Vec<usize> = if k > 50 && rng.chance(30) {
+            (0..1 + rng.below(3))
+                .map(|_| k - 1 - rng.below(50))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        failed[k] = deps.iter().any(|dep| failed[*dep]);
+        let expected = u32::from(!failed[k]);
+        failed[k] |= k % 1009 == 0;
+        let keys: Vec<Key> = deps.iter().map(|dep| all[*dep]).collect();
+        let key = crew.driver.submit(task, &bytes(k), &keys, &[]);
+        all.push(key);
+        open.push((k, key, expected));
+        if open.len() == 1000 || k == count - 1 {
+            crew.driver.flush();
+            crew.start_wanted();
+            let keys: Vec<Key> = open.iter().map(|(_, key, _)| *key).collect();
+            let token = crew.driver.wait_for(&keys, Some(keys.len() as u32));
+            crew.run_until(token);
+            for ((k, _, expected), outcome) in open.drain(..).zip(crew.driver.fetch(&keys)) {
+                assert_eq!(
+                    matches!(outcome, Outcome::Thrown { .. }),
+                    failed[k],
+                    "task {k}: {outcome:?}"
+                );
+                assert_eq!(
+                    runs[k].load(Ordering::Relaxed),
+                    expected,
+                    "runs of task {k}"
+                );
+            }
+            // Later ones depend on the last fifty at most.
+            let kept = k.saturating_sub(50);
+            let past = &all[std::mem::replace(&mut released, kept)..kept];
+            past.iter().for_each(|key| crew.driver.release(*key));
+        }
+    }
+    all[released..]
+        .iter()
+        .for_each(|key| crew.driver.release(*key));
+    stop(crew);
 }
 
 #[test]
