@@ -21,6 +21,8 @@ const TABLE_MAX = 2048
 /** Node 22 and later. */
 const { transfer } = ArrayBuffer.prototype as { readonly transfer?: unknown }
 
+const NO_FURTHER: RefParts[] = []
+
 /** An object of the store. */
 interface Stored {
   readonly slot: number
@@ -417,7 +419,20 @@ export class Port {
   }
 
   submit(functionId: number, args: EncodedArguments): ObjectRef {
+    return this.#submit(functionId, args, NO_FURTHER)
+  }
+
+  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[] {
+    const further = new Array<RefParts>(returns - 1)
+    const first = this.#submit(functionId, args, further)
+    return [first, ...further.map((parts) => this.#handle(parts))]
+  }
+
+  /** Gives the first return; slots of the others are filled in. */
+  #submit(functionId: number, args: EncodedArguments, further: RefParts[]): ObjectRef {
     const stored = this.#store(args)
+    const serial = ++this.#serial
+    if (further.length > 0) this.#mintFurther(serial, further)
     if (args.deps.length > 0) this.#writeRefs(args.deps)
     if (args.refs.length > 0) this.#writeRefs(args.refs)
     this.#reserve(1, this.#inlineBytes(args))
@@ -425,37 +440,21 @@ export class Port {
     const record = this.#record(L.OP_SUBMIT)
     this.words[record + 7] = functionId
     this.words[record + 10] = args.deps.length
-    this.words[record + 14] = 0
+    this.words[record + 14] = further.length
     this.#writeValue(record, args, stored)
-    const ref = this.#mint(record)
+    const ref = this.#mint(record, serial)
     this.#commit()
     // At once: the caller may compute on for long, and a crossing costs less than 100 ns. Batches of 64 were no faster.
     this.flush()
     return ref
   }
 
-  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[] {
-    const stored = this.#store(args)
-    const serial = ++this.#serial
-    const all = new Array<RefParts>(returns - 1)
-    for (let k = 1; k < returns; k++) {
+  #mintFurther(serial: number, further: RefParts[]): void {
+    for (let k = 0; k < further.length; k++) {
       this.#needStock()
-      all[k - 1] = this.#fromStock(serial, k)
+      further[k] = this.#fromStock(serial, k + 1)
     }
-    this.#writeKeys(all)
-    if (args.deps.length > 0) this.#writeRefs(args.deps)
-    if (args.refs.length > 0) this.#writeRefs(args.refs)
-    this.#reserve(1, this.#inlineBytes(args))
-    this.#needStock()
-    const record = this.#record(L.OP_SUBMIT)
-    this.words[record + 7] = functionId
-    this.words[record + 10] = args.deps.length
-    this.words[record + 14] = returns - 1
-    this.#writeValue(record, args, stored)
-    const first = this.#mint(record, serial)
-    this.#commit()
-    this.flush()
-    return [first, ...all.map((parts) => this.#handle(parts))]
+    this.#writeKeys(further)
   }
 
   put(value: EncodedValue): ObjectRef {
