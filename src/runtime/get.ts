@@ -55,7 +55,7 @@ interface Asked {
   readonly copy: boolean
   /** Its wait is over. */
   mustBeThere: boolean
-  /** It was answered. */
+  /** It holds its ref no longer. */
   isOver: boolean
   resolve(value: unknown): void
   reject(error: unknown): void
@@ -110,9 +110,14 @@ const answerAsked = (): void => {
   }
 }
 
-const giveUp = (one: Asked, error: unknown): void => {
+/** Lets go of the ref, once, whoever comes first. */
+const end = (one: Asked): void => {
   if (!one.isOver) endUse(one.ref)
   one.isOver = true
+}
+
+const giveUp = (one: Asked, error: unknown): void => {
+  end(one)
   one.reject(error)
 }
 
@@ -137,8 +142,7 @@ const answer = (engine: Engine, one: Asked, outcome: Outcome): void => {
       const { value } = outcome
       gaveViews ||= value.alias
       one.resolve(decode(value, value.alias && !copy ? AS_VIEWS : AS_COPIES))
-      one.isOver = true
-      endUse(ref)
+      end(one)
       return
     }
     failure = outcome.state === 'pending' ? neverSettled(request) : errorOf(outcome, ref)
@@ -147,7 +151,7 @@ const answer = (engine: Engine, one: Asked, outcome: Outcome): void => {
   }
   const missing = takeMissing()
   if (missing === undefined) giveUp(one, failure)
-  else one.resolve(again(engine, request, { missing, failure }).finally(() => endUse(ref)))
+  else one.resolve(again(engine, request, { missing, failure }).finally(() => end(one)))
 }
 
 /** Once more, with the classes that were missing, if they can be had here. */
