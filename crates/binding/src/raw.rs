@@ -16,6 +16,16 @@ pub(crate) struct Call {
     pub(crate) args: [Value; 6],
 }
 
+impl Call {
+    fn new(env: sys::napi_env) -> Self {
+        Self {
+            env,
+            data: null_mut(),
+            args: [null_mut(); 6],
+        }
+    }
+}
+
 /// What stops a call: a message with the code that `errors/` maps to a class.
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -48,11 +58,7 @@ pub(crate) unsafe fn run(
     info: sys::napi_callback_info,
     body: impl FnOnce(&Call) -> Result<Value, Fault>,
 ) -> Value {
-    let mut call = Call {
-        env,
-        data: null_mut(),
-        args: [null_mut(); 6],
-    };
+    let mut call = Call::new(env);
     let mut count = call.args.len();
     // SAFETY: the out pointers are valid for the call; N-API fills absent arguments with `undefined`.
     unsafe {
@@ -77,11 +83,7 @@ pub(crate) unsafe fn run_bare(
     info: sys::napi_callback_info,
     body: impl FnOnce(&Call) -> Result<Value, Fault>,
 ) -> Value {
-    let mut call = Call {
-        env,
-        data: null_mut(),
-        args: [null_mut(); 6],
-    };
+    let mut call = Call::new(env);
     // SAFETY: the one out pointer is valid for the call; the others may be null.
     unsafe {
         sys::napi_get_cb_info(
