@@ -851,4 +851,5 @@ module.exports.tend = nativeBinding.tend
 module.exports.threadEnded = nativeBinding.threadEnded
 module.exports.threadTerminating = nativeBinding.threadTerminating
 module.exports.trim = nativeBinding.trim
+module.exports.turnsOutAsync = nativeBinding.turnsOutAsync
 module.exports.VERSION = nativeBinding.VERSION

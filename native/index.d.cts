@@ -58,6 +58,8 @@ export interface DefinitionRecord {
   priority: number
   /** How many objects each call returns. */
   returns: number
+  /** It is declared `async`. */
+  isAsync: boolean
 }
 
 /** Figures of the runtime and of the store, by name. */
@@ -160,6 +162,9 @@ export declare function threadTerminating(start: number): void
 
 /** Gives memory of the store that nobody uses back to the system. */
 export declare function trim(): void
+
+/** A call of the function with this id returned a promise, or it was imported and is declared `async`. */
+export declare function turnsOutAsync(id: number): void
 
 /** The version of the addon, which must be that of the package. */
 export declare const VERSION: string

@@ -111,6 +111,7 @@ export const tend: typeof Native.tend = addon.tend
 export const trim: typeof Native.trim = addon.trim
 export const running: typeof Native.running = addon.running
 export const defineFunction: typeof Native.defineFunction = addon.defineFunction
+export const turnsOutAsync: typeof Native.turnsOutAsync = addon.turnsOutAsync
 export const functionRecord: typeof Native.functionRecord = addon.functionRecord
 export const threadTerminating: typeof Native.threadTerminating = addon.threadTerminating
 export const threadEnded: typeof Native.threadEnded = addon.threadEnded

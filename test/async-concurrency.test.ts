@@ -30,14 +30,14 @@ for (const numCpus of [1, 2]) {
 }
 
 test(
-  'sharing a worker with as many as may be, what is not async waits until one has ended',
-  withRuntime({ numCpus: 1, asyncConcurrency: 2 }, async () => {
+  'sharing the only worker with as many as may be, what is not async waits until one has ended',
+  withRuntime({ numCpus: 1, maxWorkers: 1, asyncConcurrency: 1 }, async () => {
     const order: string[] = []
     const note = async (name: string, ref: ObjectRef<unknown>): Promise<void> => {
       await get(ref)
       order.push(name)
     }
-    const naps = [peak.remote(50), peak.remote(50)]
+    const naps = [peak.remote(50)]
     const sync = remote((x: number) => x).remote(1)
     await Promise.all([note('sync', sync), ...naps.map((nap) => note('nap', nap))])
     assert.is(order[0], 'nap')

@@ -82,4 +82,43 @@ test(
   }),
 )
 
+for (const numCpus of [1, 2]) {
+  test(
+    `with ${numCpus} CPUs, tasks that block for async ones begin on other threads than those`,
+    withRuntime({ numCpus }, async () => {
+      const waits = remote.module<typeof tasks.waitsFor>(module, 'waitsFor')
+      const nap = remote(async (ms: number) => {
+        await new Promise((resolve) => setTimeout(resolve, ms))
+        return ms
+      })
+      // Each is under way before somebody blocks for it, and may be on the thread that would be nearest.
+      for (let round = 0; round < 5; round++) {
+        const naps = Array.from({ length: 4 }, (_, k) => nap.remote(20 + k))
+        const blocked = naps.map((ref) => waits.remote({ ref }))
+        assert.equal(await get(blocked), [20, 21, 22, 23])
+      }
+    }),
+  )
+
+  test(
+    `with ${numCpus} CPUs, the same for functions of which only a call shows that they are async`,
+    withRuntime({ numCpus }, async () => {
+      const waits = remote.module<typeof tasks.waitsFor>(module, 'waitsFor')
+      const nap = remote((ms: number) => new Promise<number>((resolve) => setTimeout(resolve, ms, ms)))
+      const naps = Array.from({ length: 20 }, () => nap.remote(30))
+      assert.equal(await get(naps.map((ref) => waits.remote({ ref }))), Array(20).fill(30))
+    }),
+  )
+}
+
+test(
+  'a thousand nested tasks of which some await and some block, on one CPU',
+  withRuntime({ numCpus: 1 }, async () => {
+    const root = remote.module<typeof tasks.mixedAsync>(module, 'mixedAsync')
+    let count = 0
+    while (count < 1_000) count += await get(root.remote(3))
+    assert.is(count % 15, 0)
+  }),
+)
+
 test.run()

@@ -39,6 +39,8 @@ export interface EngineDraft {
 export interface FunctionRecord {
   readonly name: string
   readonly source: string
+  /** It is declared `async`. */
+  readonly isAsync: boolean
   readonly cpu: number
   readonly gpu: number
   readonly named: readonly { readonly name: string; readonly parts: number }[]

@@ -13,6 +13,8 @@ export type Source =
 export interface ShippedFunction {
   readonly name: string
   readonly source: Source
+  /** It is declared so. Unknown of an export until a worker has imported it. */
+  readonly isAsync: boolean
 }
 
 /** Checks what was given to `remote` and describes it. The function itself is not kept. */
@@ -27,7 +29,11 @@ export const describeFunction = (fn: unknown, place: { file: string; line: numbe
       `cannot ship '${name}': it is a native, bound or proxied function, which has no text to send. Wrap it: remote((...args) => fn(...args)) inside a module, named by remote.module.`,
     )
   }
-  return { name, source: { kind: 'text', text: asExpression(text, name), strict: isStrict(fn as AnyFunction, place.file), ...place } }
+  return {
+    name,
+    source: { kind: 'text', text: asExpression(text, name), strict: isStrict(fn as AnyFunction, place.file), ...place },
+    isAsync: types.isAsyncFunction(fn),
+  }
 }
 
 /** Whether the function was strict where it stood, which its text does not tell: ES modules are (their frames are URLs), TypeScript is, and of the rest what V8 made no `arguments` property for. */
@@ -61,7 +67,7 @@ export const describeExport = (url: unknown, name: unknown): ShippedFunction => 
   else if (typeof url !== 'string') throw badType('url', 'a URL or an absolute file URL as a string', url)
   else if (URL.canParse(url)) href = url
   else throw badType('url', "a URL such as new URL('./tasks.js', import.meta.url)", url)
-  return { name, source: { kind: 'module', url: href, name } }
+  return { name, source: { kind: 'module', url: href, name }, isAsync: false }
 }
 
 /** The file and line of the first caller outside of this package. */

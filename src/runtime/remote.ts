@@ -33,7 +33,8 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
   if (target.id.runtime !== engine.runtime) {
-    target.id.value = engine.define({ name: target.name, source: JSON.stringify(target.shipped.source), ...termsOf(target.options) })
+    const { source, isAsync } = target.shipped
+    target.id.value = engine.define({ name: target.name, source: JSON.stringify(source), isAsync, ...termsOf(target.options) })
     target.id.runtime = engine.runtime
   }
   const { returns = 1 } = target.options

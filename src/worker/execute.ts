@@ -34,6 +34,8 @@ interface Loaded {
   readonly made: Made
   /** Its last call returned a promise, or there was none. */
   goesOn: boolean
+  /** It is declared so, or a call of it returned a promise. Undefined until its module is there. */
+  isAsync: boolean | undefined
 }
 
 /** A task that was begun here and has not ended. */
@@ -143,6 +145,16 @@ export class Executor {
     return this.#inFlight + this.#waiting.size === 0
   }
 
+  /** Code that blocks this thread holds up no async task. */
+  get isFree(): boolean {
+    return this.#inFlight === 0
+  }
+
+  /** The record at this word of the area is a call of a function that is known to be async. */
+  isAsync(at: number): boolean {
+    return this.#functions.get(this.#port.words[at + 2] as number)?.isAsync === true
+  }
+
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
   run(at: number): void {
     const begun = new Begun(this.#port, at, this.#load(this.#port.words[at + 2] as number))
@@ -166,6 +178,7 @@ export class Executor {
       this.#startWhen(loading as Promise<unknown>, begun, found)
       return
     }
+    this.#meet(begun)
     const before = enter(begun, begun.loaded.goesOn)
     try {
       let args: unknown[]
@@ -198,9 +211,23 @@ export class Executor {
       this.#port.flush()
     }
     loading.then(
-      () => goOn(() => this.#port.handBack(begun.slot, begun.generation)),
+      () =>
+        goOn(() => {
+          this.#meet(begun)
+          this.#port.handBack(begun.slot, begun.generation)
+        }),
       (error: unknown) => goOn(() => this.#fail(begun, error)),
     )
+  }
+
+  /** The function is here: what it is declared says where its calls may begin. */
+  #meet({ function: id, loaded }: Begun): void {
+    if (loaded.isAsync === undefined) this.#note(id, loaded, types.isAsyncFunction(loaded.made.fn))
+  }
+
+  #note(id: number, loaded: Loaded, isAsync: boolean): void {
+    loaded.isAsync = isAsync
+    if (isAsync) this.#port.turnsOutAsync(id)
   }
 
   /** This thread is about to block: what it claimed and cannot begin until its event loop turns is for others. */
@@ -231,7 +258,7 @@ export class Executor {
     const first = record?.first ?? id
     const made = this.#made.get(first) ?? makeFunction(record?.source ?? 'null')
     this.#made.set(first, made)
-    const loaded: Loaded = { name: record?.name ?? 'task', returns: record?.returns ?? 1, made, goesOn: true }
+    const loaded: Loaded = { name: record?.name ?? 'task', returns: record?.returns ?? 1, made, goesOn: true, isAsync: undefined }
     this.#functions.set(id, loaded)
     return loaded
   }
@@ -273,11 +300,12 @@ export class Executor {
   }
 
   #settle(begun: Begun, promise: Promise<unknown>): void {
-    this.#inFlight += 1
+    this.#hold(1)
     begun.loaded.goesOn = true
+    if (begun.loaded.isAsync !== true) this.#note(begun.function, begun.loaded, true)
     keepScope(begun)
     const settled = (report: () => void): void => {
-      this.#inFlight -= 1
+      this.#hold(-1)
       this.#flushOutput()
       report()
       endScope()
@@ -287,6 +315,11 @@ export class Executor {
       (value) => settled(() => this.#complete(begun, value)),
       (error: unknown) => settled(() => this.#fail(begun, error)),
     )
+  }
+
+  #hold(more: 1 | -1): void {
+    this.#inFlight += more
+    this.#port.hold(this.#inFlight)
   }
 
   #complete(begun: Begun, value: unknown): void {

@@ -34,20 +34,30 @@ export const install = async (start: WorkerStart): Promise<void> => {
   port.takeSeat()
 }
 
-/** One round of records. More rounds follow at once, unless async tasks wait for their microtasks. */
+/**
+ * One round of records. More rounds follow at once, unless async tasks wait for their microtasks. When a task turns out to be async,
+ * those behind it may not begin beside it: the next round, for which the runtime knows of it, begins with what may.
+ */
 const runRound = (port: Port, executor: Executor): void => {
   const { words, shared } = port
   const { claims } = port
+  let isCutShort: boolean
   do {
+    isCutShort = false
     const count = port.next()
     if (count === 0) return
+    const wasFree = executor.isFree
     const round = words[L.H_ROUND] as number
     for (let k = 0; k < count; k++) {
+      if (wasFree && !executor.isFree && !executor.isAsync(L.TASKS + k * L.TASK_WORDS)) {
+        isCutShort = true
+        break
+      }
       const offered = (round << 2) | OFFERED
       // Whoever changes the word first has the task: this worker, or a thief that found it lying.
       if (Atomics.compareExchange(shared, claims + k, offered, (round << 2) | CLAIMED) === offered) executor.run(L.TASKS + k * L.TASK_WORDS)
     }
-  } while (executor.isIdle)
+  } while (executor.isIdle || isCutShort)
   // The results of this round must not wait for the next.
   port.flush()
 }

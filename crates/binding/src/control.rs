@@ -234,6 +234,8 @@ pub struct DefinitionRecord {
     pub priority: i32,
     /// How many objects each call returns.
     pub returns: u32,
+    /// It is declared `async`.
+    pub is_async: bool,
 }
 
 /// What became of a definition.
@@ -265,10 +267,21 @@ pub fn define_function(definition: DefinitionRecord) -> Result<DefinedRecord> {
         returns: definition.returns,
     };
     let defined = runtime.define_on(Function { name, source }, terms);
+    if definition.is_async {
+        runtime.is_async(defined.id);
+    }
     Ok(DefinedRecord {
         id: defined.id,
         is_first_beyond: defined.is_first_beyond,
     })
+}
+
+/// A call of the function with this id returned a promise, or it was imported and is declared `async`.
+#[napi(catch_unwind)]
+pub fn turns_out_async(id: u32) {
+    if let Some(runtime) = current() {
+        runtime.turns_out_async(id);
+    }
 }
 
 /// The record of a function, if there is one with this id.
@@ -528,7 +541,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         WRITTEN_GENERATION,
         FETCH_STATES,
         COLLECT,
-        ROOM
+        ROOM,
+        HELD
     );
     name!(
         "OP_",

@@ -253,9 +253,11 @@ fn turn(isolate: &Isolate) {
         }
         inner.port.end_search();
         if inner.port.announce() {
-            if again.is_some() {
-                // SAFETY: an open timer; it only has to wake the loop. A millisecond is the finest it knows.
-                unsafe { (inner.hook.uv.timer_start)(inner.hook.timer, on_wake, 1, 0) };
+            if let Some(time) = again {
+                // A millisecond is the finest it knows.
+                let time = (time.as_millis() as u64).max(1);
+                // SAFETY: an open timer; it only has to wake the loop.
+                unsafe { (inner.hook.uv.timer_start)(inner.hook.timer, on_wake, time, 0) };
             }
             return;
         }

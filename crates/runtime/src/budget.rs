@@ -14,9 +14,25 @@ pub(crate) struct Holder {
     pub(crate) place: usize,
     /// CPU in parts, which may be none of it; `None`: it may not run tasks.
     pub(crate) cpu: Option<u64>,
+    /// Inside of a blocking wait.
+    pub(crate) is_blocked: bool,
+    /// It has begun async tasks that have not ended.
+    pub(crate) is_encumbered: bool,
 }
 
 impl Holder {
+    pub(crate) fn at(place: usize) -> Self {
+        Self {
+            place,
+            ..Self::default()
+        }
+    }
+
+    /// It has nothing to run, and async tasks that may go on at any time.
+    fn rests(&self) -> bool {
+        self.is_encumbered && !self.is_blocked && self.cpu.is_none()
+    }
+
     pub(crate) fn parts(&self) -> u64 {
         self.cpu.unwrap_or(0)
     }
@@ -51,6 +67,8 @@ pub(crate) struct Budget {
     owed: u64,
     /// Workers that hold CPU, be it none of it: they run tasks, or are about to.
     holders: u32,
+    /// Workers with unfinished async tasks that neither hold CPU nor block.
+    resting: u32,
     stock: Stock,
     grants: HashMap<Key, Grant>,
 }
@@ -62,6 +80,7 @@ impl Budget {
             running: 0,
             owed: 0,
             holders: 0,
+            resting: 0,
             stock: Stock::new(totals),
             grants: HashMap::new(),
         }
@@ -78,6 +97,21 @@ impl Budget {
 
     pub(crate) fn holders(&self) -> u32 {
         self.holders
+    }
+
+    pub(crate) fn resting(&self) -> u32 {
+        self.resting
+    }
+
+    /// Changes what a worker is, and counts it anew.
+    pub(crate) fn change(&mut self, at: &mut Holder, change: impl FnOnce(&mut Holder)) {
+        self.running -= at.parts();
+        self.holders -= u32::from(at.cpu.is_some());
+        self.resting -= u32::from(at.rests());
+        change(at);
+        self.running += at.parts();
+        self.holders += u32::from(at.cpu.is_some());
+        self.resting += u32::from(at.rests());
     }
 
     pub(crate) fn grants(&self) -> usize {
@@ -101,17 +135,12 @@ impl Budget {
 
     /// The worker holds so much CPU instead of what it held.
     pub(crate) fn set_cpu(&mut self, at: &mut Holder, cpu: u64) {
-        self.running = self.running + cpu - at.parts();
-        self.holders += u32::from(at.cpu.is_none());
-        at.cpu = Some(cpu);
+        self.change(at, |at| at.cpu = Some(cpu));
     }
 
     /// The worker holds no CPU any more.
     pub(crate) fn give_up(&mut self, at: &mut Holder) {
-        if let Some(cpu) = at.cpu.take() {
-            self.running -= cpu;
-            self.holders -= 1;
-        }
+        self.change(at, |at| at.cpu = None);
     }
 
     /// Code that blocked waits for so much CPU. What others wait for does not count here: they blocked, too, and all of them

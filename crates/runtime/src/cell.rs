@@ -16,8 +16,8 @@ use crate::value::{RefEntry, Value, Which};
 pub(crate) struct Cell {
     /// Holders: one per isolate with a handle, one per value or pending argument it lies in, one for an unfinished task.
     pub(crate) holders: AtomicU32,
-    /// Where the task waits when it is ready. Written with the task, before anybody else knows of it.
-    pub(crate) line: AtomicU32,
+    /// The task's function, which says where it waits when it is ready. Written with the task, before anybody else knows of it.
+    pub(crate) function: AtomicU32,
     pub(crate) body: Mutex<Body>,
 }
 

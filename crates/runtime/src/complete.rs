@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mobula_sched::{Key, Local, Phase};
+use mobula_sched::{Key, Lane, Local, Phase};
 
 use crate::cell::Body;
 use crate::failure::{Failure, Kind};
@@ -127,7 +127,9 @@ impl Runtime {
             return;
         };
         let special = self.lines.drain().into_iter();
-        let common = std::iter::from_fn(|| self.queues.take_any());
+        let common = Lane::ALL
+            .into_iter()
+            .flat_map(|lane| std::iter::from_fn(move || self.queues.take_any(lane)));
         for key in special.chain(common) {
             // As if it began: an entry whose task was taken since is left alone.
             if self.table.advance(key, Phase::Ready, Phase::Running) {

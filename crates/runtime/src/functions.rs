@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use std::sync::Arc;
 
+use mobula_sched::Slab;
 use mobula_sync::Mutex;
+use mobula_sync::atomic::{AtomicBool, Ordering};
 
-use crate::lines::{COMMON, NOWHERE};
+use crate::lines::{COMMON, COMMON_ASYNC, NOWHERE};
 use crate::resources::Demand;
 
 /// What a worker needs to make a function. The fields are for the workers' JavaScript; nothing here looks into them.
@@ -54,6 +56,8 @@ const SPECIAL: u32 = 1 << 30;
 #[derive(Debug, Default)]
 pub(crate) struct Functions {
     state: Mutex<State>,
+    /// By number: those that are known to be async. Read for each task that is queued, so without a lock.
+    are_async: Slab<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -106,10 +110,39 @@ impl Functions {
         state.sources.get(&definition.function.source).copied()
     }
 
+    pub(crate) fn is_async(&self, id: u32) -> bool {
+        let known = self.are_async.get(id & !SPECIAL);
+        known.is_some_and(|known| known.load(Ordering::Relaxed))
+    }
+
+    /// From now on calls of it wait in this line, unless they are common. False if it was known.
+    pub(crate) fn note_async(&self, id: u32, line: impl FnOnce(&Terms) -> Option<u32>) -> bool {
+        if self.is_async(id) {
+            return false;
+        }
+        let Some(definition) = self.get(id) else {
+            return false;
+        };
+        // Outside of the lock: lines have one of their own.
+        let line = line(&definition.terms);
+        let mut state = self.state.lock();
+        if let (Some(entry), Some(line)) = (state.by_id.get_mut((id & !SPECIAL) as usize), line)
+            && entry.1 != NOWHERE
+        {
+            entry.1 = line;
+        }
+        let known = self.are_async.at(id & !SPECIAL);
+        !known.swap(true, Ordering::Relaxed)
+    }
+
     /// Where calls of it wait.
     pub(crate) fn line(&self, id: u32) -> u32 {
         if id & SPECIAL == 0 {
-            return COMMON;
+            return if self.is_async(id) {
+                COMMON_ASYNC
+            } else {
+                COMMON
+            };
         }
         let state = self.state.lock();
         let special = state.by_id.get((id & !SPECIAL) as usize);

@@ -49,6 +49,8 @@ pub mod header {
     pub const FETCH_STATES: usize = 18;
     /// How many more tasks may be submitted, as of the last crossing.
     pub const ROOM: usize = 20;
+    /// Async tasks that were begun on this worker and have not ended; those aside that wait for their modules.
+    pub const HELD: usize = 21;
     /// The object that `write` made.
     pub const WRITTEN_SLOT: usize = 16;
     /// Its generation.

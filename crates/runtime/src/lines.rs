@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mobula_sched::Key;
+use mobula_sched::{Key, Lane};
 use mobula_sync::Mutex;
 use mobula_sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,6 +26,8 @@ use crate::resources::{Kind, Shape};
 
 /// The line of common tasks: it has no queue here.
 pub(crate) const COMMON: u32 = 0;
+/// The line of common tasks that are known to be async, the same.
+pub(crate) const COMMON_ASYNC: u32 = 1;
 /// The line of tasks that can never begin, since they need more than there is: they are kept nowhere.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
@@ -33,6 +35,15 @@ pub(crate) const NOWHERE: u32 = u32::MAX;
 const PATIENCE: u32 = 64;
 /// How long a line's first claim lasts.
 const CLAIM_AT_FIRST: Duration = Duration::from_millis(5);
+
+/// The lane of the queues that stands for a line, if one does.
+pub(crate) fn lane_of(line: u32) -> Option<Lane> {
+    match line {
+        COMMON => Some(Lane::Plain),
+        COMMON_ASYNC => Some(Lane::Async),
+        _ => None,
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -43,7 +54,7 @@ pub(crate) struct Lines {
 
 #[derive(Debug)]
 struct State {
-    /// The first is `COMMON`.
+    /// The first two are the common ones.
     lines: Vec<Line>,
     waiting: usize,
 }
@@ -52,8 +63,21 @@ struct State {
 struct Line {
     shape: Arc<Shape>,
     priority: i8,
+    lane: Lane,
     queue: VecDeque<Key>,
     turn: Turn,
+}
+
+impl Line {
+    fn new(shape: Shape, priority: i8, lane: Lane) -> Self {
+        Self {
+            shape: Arc::new(shape),
+            priority,
+            lane,
+            queue: VecDeque::new(),
+            turn: Turn::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -104,8 +128,10 @@ impl Turn {
 /// What a worker looks with.
 pub(crate) struct Looker<'a> {
     pub(crate) pool: &'a Pool,
-    /// Common tasks are queued.
-    pub(crate) has_common: bool,
+    /// Common tasks are queued, by lane.
+    pub(crate) has_common: [bool; 2],
+    /// It takes only what is known to be async.
+    pub(crate) passes_plain: bool,
     /// False for entries of tasks that began elsewhere, or failed in the queue.
     pub(crate) is_ready: &'a dyn Fn(Key) -> bool,
 }
@@ -116,6 +142,7 @@ pub(crate) enum Next {
     /// Common tasks, so many at most: it holds nothing yet for them.
     Common {
         most: usize,
+        lane: Lane,
     },
     /// These, for which it holds what they need; each has a grant if one has.
     Tasks {
@@ -135,16 +162,15 @@ pub(crate) struct Sight {
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    Common,
+    Common(Lane),
     Line(usize),
 }
 
 impl State {
-    fn has_some(&self, at: usize, has_common: bool) -> bool {
-        if at == COMMON as usize {
-            has_common
-        } else {
-            !self.lines[at].queue.is_empty()
+    fn has_some(&self, at: usize, has_common: [bool; 2]) -> bool {
+        match lane_of(at as u32) {
+            Some(lane) => has_common[lane as usize],
+            None => !self.lines[at].queue.is_empty(),
         }
     }
 
@@ -168,6 +194,7 @@ impl State {
         self.purge(looker.is_ready);
         let mut order: Vec<usize> = (0..self.lines.len())
             .filter(|line| self.has_some(*line, looker.has_common))
+            .filter(|line| !looker.passes_plain || self.lines[*line].lane == Lane::Async)
             .collect();
         order.sort_by_key(|line| {
             let Line { turn, priority, .. } = &self.lines[*line];
@@ -185,10 +212,9 @@ impl State {
                     later = claim;
                 }
             } else if fits {
-                let finds = if line == COMMON as usize {
-                    Found::Common
-                } else {
-                    Found::Line(line)
+                let finds = match lane_of(line as u32) {
+                    Some(lane) => Found::Common(lane),
+                    None => Found::Line(line),
                 };
                 return Sight {
                     finds: Some(finds),
@@ -202,7 +228,7 @@ impl State {
         Sight { finds: None, later }
     }
 
-    fn hand_out(&mut self, from: usize, has_common: bool) {
+    fn hand_out(&mut self, from: usize, has_common: [bool; 2]) {
         for line in 0..self.lines.len() {
             if line == from {
                 self.lines[line].turn = Turn::default();
@@ -239,16 +265,11 @@ impl State {
 
 impl Lines {
     pub(crate) fn new() -> Self {
-        let common = Line {
-            shape: Arc::new(Shape::common()),
-            priority: 0,
-            queue: VecDeque::new(),
-            turn: Turn::default(),
-        };
+        let lines = Lane::ALL.map(|lane| Line::new(Shape::common(), 0, lane));
         Self {
             waiting: AtomicUsize::new(0),
             state: Mutex::new(State {
-                lines: vec![common],
+                lines: lines.into(),
                 waiting: 0,
             }),
         }
@@ -271,19 +292,16 @@ impl Lines {
         self.waiting.load(Ordering::Acquire)
     }
 
-    /// The line of a shape and a priority.
-    pub(crate) fn line(&self, shape: Shape, priority: i8) -> u32 {
+    /// The line of a shape, a priority and a lane.
+    pub(crate) fn line(&self, shape: Shape, priority: i8, lane: Lane) -> u32 {
         self.with(|state| {
             let lines = &mut state.lines;
-            let known = |line: &Line| *line.shape == shape && line.priority == priority;
+            let known = |line: &Line| {
+                *line.shape == shape && (line.priority, line.lane) == (priority, lane)
+            };
             let at = lines.iter().position(known);
             let at = at.unwrap_or_else(|| {
-                lines.push(Line {
-                    shape: Arc::new(shape),
-                    priority,
-                    queue: VecDeque::new(),
-                    turn: Turn::default(),
-                });
+                lines.push(Line::new(shape, priority, lane));
                 lines.len() - 1
             });
             at as u32
@@ -328,12 +346,11 @@ impl Lines {
             pool.with_budget(|budget| {
                 while let Some(found) = state.choose(looker, budget, at, false).finds {
                     match found {
-                        Found::Common => {
-                            let common = COMMON as usize;
-                            let is_due = state.lines[common].turn.is_due();
-                            state.hand_out(common, true);
+                        Found::Common(lane) => {
+                            let is_due = state.lines[lane as usize].turn.is_due();
+                            state.hand_out(lane as usize, looker.has_common);
                             let most = if is_due { 1 } else { most };
-                            return Next::Common { most };
+                            return Next::Common { most, lane };
                         }
                         Found::Line(line) => {
                             let keys = state.take_from(line, most, looker, (budget, at));
@@ -351,16 +368,38 @@ impl Lines {
     }
 
     /// How many of those in the lines, and of so many common ones, could begin now on idle workers.
-    pub(crate) fn room(&self, looker: &Looker<'_>, common: usize, most: u32) -> u32 {
+    pub(crate) fn room(&self, looker: &Looker<'_>, common: [usize; 2], most: u32) -> u32 {
         self.with(|state| {
             state.purge(looker.is_ready);
             let lines = state.lines.iter();
             let queued = lines.enumerate().map(|(at, line)| {
-                let is_common = at == COMMON as usize;
-                let count = if is_common { common } else { line.queue.len() };
+                let count = match lane_of(at as u32) {
+                    Some(lane) => common[lane as usize],
+                    None => line.queue.len(),
+                };
                 (&*line.shape, count)
             });
             looker.pool.see_budget(|budget| budget.room(queued, most))
+        })
+    }
+
+    /// Something waits here that is not known to be async.
+    pub(crate) fn has_plain(&self) -> bool {
+        self.is_waiting()
+            && self.with(|state| {
+                let mut lines = state.lines.iter();
+                lines.any(|line| line.lane == Lane::Plain && !line.queue.is_empty())
+            })
+    }
+
+    /// Takes everything out of a line, in order.
+    pub(crate) fn empty(&self, line: u32) -> Vec<Key> {
+        self.with(|state| {
+            let Some(line) = state.lines.get_mut(line as usize) else {
+                return Vec::new();
+            };
+            state.waiting -= line.queue.len();
+            line.queue.drain(..).collect()
         })
     }
 

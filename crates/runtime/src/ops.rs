@@ -27,6 +27,10 @@ impl Port {
     pub(crate) fn perform_all(&mut self, area: &mut [u8]) {
         self.notice_awake();
         let mut area = Area::new(area);
+        if let Some(seat) = &mut self.seat {
+            let is_encumbered = area.header(header::HELD) > 0;
+            self.runtime.pool.encumber(&mut seat.holder, is_encumbered);
+        }
         let count = (area.header(header::OPS) as usize).min(layout::OPS_MAX);
         // First of all: whatever happens, no record is performed twice.
         area.set_header(header::OPS, 0);

@@ -94,7 +94,7 @@ impl Port {
 
     fn block(&mut self, has_limit: bool) {
         let Some(seat) = &mut self.seat else { return };
-        if std::mem::replace(&mut seat.is_blocked, true) {
+        if seat.holder.is_blocked {
             return;
         }
         self.hand_back_unbegun();
@@ -118,12 +118,11 @@ impl Port {
         let mut area = Area::new(bytes);
         let mut reason = Reason::Resumed;
         if let Some(seat) = &mut self.seat
-            && seat.is_blocked
+            && seat.holder.is_blocked
         {
             self.runtime.blocked.leave(seat.place);
             let (wait, holder) = (&mut seat.resuming, &mut seat.holder);
             if self.runtime.pool.resume(wait, holder, Self::SLICE) {
-                seat.is_blocked = false;
                 self.runtime.pool.show(seat.place, seat.holder.parts());
             } else if !self.runtime.is_stopped() {
                 reason = Reason::Slice;

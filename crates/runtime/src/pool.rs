@@ -23,6 +23,8 @@ pub(crate) struct Pool {
     workers_max: u32,
     /// Tasks that have a grant: where there are none, nobody looks for his.
     grants: AtomicUsize,
+    /// Workers with unfinished async tasks: where there are none, nobody asks who might do what they pass by.
+    encumbered: AtomicUsize,
     /// CPU under running code, by worker place. A worker that looks for work holds CPU, and shows none.
     shown: Box<[AtomicU64]>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct State {
     resumed: u64,
     /// Since when nobody is there though somebody is starting, as far as anybody looked.
     stalled_since: Option<Instant>,
+    /// When a thread was last asked for or came up, while one is starting.
+    asked: Option<Instant>,
     /// One waiter was told to give up and has not gone on yet.
     is_breaking: bool,
 }
@@ -93,6 +97,20 @@ pub(crate) enum Ended {
     Early { is_last: bool },
 }
 
+/// Who could do what a worker with unfinished async tasks passes by.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Relief {
+    /// A worker that is idle and has none.
+    Idle,
+    /// A thread that may be started, or was asked for: it need not be waited for any longer than this.
+    Start(Duration),
+    /// Nobody.
+    Nobody,
+}
+
+/// How long a thread that was asked for may keep others from doing what is meant for it. The one who starts threads may be
+/// busy for longer.
+const START_PATIENCE: Duration = Duration::from_secs(1);
 /// Starts that may fail in a row before no more are tried.
 const FAILED_STARTS_MAX: u32 = 3;
 
@@ -107,6 +125,7 @@ impl Pool {
             failed_starts: 0,
             resumed: 0,
             stalled_since: None,
+            asked: None,
             is_breaking: false,
         };
         Self {
@@ -114,6 +133,7 @@ impl Pool {
             freed: Condvar::new(),
             workers_max,
             grants: AtomicUsize::new(0),
+            encumbered: AtomicUsize::new(0),
             shown: (0..workers_max).map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -170,6 +190,7 @@ impl Pool {
         let cpu = at.cpu.unwrap_or(WHOLE.min(state.budget.cpu()));
         self.give_up(&mut state, at);
         state.blocked += 1;
+        state.budget.change(at, |at| at.is_blocked = true);
         Resuming {
             cpu,
             is_owed: false,
@@ -189,7 +210,9 @@ impl Pool {
         let is_there = state.budget.can_resume(wait.cpu);
         if is_there {
             state.end_wait(wait);
-            state.budget.set_cpu(at, wait.cpu);
+            let cpu = wait.cpu;
+            let goes_on = |at: &mut Holder| (at.is_blocked, at.cpu) = (false, Some(cpu));
+            state.budget.change(at, goes_on);
         }
         is_there
     }
@@ -200,6 +223,52 @@ impl Pool {
         state.end_wait(wait);
         // What it was owed may do for another.
         self.freed.notify_all();
+    }
+
+    /// The worker has unfinished async tasks, or has none any more.
+    pub(crate) fn encumber(&self, at: &mut Holder, is_encumbered: bool) {
+        if at.is_encumbered == is_encumbered {
+            return;
+        }
+        let mut state = self.state.lock();
+        state
+            .budget
+            .change(at, |at| at.is_encumbered = is_encumbered);
+        // Under the lock, though it is read without: a hint, the lock has the truth.
+        if is_encumbered {
+            self.encumbered.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.encumbered.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// True if some worker has unfinished async tasks.
+    pub(crate) fn has_encumbered(&self) -> bool {
+        self.encumbered.load(Ordering::Relaxed) > 0
+    }
+
+    /// Who could do what workers with unfinished async tasks pass by.
+    pub(crate) fn relief(&self) -> Relief {
+        let state = self.state.lock();
+        let budget = &state.budget;
+        let others = budget.holders() + budget.resting() + state.blocked;
+        if state.live > others {
+            return Relief::Idle;
+        }
+        if state.starting > 0 {
+            let waited = state.asked.map_or(Duration::ZERO, |asked| asked.elapsed());
+            let left = START_PATIENCE.saturating_sub(waited);
+            return if left.is_zero() {
+                Relief::Nobody
+            } else {
+                Relief::Start(left)
+            };
+        }
+        if state.live < self.workers_max && state.failed_starts < FAILED_STARTS_MAX {
+            Relief::Start(START_PATIENCE)
+        } else {
+            Relief::Nobody
+        }
     }
 
     /// Looks at the budget.
@@ -282,7 +351,8 @@ impl Pool {
     }
 
     /// Whether workers should be started for so much queued work that no idle worker will take, of which so much has room.
-    pub(crate) fn want(&self, queued: usize, room: u32) -> Want {
+    /// It may be `for_the_free` only: for those without unfinished async tasks.
+    pub(crate) fn want(&self, queued: usize, room: u32, for_the_free: bool) -> Want {
         let mut state = self.state.lock();
         if state.failed_starts >= FAILED_STARTS_MAX {
             let is_hopeless = state.live == state.blocked && state.starting == 0;
@@ -293,13 +363,21 @@ impl Pool {
             };
         }
         // Workers that are idle, or starting, will take their share.
+        let resting = if for_the_free {
+            state.budget.resting()
+        } else {
+            0
+        };
         let idle = state
             .live
-            .saturating_sub(state.budget.holders() + state.blocked);
+            .saturating_sub(state.budget.holders() + state.blocked + resting);
         let useful = room.saturating_sub(idle + state.starting);
         let allowed = self.workers_max.saturating_sub(state.live + state.starting);
         let queued = (queued as u32).saturating_sub(state.starting);
         let count = useful.min(allowed).min(queued);
+        if count > 0 {
+            state.asked = Some(Instant::now());
+        }
         state.starting += count;
         Want::Threads(count)
     }
@@ -308,6 +386,7 @@ impl Pool {
         let mut state = self.state.lock();
         state.reported.insert(start);
         state.starting = state.starting.saturating_sub(1);
+        state.asked = (state.starting > 0).then(Instant::now);
         state.live += 1;
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mobula_sched::{Bell, Claims, Key, Local, Phase};
+use mobula_sched::{Bell, Claims, Key, Lane, Local, Phase, Sleeper};
 use mobula_store::{Object, Reader, View};
 
 use crate::area::Area;
@@ -14,7 +14,7 @@ use crate::failure::Kind;
 use crate::layout::{self, header};
 use crate::ledger::Ledger;
 use crate::mailbox::Mailbox;
-use crate::pool::Resuming;
+use crate::pool::{Relief, Resuming};
 use crate::refs::KeySet;
 use crate::runtime::Runtime;
 use crate::value::{RefEntry, Stored, Which};
@@ -73,7 +73,6 @@ pub(crate) struct Seat {
     pub(crate) local: Local,
     pub(crate) claims: Arc<Claims>,
     pub(crate) holder: Holder,
-    pub(crate) is_blocked: bool,
     /// What the code that blocks needs to go on.
     pub(crate) resuming: Resuming,
     /// The pool's figure when all were seen to wait, and for how many slices it has stood still.
@@ -81,6 +80,12 @@ pub(crate) struct Seat {
     pub(crate) is_searching: bool,
     /// The last look found records of others that may be taken later: it will look again by itself.
     pub(crate) sees_open_records: bool,
+    /// The last look passed something by for a thread that may be long in coming: it will look again by itself.
+    pub(crate) awaits_relief: bool,
+    /// Until then it leaves its CPU to a worker that takes what it passes by.
+    pub(crate) yields_until: Option<Instant>,
+    /// Where the tasks of the last round came from.
+    pub(crate) lane: Lane,
     /// Begun and not settled: async tasks, and tasks run inside of a wait.
     pub(crate) in_flight: KeySet,
     /// Claimed in this round and given back unbegun: no longer this worker's.
@@ -116,7 +121,49 @@ impl Seat {
 
     /// False while it is blocked, and when everything has come to its end.
     pub(crate) fn may_run(&self, runtime: &Runtime) -> bool {
-        !runtime.is_stopped() && !self.is_blocked
+        !runtime.is_stopped() && !self.holder.is_blocked
+    }
+
+    /// Who else could do what may block this thread, if it has unfinished async tasks: those cannot go on then, and may be
+    /// what such code waits for. As long as there is somebody it passes all by that is not known to be async.
+    pub(crate) fn relief(&self, runtime: &Runtime) -> Option<Relief> {
+        if !self.holder.is_encumbered {
+            return None;
+        }
+        Some(runtime.pool.relief()).filter(|relief| *relief != Relief::Nobody)
+    }
+
+    /// How long it leaves its CPU to another, if it does.
+    pub(crate) fn yields(&self) -> Option<Duration> {
+        let until = self.yields_until.filter(|_| self.holder.is_encumbered)?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// The last look before it sleeps.
+    fn finds(&self, runtime: &Runtime, relief: Option<Relief>) -> bool {
+        if self.yields().is_some() {
+            return false;
+        }
+        let waits_unseen =
+            matches!(relief, Some(Relief::Start(_))) && !self.awaits_relief && runtime.has_plain();
+        waits_unseen
+            || runtime
+                .look(&self.holder, true, relief.is_some())
+                .finds
+                .is_some()
+            || (self.has_cpu(runtime) && self.overlooks_records(runtime))
+    }
+
+    fn sleeper(&self) -> Sleeper {
+        // Also those of a round that has not been ended, since the loop left it for them.
+        if self.holder.is_encumbered {
+            Sleeper::Encumbered
+        } else if self.in_flight.is_empty() && self.claims.begun().is_empty() {
+            Sleeper::Free
+        } else {
+            Sleeper::Reluctant
+        }
     }
 
     /// True if others were handed records since this worker last looked, which they may leave lying.
@@ -168,12 +215,14 @@ impl Port {
             place,
             local: self.runtime.queues.join(place),
             claims,
-            holder: Holder { place, cpu: None },
-            is_blocked: false,
+            holder: Holder::at(place),
             resuming: Resuming::default(),
             wedged: None,
             is_searching: false,
             sees_open_records: false,
+            awaits_relief: false,
+            yields_until: None,
+            lane: Lane::Plain,
             in_flight: KeySet::default(),
             returned: KeySet::default(),
             granted: KeySet::default(),
@@ -358,7 +407,8 @@ impl Port {
         seat.claims.end_round(begun, &mut unbegun);
         runtime.queues.leave(seat.local);
         runtime.hand_back(&unbegun, None);
-        if seat.is_blocked {
+        runtime.pool.encumber(&mut seat.holder, false);
+        if seat.holder.is_blocked {
             runtime.blocked.leave(seat.place);
             runtime.pool.abandon_block(&mut seat.resuming);
         } else {
@@ -393,19 +443,19 @@ impl Port {
                 self.runtime.pool.release(&mut seat.holder);
             }
             let bell = self.mailbox.bell();
-            // Async tasks in flight: also those of a round that has not been ended, since the loop left it for them.
-            let reluctant = !seat.in_flight.is_empty() || !seat.claims.begun().is_empty();
             if seat.room(&self.runtime, self.outstanding) == 0 {
                 // Nobody may count on it. It looks again when one of its tasks ends, which wakes its loop.
                 self.is_announced = true;
                 self.runtime.ask_for_workers();
                 return true;
             }
-            self.runtime.idle.announce(seat.place, bell, reluctant);
-            if seat.may_run(&self.runtime)
-                && (self.runtime.look(&seat.holder, true).finds.is_some()
-                    || (seat.has_cpu(&self.runtime) && seat.overlooks_records(&self.runtime)))
-            {
+            let relief = seat.relief(&self.runtime);
+            if relief.is_some() && self.runtime.has_plain() {
+                // It is no longer on its CPU's account that nobody takes this. Before it is a sleeper itself.
+                self.runtime.ask_for_workers();
+            }
+            self.runtime.idle.announce(seat.place, bell, seat.sleeper());
+            if seat.may_run(&self.runtime) && seat.finds(&self.runtime, relief) {
                 self.retract();
                 return false;
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mobula_sched::{Claims, Idle, Key, Queues, Slab, Table, Words};
+use mobula_sched::{Claims, Idle, Key, Lane, Queues, Slab, Table, Words};
 use mobula_store::Store;
 use mobula_sync::Mutex;
 
@@ -14,9 +14,9 @@ use crate::cell::Cell;
 use crate::deadlock::Blocked;
 use crate::failure::{Failure, Kind};
 use crate::functions::{Defined, Definition, Function, Functions, Terms};
-use crate::lines::{COMMON, Lines, NOWHERE};
+use crate::lines::{COMMON, COMMON_ASYNC, Lines, NOWHERE, lane_of};
 use crate::mailbox::Mailbox;
-use crate::pool::{Ended, Pool, Want};
+use crate::pool::{Ended, Pool, Relief, Want};
 use crate::resources::{Totals, WHOLE};
 
 /// What a runtime is made with.
@@ -150,10 +150,49 @@ impl Runtime {
         } = &definition.terms;
         let line = match self.pool.shape(demand) {
             Some(shape) if shape.is_common() && *priority == 0 => COMMON,
-            Some(shape) => self.lines.line(shape, *priority),
+            Some(shape) => self.lines.line(shape, *priority, Lane::Plain),
             None => NOWHERE,
         };
         self.functions.define(definition, line)
+    }
+
+    /// Calls of a function return promises: it is declared so, which was seen before its first call.
+    pub fn is_async(&self, id: u32) {
+        self.functions
+            .note_async(id, |terms| self.async_line(terms));
+    }
+
+    /// Calls of a function return promises, as was seen when one did. Those that are queued change over, so that workers take
+    /// them that take nothing else.
+    pub fn turns_out_async(&self, id: u32) {
+        let before = self.functions.line(id);
+        if !self
+            .functions
+            .note_async(id, |terms| self.async_line(terms))
+        {
+            return;
+        }
+        let keys = match lane_of(before) {
+            // As many as there are now: others go on queueing.
+            Some(lane) => (0..self.queues.len_of(lane))
+                .map_while(|_| self.queues.take_any(lane))
+                .collect(),
+            None => self.lines.empty(before),
+        };
+        for key in &keys {
+            self.enqueue(*key, None);
+        }
+        if !keys.is_empty() {
+            self.ask_for_workers();
+        }
+    }
+
+    fn async_line(&self, Terms { demand, priority }: &Terms) -> Option<u32> {
+        let shape = self.pool.shape(demand)?;
+        if shape.is_common() && *priority == 0 {
+            return Some(COMMON_ASYNC);
+        }
+        Some(self.lines.line(shape, *priority, Lane::Async))
     }
 
     /// What was defined under an id.
@@ -366,13 +405,23 @@ impl Runtime {
         if room == 0 {
             return;
         }
-        let takers = usize::from(self.idle.notify()) + self.idle.parked();
+        let for_the_free =
+            self.pool.has_encumbered() && self.has_plain() && self.pool.relief() != Relief::Nobody;
+        let takers = if for_the_free {
+            let is_called = self.idle.notify_unencumbered();
+            if !is_called && self.has_async() {
+                self.idle.notify();
+            }
+            usize::from(is_called) + self.idle.parked_unencumbered()
+        } else {
+            usize::from(self.idle.notify()) + self.idle.parked()
+        };
         let queued = self.queues.len() + self.lines.len();
         let queued = queued.saturating_sub(takers);
         if queued == 0 {
             return;
         }
-        match self.pool.want(queued, room) {
+        match self.pool.want(queued, room, for_the_free) {
             Want::Threads(0) => {}
             Want::Threads(count) => {
                 let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);

@@ -4,7 +4,7 @@ use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
 use crate::cell::{Body, Task};
-use crate::lines::COMMON;
+use crate::lines::lane_of;
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
 use crate::value::Value;
@@ -15,8 +15,9 @@ impl Runtime {
         self.began_pending();
         // The submitting isolate, and the task itself until it is settled.
         self.cell(key).holders.store(2, Ordering::Relaxed);
-        let line = self.functions.line(task.function);
-        self.cell(key).line.store(line, Ordering::Relaxed);
+        self.cell(key)
+            .function
+            .store(task.function, Ordering::Relaxed);
         self.retain_all(&task.arguments.refs);
         self.retain_all(&task.deps);
         let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
@@ -57,12 +58,10 @@ impl Runtime {
     /// Into a queue: the worker's own, or the one for all; its line, if it is no common task.
     pub(crate) fn enqueue(&self, key: Key, local: Option<&mut Local>) {
         let line = self.line_of(key);
-        if line != COMMON {
-            return self.lines.push(line, key, false);
-        }
-        match local {
-            Some(local) => local.push(key),
-            None => self.queues.inject(key),
+        match (lane_of(line), local) {
+            (None, _) => self.lines.push(line, key, false),
+            (Some(lane), Some(local)) => local.push(key, lane),
+            (Some(lane), None) => self.queues.inject(key, lane),
         }
     }
 
@@ -73,16 +72,17 @@ impl Runtime {
             self.pool.withdraw(*key);
             if self.table.advance(*key, Phase::Offered, Phase::Ready) {
                 match self.line_of(*key) {
-                    COMMON => self.enqueue(*key, local.as_deref_mut()),
-                    line => self.lines.push(line, *key, true),
+                    line if lane_of(line).is_none() => self.lines.push(line, *key, true),
+                    _ => self.enqueue(*key, local.as_deref_mut()),
                 }
             }
         }
     }
 
-    /// Where a task waits that is ready.
+    /// Where a task waits that is ready. It changes when its function is seen to be async.
     pub(crate) fn line_of(&self, key: Key) -> u32 {
-        self.cell(key).line.load(Ordering::Relaxed)
+        self.functions
+            .line(self.cell(key).function.load(Ordering::Relaxed))
     }
 
     /// What a settled task held.

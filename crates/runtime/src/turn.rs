@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use mobula_sched::{Key, Phase};
+use mobula_sched::{Key, Lane, Phase};
 
 use crate::area::{Area, Heap};
 use crate::budget::Holder;
 use crate::layout;
-use crate::lines::{COMMON, Found, Looker, NOWHERE, Next, Sight};
+use crate::lines::{COMMON, COMMON_ASYNC, Found, Looker, NOWHERE, Next, Sight};
 use crate::port::{Port, Seat};
 use crate::resources::{Shape, WHOLE};
 use crate::runtime::Runtime;
 
 /// Whose turn it was.
 pub(crate) enum Turn {
-    /// That of so many common tasks at most.
-    Common { most: usize },
+    /// That of so many common tasks of a lane, at most.
+    Common { most: usize, lane: Lane },
     /// That of a line, whose tasks these are; or nobody's.
     Over(Vec<Key>),
 }
@@ -28,10 +28,12 @@ impl Port {
             let Some(seat) = &mut self.seat else {
                 return Turn::Over(Vec::new());
             };
-            let next =
-                runtime.with_looker(|looker| runtime.lines.next(looker, &mut seat.holder, most));
+            let passes_plain = seat.relief(&runtime).is_some();
+            let next = runtime.with_looker(passes_plain, |looker| {
+                runtime.lines.next(looker, &mut seat.holder, most)
+            });
             let written = match next {
-                Next::Common { most } => return Turn::Common { most },
+                Next::Common { most, lane } => return Turn::Common { most, lane },
                 Next::Nothing => return Turn::Over(Vec::new()),
                 Next::Tasks { keys, granted } => self.write_special(area, keys, granted),
             };
@@ -78,8 +80,8 @@ impl Seat {
     pub(crate) fn take(&mut self, runtime: &Runtime, key: Key) -> bool {
         let shape = match runtime.line_of(key) {
             // Code that goes on after an `await` holds no CPU, and is not counted.
-            COMMON if self.holder.cpu.is_none_or(|cpu| cpu >= WHOLE) => None,
-            COMMON => return false,
+            COMMON | COMMON_ASYNC if self.holder.cpu.is_none_or(|cpu| cpu >= WHOLE) => None,
+            COMMON | COMMON_ASYNC => return false,
             line => match runtime.lines.shape(line) {
                 Some(shape) if self.holder.parts() >= shape.cpu => Some(shape),
                 _ => return false,
@@ -130,42 +132,67 @@ impl Seat {
 
 impl Runtime {
     /// Calls `then` with all that a look at the lines takes.
-    pub(crate) fn with_looker<T>(&self, then: impl FnOnce(&Looker<'_>) -> T) -> T {
+    pub(crate) fn with_looker<T>(
+        &self,
+        passes_plain: bool,
+        then: impl FnOnce(&Looker<'_>) -> T,
+    ) -> T {
         let is_ready = |key: Key| self.table.phase(key) == Some(Phase::Ready);
+        // Common tasks, if there is so much CPU in all.
+        let has_common = |lane| self.has_cpu && self.queues.has_work_in(lane);
         then(&Looker {
             pool: &self.pool,
-            has_common: self.has_common(),
+            has_common: Lane::ALL.map(has_common),
+            passes_plain,
             is_ready: &is_ready,
         })
     }
 
-    /// Common tasks are queued, and there is so much CPU in all.
-    fn has_common(&self) -> bool {
-        self.has_cpu && self.queues.has_work()
-    }
-
-    /// What a worker would find in the queues and lines.
-    pub(crate) fn look(&self, at: &Holder, only_looks: bool) -> Sight {
+    /// What a worker would find in the queues and lines, which may pass by all that is not known to be async.
+    pub(crate) fn look(&self, at: &Holder, only_looks: bool, passes_plain: bool) -> Sight {
         if self.lines.is_waiting() {
-            return self.with_looker(|looker| self.lines.look(looker, at, only_looks));
+            let look = |looker: &Looker<'_>| self.lines.look(looker, at, only_looks);
+            return self.with_looker(passes_plain, look);
         }
-        let finds = self.queues.has_work() && self.pool.has_room(at);
+        let lanes = if passes_plain {
+            &Lane::ALL[1..]
+        } else {
+            &Lane::ALL
+        };
+        let lane = lanes.iter().find(|lane| self.queues.has_work_in(**lane));
         Sight {
-            finds: finds.then_some(Found::Common),
+            finds: lane
+                .filter(|_| self.pool.has_room(at))
+                .map(|lane| Found::Common(*lane)),
             later: None,
         }
     }
 
+    /// Something is queued that is known to be async, or may be.
+    pub(crate) fn has_async(&self) -> bool {
+        self.queues.has_work_in(Lane::Async) || self.lines.is_waiting()
+    }
+
+    /// Something is queued that is not known to be async.
+    pub(crate) fn has_plain(&self) -> bool {
+        self.queues.has_work_in(Lane::Plain) || self.lines.has_plain()
+    }
+
     /// How many of the queued tasks could begin now on idle workers.
     pub(crate) fn room(&self) -> u32 {
-        let common = if self.has_cpu { self.queues.len() } else { 0 };
-        self.with_looker(|looker| self.lines.room(looker, common, self.config.workers_max))
+        let common = Lane::ALL.map(|lane| match self.has_cpu {
+            true => self.queues.len_of(lane),
+            false => 0,
+        });
+        self.with_looker(false, |looker| {
+            self.lines.room(looker, common, self.config.workers_max)
+        })
     }
 
     /// The tasks whose end a queued one waits for, since they hold what it lacks.
     pub(crate) fn in_the_way(&self, key: Key) -> Vec<Key> {
         match self.line_of(key) {
-            COMMON | NOWHERE => Vec::new(),
+            COMMON | COMMON_ASYNC | NOWHERE => Vec::new(),
             line => self.lines.shape(line).map_or_else(Vec::new, |shape| {
                 self.pool.see_budget(|budget| budget.in_the_way(&shape))
             }),

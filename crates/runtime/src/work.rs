@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use mobula_sched::{BATCH_MAX, Key, Phase};
+use mobula_sched::{BATCH_MAX, Key, Lane, Phase};
 
 use crate::area::{Area, Heap};
 use crate::cell::Body;
 use crate::layout::{self, header, place};
-use crate::port::Port;
+use crate::pool::Relief;
+use crate::port::{Port, Seat};
+use crate::runtime::Runtime;
 use crate::turn::Turn;
 use crate::value::{Bytes, Which, table_bytes};
 
@@ -17,6 +19,9 @@ const CROSSING_NS: u64 = 50_000;
 pub(crate) const PACE_AT_FIRST: u64 = CROSSING_NS;
 /// Records that were not begun for so long may be taken by others.
 const PATIENCE: Duration = Duration::from_micros(200);
+
+/// So long a worker that passes something by leaves its CPU to the one who takes it.
+const YIELD: Duration = Duration::from_millis(1);
 
 /// What an idle worker found.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -44,7 +49,12 @@ impl Port {
             self.gather(&mut area)
         };
         let round = match &mut self.seat {
-            Some(seat) if !keys.is_empty() => {
+            // Others may need what it took for work that somebody else had by then.
+            Some(seat) if keys.is_empty() => {
+                self.runtime.pool.release(&mut seat.holder);
+                0
+            }
+            Some(seat) => {
                 if !std::mem::replace(&mut seat.has_worked, true) {
                     self.runtime.pool.proved();
                 }
@@ -108,9 +118,15 @@ impl Port {
         }
         let most = room.min(BATCH_MAX) as u64;
         let mut count = (CROSSING_NS / seat.pace.max(1)).clamp(1, most) as usize;
+        if seat.yield_cpu(&self.runtime) {
+            self.runtime.ask_for_workers();
+            return keys;
+        }
+        seat.yields_until = None;
+        let mut lanes = seat.lanes(&self.runtime);
         if self.runtime.lines.is_waiting() {
             match self.gather_in_turn(area, count) {
-                Turn::Common { most } => count = most,
+                Turn::Common { most, lane } => (count, lanes) = (most, [Some(lane), None]),
                 Turn::Over(keys) => return keys,
             }
         }
@@ -129,11 +145,15 @@ impl Port {
         }
         count = count.min(room);
         let mut heap = Heap::new(layout::TASK_HEAP_AT);
+        // All of a round are from one lane: code behind others that turn out to be async does not run beside those.
         while keys.len() < count {
             let Some(seat) = &mut self.seat else { break };
-            let Some(key) = seat.local.next(&self.runtime.queues) else {
-                break;
+            let [Some(lane), other] = lanes else { break };
+            let Some(key) = seat.local.next(&self.runtime.queues, lane) else {
+                lanes = [other.filter(|_| keys.is_empty()), None];
+                continue;
             };
+            seat.lane = lane;
             if self.runtime.table.phase(key) != Some(Phase::Ready) {
                 // Taken by a thread that waited for it, or failed in the queue.
                 continue;
@@ -208,43 +228,76 @@ impl Port {
             return Forage::Nothing;
         };
         seat.sees_open_records = false;
+        seat.awaits_relief = false;
         // No code of tasks runs here now, whatever this worker still holds.
         runtime.pool.show(seat.place, 0);
         if !seat.may_run(&runtime) || seat.room(&runtime, self.outstanding) == 0 {
             return Forage::Nothing;
         }
-        let sight = runtime.look(&seat.holder, false);
+        if let Some(left) = seat.yields() {
+            return Forage::Later(left);
+        }
+        let relief = seat.relief(&runtime);
+        let sight = runtime.look(&seat.holder, false, relief.is_some());
         if sight.finds.is_some() {
             return Forage::Work;
         }
         let mut soonest = sight.later;
-        if !seat.has_cpu(&runtime) {
-            return soonest.map_or(Forage::Nothing, Forage::Later);
+        if seat.has_cpu(&runtime) {
+            let mut taken = Vec::new();
+            for claims in runtime.others(seat.place) {
+                let later = claims.take_back(PATIENCE, false, &mut taken);
+                soonest = [soonest, later].into_iter().flatten().min();
+                if !taken.is_empty() {
+                    runtime.hand_back(&taken, Some(&mut seat.local));
+                    if runtime
+                        .look(&seat.holder, true, relief.is_some())
+                        .finds
+                        .is_some()
+                    {
+                        return Forage::Work;
+                    }
+                    taken.clear();
+                }
+            }
+            seat.sees_open_records = soonest.is_some();
         }
-        let mut taken = Vec::new();
-        for claims in runtime.others(seat.place) {
-            let later = claims.take_back(PATIENCE, false, &mut taken);
-            soonest = [soonest, later].into_iter().flatten().min();
-            if !taken.is_empty() {
-                runtime.hand_back(&taken, Some(&mut seat.local));
-                return Forage::Work;
+        if seat.holder.is_encumbered {
+            // Its loop may go on without ever sleeping, and what it passes by needs the CPU.
+            runtime.pool.release(&mut seat.holder);
+        }
+        if let Some(relief) = relief
+            && runtime.has_plain()
+        {
+            // Whoever passes work by calls for one who takes it.
+            runtime.ask_for_workers();
+            if let Relief::Start(left) = relief {
+                seat.awaits_relief = true;
+                soonest = [soonest, Some(left)].into_iter().flatten().min();
             }
         }
-        seat.sees_open_records = soonest.is_some();
         soonest.map_or(Forage::Nothing, Forage::Later)
     }
 
     /// A cheap look while spinning: something may be queued.
     pub fn has_work(&self) -> bool {
         let seat = self.seat.as_ref();
-        seat.is_some_and(|seat| seat.room(&self.runtime, self.outstanding) > 0)
-            && self.runtime.has_queued()
+        seat.is_some_and(|seat| {
+            seat.room(&self.runtime, self.outstanding) > 0
+                && seat.yields().is_none()
+                && match seat.relief(&self.runtime) {
+                    Some(_) => self.runtime.has_async(),
+                    None => self.runtime.has_queued(),
+                }
+        })
     }
 
     /// Looks around before going to sleep: while someone does, producers wake nobody.
     pub fn start_search(&mut self) {
         if let Some(seat) = &mut self.seat
             && seat.room(&self.runtime, self.outstanding) > 0
+            // It may pass by what producers would leave to it.
+            && !seat.holder.is_encumbered
             && !std::mem::replace(&mut seat.is_searching, true)
         {
             self.runtime.idle.start_search();
@@ -310,5 +363,36 @@ impl Port {
         out.resize(out.len().next_multiple_of(64), 0);
         out.extend_from_slice(bytes);
         Ok(Some(out))
+    }
+}
+
+impl Seat {
+    /// Which lanes it takes from, in this order: those that both have work take turns.
+    fn lanes(&self, runtime: &Runtime) -> [Option<Lane>; 2] {
+        if self.relief(runtime).is_some() {
+            return [Some(Lane::Async), None];
+        }
+        let is_turn_of_async = self.lane == Lane::Plain && runtime.queues.has_work_in(Lane::Async);
+        let first = if is_turn_of_async {
+            Lane::Async
+        } else {
+            Lane::Plain
+        };
+        [Some(first), Some(first.other())]
+    }
+
+    /// Passing something by that an idle worker could do if it had this one's CPU, it leaves that to it every other time.
+    /// True if it holds none now.
+    fn yield_cpu(&mut self, runtime: &Runtime) -> bool {
+        let yields = self.lane == Lane::Async
+            && self.relief(runtime) == Some(Relief::Idle)
+            && runtime.pool.free() == 0
+            && runtime.has_plain();
+        if yields {
+            self.lane = Lane::Plain;
+            self.yields_until = Some(Instant::now() + YIELD);
+            runtime.pool.release(&mut self.holder);
+        }
+        yields
     }
 }

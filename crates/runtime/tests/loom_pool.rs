@@ -52,7 +52,7 @@ fn pool(cpus: u64) -> Arc<Pool> {
 }
 
 fn at(place: usize) -> Holder {
-    Holder { place, cpu: None }
+    Holder::at(place)
 }
 
 fn holding(pool: &Pool, place: usize) -> Holder {

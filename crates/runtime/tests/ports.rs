@@ -1081,7 +1081,8 @@ fn a_driver_that_blocks_learns_that_no_thread_comes_up() {
 fn copies_are_helped_by_as_many_threads_as_cores_are_idle() {
     let helpers = |isolate: &Isolate| isolate.port.copy_helpers();
     let (runtime, mut driver, mut worker) = pair(2, 2);
-    assert_eq!((helpers(&driver), helpers(&worker)), (2, 3));
+    // The worker was handed nothing in the end.
+    assert_eq!((helpers(&driver), helpers(&worker)), (3, 3));
     driver.submit(F, b"x", &[], &[]);
     driver.flush();
     assert_eq!(worker.next().len(), 1);
@@ -1272,4 +1273,185 @@ fn who_waits_for_a_task_that_needs_what_he_holds_himself_is_told() {
     first.result(outer, false, b"", &[]);
     assert_eq!(run_all(&mut first)[0].key, inner);
     end(&runtime, [driver, first, second]);
+}
+
+/// A function that is declared async, beside `F`.
+fn async_function(runtime: &Runtime) -> u32 {
+    define_f(runtime);
+    let id = define(runtime, Terms::default());
+    runtime.is_async(id);
+    id
+}
+
+/// `F` under its number.
+fn define_f(runtime: &Runtime) {
+    let f = runtime.define(Function {
+        name: "f".to_owned(),
+        source: String::new(),
+    });
+    assert_eq!(f, F);
+}
+
+/// Begins a task on this worker that goes on after an `await`.
+fn encumber(driver: &mut Isolate, worker: &mut Isolate, function: u32) -> Key {
+    let task = driver.submit(function, b"async", &[], &[]);
+    driver.flush();
+    assert_eq!(worker.next().len(), 1);
+    assert!(worker.begin(0));
+    worker.hold(1);
+    worker.flush();
+    task
+}
+
+fn sleep(worker: &mut Isolate) {
+    while !worker.port.announce() {
+        worker.port.forage();
+    }
+}
+
+#[test]
+fn with_unfinished_async_tasks_a_worker_leaves_what_may_block_it_to_one_that_has_none() {
+    let runtime = runtime(2, 2);
+    let mut driver = Isolate::driver(&runtime);
+    let [mut first, mut second] = [(); 2].map(|()| Isolate::worker(&runtime));
+    let later = async_function(&runtime);
+    let task = encumber(&mut driver, &mut first, later);
+    sleep(&mut second);
+    sleep(&mut first);
+    let plain = driver.submit(F, b"plain", &[], &[]);
+    driver.flush();
+    assert!(second.bell.take(), "it has nothing else to do");
+    assert!(!first.bell.take());
+    first.port.retract();
+    assert_eq!(first.port.forage(), Forage::Nothing);
+    assert!(!first.port.has_work());
+    // Calls of async functions it takes, from behind the other.
+    let more = driver.submit(later, b"more", &[], &[]);
+    driver.flush();
+    assert_eq!(first.port.forage(), Forage::Work);
+    assert_eq!(run_round(&mut first)[0].key, more);
+    assert!(first.next().is_empty());
+    second.port.retract();
+    assert_eq!(second.port.forage(), Forage::Work);
+    assert_eq!(run_round(&mut second)[0].key, plain);
+    first.result(task, false, b"", &[]);
+    first.hold(0);
+    first.flush();
+    // Now it takes everything.
+    driver.submit(F, b"plain", &[], &[]);
+    driver.flush();
+    assert_eq!(first.port.forage(), Forage::Work);
+    assert_eq!(run_all(&mut first).len(), 1);
+    end(&runtime, [driver, first, second]);
+}
+
+#[test]
+fn if_there_is_nobody_else_a_worker_with_unfinished_async_tasks_takes_everything() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let later = async_function(&runtime);
+    let task = encumber(&mut driver, &mut worker, later);
+    sleep(&mut worker);
+    driver.submit(F, b"plain", &[], &[]);
+    driver.flush();
+    assert!(worker.bell.take());
+    worker.port.retract();
+    assert_eq!(run_all(&mut worker).len(), 1);
+    worker.result(task, false, b"", &[]);
+    worker.hold(0);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn a_thread_is_started_for_what_is_passed_by_and_if_none_comes_up_it_is_done_all_the_same() {
+    let (runtime, mut driver, mut worker) = pair(1, 2);
+    let later = async_function(&runtime);
+    let task = encumber(&mut driver, &mut worker, later);
+    sleep(&mut worker);
+    driver.submit(F, b"plain", &[], &[]);
+    driver.flush();
+    assert_eq!((worker.bell.take(), driver.wanted), (false, 1));
+    worker.port.retract();
+    assert!(matches!(worker.port.forage(), Forage::Later(_)));
+    assert!(worker.port.announce(), "its loop would turn for ever");
+    for _ in 0..3 {
+        runtime.thread_ended(7, "no".to_owned());
+    }
+    assert!(worker.bell.take(), "it is the only one left");
+    worker.port.retract();
+    assert_eq!(worker.port.forage(), Forage::Work);
+    assert_eq!(run_all(&mut worker).len(), 1);
+    worker.result(task, false, b"", &[]);
+    worker.hold(0);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn queued_calls_of_a_function_that_turns_out_async_are_taken_beside_others() {
+    for terms in [
+        Terms::default(),
+        Terms {
+            priority: 1,
+            ..Terms::default()
+        },
+    ] {
+        let (runtime, mut driver, mut worker) = pair(1, 2);
+        define_f(&runtime);
+        let function = define(&runtime, terms);
+        let task = encumber(&mut driver, &mut worker, function);
+        let queued = [(); 20].map(|()| driver.submit(function, b"queued", &[], &[]));
+        let plain = driver.submit(F, b"plain", &[], &[]);
+        driver.flush();
+        assert!(worker.next().is_empty());
+        runtime.turns_out_async(function);
+        let done = run_all(&mut worker);
+        assert_eq!((done.len(), queued.len()), (20, 20));
+        assert_eq!(
+            done[0].key, queued[0],
+            "in the order in which they were submitted"
+        );
+        let mut spare = Isolate::worker(&runtime);
+        sleep(&mut worker);
+        assert_eq!(run_round(&mut spare)[0].key, plain);
+        spare.next();
+        worker.result(task, false, b"", &[]);
+        worker.hold(0);
+        end(&runtime, [driver, worker, spare]);
+    }
+}
+
+#[test]
+fn a_stream_of_async_tasks_leaves_its_cpu_to_what_it_passes_by() {
+    let (runtime, mut driver, mut worker) = pair(1, 2);
+    let later = async_function(&runtime);
+    let task = encumber(&mut driver, &mut worker, later);
+    let mut spare = Isolate::worker(&runtime);
+    sleep(&mut spare);
+    let plain = driver.submit(F, b"plain", &[], &[]);
+    driver.flush();
+    // It always has something to take, and holds the only CPU.
+    let mut is_called = spare.bell.take();
+    for _ in 0..3 {
+        driver.submit(later, b"more", &[], &[]);
+        driver.flush();
+        run_round(&mut worker);
+        is_called |= spare.bell.take();
+        if matches!(worker.port.forage(), Forage::Later(_)) {
+            break;
+        }
+    }
+    assert!(is_called);
+    spare.port.retract();
+    assert_eq!(spare.port.forage(), Forage::Work);
+    // Either kind in turn, since it has none under way.
+    let done = run_all(&mut spare);
+    assert!(done.iter().any(|record| record.key == plain));
+    sleep(&mut spare);
+    run_all(&mut worker);
+    worker.result(task, false, b"", &[]);
+    worker.hold(0);
+    worker.flush();
+    while runtime.stats().queued > 0 {
+        run_all(&mut worker);
+    }
+    end(&runtime, [driver, worker, spare]);
 }

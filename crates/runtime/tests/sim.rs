@@ -1,11 +1,13 @@
 //! A seeded simulation: a driver and workers on one thread, each moved a small step at a time in random order, with random
 //! graphs, nested tasks, blocking and async waits, help, failures, large values and deaths.
 //!
-//! Tasks need CPUs, parts of them and none, GPUs and named resources, and have priorities.
+//! Tasks need CPUs, parts of them and none, GPUs and named resources, and have priorities. Some functions are known to be async,
+//! and some turn out to be.
 //!
 //! Every task runs once, unless what it depends on failed or it needs more than there is; nothing is ever used twice, and what is
 //! left adds up after every step; every wait ends once and truthfully; after no step does anybody sleep beside work that has what
-//! it needs, unless somebody is on his way to it; and in the end nothing is left. `SIM_SEED=7 cargo test -p mobula-runtime --test sim` runs one seed again, nearly as it
+//! it needs, unless somebody is on his way to it; what may block a thread begins on none with unfinished async tasks, since there
+//! are others; and in the end nothing is left. `SIM_SEED=7 cargo test -p mobula-runtime --test sim` runs one seed again, nearly as it
 //! was: how many records a worker takes at once also depends on the clock.
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -24,6 +26,10 @@ use support::rng::Rng;
 use support::{assert_empty, runtime_with};
 
 const SEEDS: u64 = 200;
+/// The ways to call a function, and the same for functions that are known to be async.
+const WAYS: usize = 8;
+/// A function of which that turns out when a call of it goes on after an `await`.
+const TURNS_OUT: usize = 2 * WAYS;
 const SIZES: [usize; 6] = [4, 200, 1024, 1025, 5000, 20_000];
 
 /// What a task does when it runs, decided when it is submitted.
@@ -97,6 +103,10 @@ struct Worker {
     isolate: Isolate,
     stack: Vec<Frame>,
     round: VecDeque<TaskRecord>,
+    /// It had no unfinished async tasks when the round began.
+    was_free: bool,
+    /// What it left of the last round goes back at once.
+    is_cut_short: bool,
     asyncs: Vec<Frame>,
     done: HashMap<u32, u32>,
     mode: Mode,
@@ -125,6 +135,7 @@ struct Sim {
     terms: Vec<(u32, Terms)>,
     tasks: Vec<Task>,
     ids: HashMap<Key, usize>,
+    has_turned_out: bool,
     budget: usize,
     deaths: usize,
     /// Out while it moves.
@@ -157,7 +168,7 @@ impl Sim {
             (runtime.define_on(function, terms.clone()).id, terms)
         };
         let mut terms = vec![define(0, Terms::default())];
-        for number in 1..8 {
+        for number in 1..WAYS {
             let part = |rng: &mut Rng, of: &[u64]| of[rng.below(of.len())];
             let demand = Demand {
                 cpu: part(&mut rng, &[0, WHOLE / 2, WHOLE, WHOLE, 2 * WHOLE]),
@@ -174,6 +185,12 @@ impl Sim {
                 },
             ));
         }
+        for number in 0..WAYS {
+            let known = define(number + WAYS, terms[number].1.clone());
+            runtime.is_async(known.0);
+            terms.push(known);
+        }
+        terms.push(define(TURNS_OUT, Terms::default()));
         Self {
             driver: Some(Isolate::driver(&runtime)),
             runtime,
@@ -186,6 +203,7 @@ impl Sim {
             rng,
             tasks: Vec::new(),
             ids: HashMap::new(),
+            has_turned_out: false,
             handles: Vec::new(),
             pending: Vec::new(),
             waits: HashMap::new(),
@@ -197,7 +215,7 @@ impl Sim {
         let rng = &mut self.rng;
         let children = if rng.chance(30) { rng.below(5) } else { 0 };
         let waits = rng.chance(60);
-        let mut terms = if rng.chance(50) { 0 } else { rng.below(8) };
+        let mut terms = if rng.chance(50) { 0 } else { rng.below(WAYS) };
         // What waits for others holds nothing that they may need, and nobody waits for what can never run: that never ends.
         let demand = &self.terms[terms].1.demand;
         let holds = demand.gpu + Self::db_of(demand) > 0;
@@ -205,15 +223,30 @@ impl Sim {
             terms = 0;
         }
         let rng = &mut self.rng;
+        let is_async = rng.chance(30);
+        // One that returned a promise once need not do so again.
+        if rng.chance(if is_async { 60 } else { 10 }) {
+            terms += WAYS;
+        } else if terms == 0 && rng.chance(20) {
+            terms = TURNS_OUT;
+        }
         Plan {
             children,
             waits,
             terms,
             helps: rng.chance(50),
-            is_async: rng.chance(30),
+            is_async,
             throws: rng.chance(8),
             returns_refs: rng.chance(30),
             size: SIZES[rng.below(SIZES.len())],
+        }
+    }
+
+    /// Calls of its function may begin beside other async tasks.
+    fn is_known(&self, task: usize) -> bool {
+        match self.tasks[task].plan.terms {
+            TURNS_OUT => self.has_turned_out,
+            terms => terms >= WAYS,
         }
     }
 
@@ -366,6 +399,8 @@ impl Sim {
                 isolate: Isolate::worker(&self.runtime),
                 stack: Vec::new(),
                 round: VecDeque::new(),
+                was_free: true,
+                is_cut_short: false,
                 asyncs: Vec::new(),
                 done: HashMap::new(),
                 mode: Mode::Awake,
@@ -494,13 +529,37 @@ impl Sim {
             return self.move_frame(worker, frame, true);
         }
         if let Some(record) = worker.round.pop_front() {
+            let is_beside_others = !worker.asyncs.is_empty();
+            let is_known = self.is_known(task_of(&record.bytes));
+            if worker.was_free && is_beside_others && !is_known {
+                worker.round.clear();
+                worker.is_cut_short = true;
+                return true;
+            }
             if worker.isolate.begin(record.k) {
+                assert!(
+                    is_known || !is_beside_others,
+                    "it may block those beside it, and others can be had"
+                );
                 let frame = self.begin(&mut worker.isolate, &record);
-                match self.tasks[frame.task].plan.is_async {
-                    true => worker.asyncs.push(frame),
-                    false => worker.stack.push(frame),
+                let Plan {
+                    is_async, terms, ..
+                } = self.tasks[frame.task].plan;
+                if !is_async {
+                    worker.stack.push(frame);
+                    return true;
+                }
+                worker.asyncs.push(frame);
+                worker.isolate.hold(worker.asyncs.len());
+                worker.isolate.flush();
+                if terms == TURNS_OUT && !std::mem::replace(&mut self.has_turned_out, true) {
+                    self.runtime.turns_out_async(record.function);
                 }
             }
+            return true;
+        }
+        if std::mem::take(&mut worker.is_cut_short) {
+            self.next_round(worker);
             return true;
         }
         let ready: Vec<usize> = (0..worker.asyncs.len())
@@ -510,7 +569,13 @@ impl Sim {
             && self.rng.chance(50)
         {
             let frame = worker.asyncs.swap_remove(k);
-            return self.move_frame(worker, frame, false);
+            let held = worker.asyncs.len();
+            let moved = self.move_frame(worker, frame, false);
+            if worker.asyncs.len() == held {
+                worker.isolate.hold(held);
+                worker.isolate.flush();
+            }
+            return moved;
         }
         self.turn(worker)
     }
@@ -523,26 +588,14 @@ impl Sim {
         }
         match worker.isolate.port.forage() {
             Forage::Work => {
-                worker.round = worker.isolate.next().into();
-                if let Some(first) = worker.round.front() {
-                    let cpu = self.demand(task_of(&first.bytes)).cpu;
-                    let others = self.cpu_in_use();
-                    assert!(others + cpu <= self.cpu, "more CPU is used than there is");
-                    worker.cpu = Some(cpu);
-                }
-                for record in &worker.round {
-                    let cpu = self.demand(task_of(&record.bytes)).cpu;
-                    assert_eq!(
-                        Some(cpu),
-                        worker.cpu,
-                        "all of a round have the CPU they need"
-                    );
-                }
+                self.next_round(worker);
                 return true;
             }
             Forage::Later(_) => worker.timer = true,
             Forage::Nothing => worker.timer = false,
         }
+        // With unfinished async tasks it holds CPU only while it has something to run.
+        worker.cpu = worker.cpu.filter(|_| worker.asyncs.is_empty());
         if self.rng.chance(50) {
             worker.isolate.port.start_search();
             worker.mode = Mode::Searching;
@@ -550,6 +603,27 @@ impl Sim {
             worker.mode = Mode::Leaving;
         }
         true
+    }
+
+    fn next_round(&mut self, worker: &mut Worker) {
+        worker.was_free = worker.asyncs.is_empty();
+        worker.round = worker.isolate.next().into();
+        let Some(first) = worker.round.front() else {
+            worker.cpu = None;
+            return;
+        };
+        let cpu = self.demand(task_of(&first.bytes)).cpu;
+        let others = self.cpu_in_use();
+        assert!(others + cpu <= self.cpu, "more CPU is used than there is");
+        worker.cpu = Some(cpu);
+        for record in &worker.round {
+            let cpu = self.demand(task_of(&record.bytes)).cpu;
+            assert_eq!(
+                Some(cpu),
+                worker.cpu,
+                "all of a round have the CPU they need"
+            );
+        }
     }
 
     fn park(&mut self, worker: &mut Worker) {

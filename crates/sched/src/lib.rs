@@ -29,9 +29,9 @@ mod table;
 mod words;
 
 pub use claim::{BATCH_MAX, Claims};
-pub use idle::{Bell, Idle};
+pub use idle::{Bell, Idle, Sleeper};
 pub use key::Key;
-pub use queues::{Local, Queues};
+pub use queues::{Lane, Local, Queues};
 pub use slab::Slab;
 pub use slot::Phase;
 pub use table::Table;

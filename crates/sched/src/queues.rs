@@ -5,10 +5,33 @@ use mobula_sync::{RwLock, RwLockReadGuard};
 
 use crate::key::Key;
 
+/// What is known of queued tasks. Each queue has a lane of either kind, since some workers take of one only.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Nothing: they may block the thread that runs them.
+    Plain = 0,
+    /// They go on after an `await`.
+    Async = 1,
+}
+
+impl Lane {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Async];
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Plain => Self::Async,
+            Self::Async => Self::Plain,
+        }
+    }
+}
+
 /// A worker's own end of its deque: newest first for itself, oldest first for thieves.
 pub struct Local {
     worker: usize,
-    deque: Worker<Key>,
+    deques: [Worker<Key>; 2],
     /// Where the last theft succeeded: who had much may have more.
     victim: usize,
 }
@@ -17,7 +40,7 @@ impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Local")
             .field("worker", &self.worker)
-            .field("len", &self.deque.len())
+            .field("len", &Lane::ALL.map(|lane| self.deque(lane).len()))
             .finish()
     }
 }
@@ -25,9 +48,9 @@ impl std::fmt::Debug for Local {
 /// The injector and everybody's stealers.
 #[derive(Debug, Default)]
 pub struct Queues {
-    injector: Injector<Key>,
+    injectors: [Injector<Key>; 2],
     /// By worker; `None` where no worker lives. Written when workers come and go, read by thieves.
-    stealers: RwLock<Vec<Option<Stealer<Key>>>>,
+    stealers: RwLock<Vec<Option<[Stealer<Key>; 2]>>>,
 }
 
 impl Queues {
@@ -36,7 +59,7 @@ impl Queues {
         Self::default()
     }
 
-    fn stealers(&self) -> RwLockReadGuard<'_, Vec<Option<Stealer<Key>>>> {
+    fn stealers(&self) -> RwLockReadGuard<'_, Vec<Option<[Stealer<Key>; 2]>>> {
         self.stealers
             .read()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -44,7 +67,7 @@ impl Queues {
 
     /// The deque of a new worker.
     pub fn join(&self, worker: usize) -> Local {
-        let deque = Worker::new_lifo();
+        let deques = [Worker::new_lifo(), Worker::new_lifo()];
         let mut stealers = self
             .stealers
             .write()
@@ -52,18 +75,20 @@ impl Queues {
         if stealers.len() <= worker {
             stealers.resize_with(worker + 1, || None);
         }
-        stealers[worker] = Some(deque.stealer());
+        stealers[worker] = Some([deques[0].stealer(), deques[1].stealer()]);
         Local {
             worker,
-            deque,
+            deques,
             victim: 0,
         }
     }
 
     /// A worker is gone: what its deque still held goes to the injector.
     pub fn leave(&self, local: Local) {
-        while let Some(key) = local.deque.pop() {
-            self.injector.push(key);
+        for lane in Lane::ALL {
+            while let Some(key) = local.deque(lane).pop() {
+                self.inject(key, lane);
+            }
         }
         let mut stealers = self
             .stealers
@@ -73,40 +98,53 @@ impl Queues {
     }
 
     /// Work from outside of the workers, first in first out.
-    pub fn inject(&self, key: Key) {
-        self.injector.push(key);
+    pub fn inject(&self, key: Key, lane: Lane) {
+        self.injectors[lane as usize].push(key);
     }
 
     /// Takes one piece from anywhere, for one who has no deque.
-    pub fn take_any(&self) -> Option<Key> {
+    pub fn take_any(&self, lane: Lane) -> Option<Key> {
         let stealers = self.stealers();
-        retry(|| self.injector.steal()).or_else(|| {
+        retry(|| self.injectors[lane as usize].steal()).or_else(|| {
             stealers
                 .iter()
                 .flatten()
-                .find_map(|stealer| retry(|| stealer.steal()))
+                .find_map(|stealers| retry(|| stealers[lane as usize].steal()))
         })
     }
 
     /// True if some queue may hold work.
     pub fn has_work(&self) -> bool {
-        !self.injector.is_empty()
+        self.injectors.iter().any(|injector| !injector.is_empty())
             || self
                 .stealers()
                 .iter()
                 .flatten()
+                .flatten()
                 .any(|stealer| !stealer.is_empty())
+    }
+
+    /// True if some queue may hold work of this kind.
+    pub fn has_work_in(&self, lane: Lane) -> bool {
+        !self.injectors[lane as usize].is_empty()
+            || self
+                .stealers()
+                .iter()
+                .flatten()
+                .any(|stealers| !stealers[lane as usize].is_empty())
     }
 
     /// How much is queued, roughly.
     pub fn len(&self) -> usize {
-        self.injector.len()
-            + self
-                .stealers()
-                .iter()
-                .flatten()
-                .map(Stealer::len)
-                .sum::<usize>()
+        Lane::ALL.map(|lane| self.len_of(lane)).iter().sum()
+    }
+
+    /// How much of this kind is queued, roughly.
+    pub fn len_of(&self, lane: Lane) -> usize {
+        let stealers = self.stealers();
+        let stealers = stealers.iter().flatten();
+        let in_deques: usize = stealers.map(|stealers| stealers[lane as usize].len()).sum();
+        self.injectors[lane as usize].len() + in_deques
     }
 
     /// True if nothing is queued, roughly.
@@ -117,23 +155,27 @@ impl Queues {
 
 impl Local {
     /// Work made by this worker itself.
-    pub fn push(&mut self, key: Key) {
-        self.deque.push(key);
+    pub fn push(&mut self, key: Key, lane: Lane) {
+        self.deque(lane).push(key);
     }
 
-    /// The next piece of work: own deque, injector, then the others' deques.
-    pub fn next(&mut self, queues: &Queues) -> Option<Key> {
-        self.deque
+    fn deque(&self, lane: Lane) -> &Worker<Key> {
+        &self.deques[lane as usize]
+    }
+
+    /// The next piece of work of this kind: own deque, injector, then the others' deques.
+    pub fn next(&mut self, queues: &Queues, lane: Lane) -> Option<Key> {
+        self.deque(lane)
             .pop()
-            .or_else(|| self.take_injected(queues))
-            .or_else(|| self.steal(queues))
+            .or_else(|| self.take_injected(queues, lane))
+            .or_else(|| self.steal(queues, lane))
     }
 
-    fn take_injected(&self, queues: &Queues) -> Option<Key> {
-        retry(|| queues.injector.steal_batch_and_pop(&self.deque))
+    fn take_injected(&self, queues: &Queues, lane: Lane) -> Option<Key> {
+        retry(|| queues.injectors[lane as usize].steal_batch_and_pop(self.deque(lane)))
     }
 
-    fn steal(&mut self, queues: &Queues) -> Option<Key> {
+    fn steal(&mut self, queues: &Queues, lane: Lane) -> Option<Key> {
         let stealers = queues.stealers();
         let count = stealers.len();
         for step in 0..count {
@@ -141,10 +183,11 @@ impl Local {
             if victim == self.worker {
                 continue;
             }
-            let Some(stealer) = &stealers[victim] else {
+            let Some(stealers) = &stealers[victim] else {
                 continue;
             };
-            if let Some(key) = retry(|| stealer.steal_batch_and_pop(&self.deque)) {
+            let stealer = &stealers[lane as usize];
+            if let Some(key) = retry(|| stealer.steal_batch_and_pop(self.deque(lane))) {
                 self.victim = victim;
                 return Some(key);
             }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use loom::thread;
-use mobula_sched::{Bell, Idle, Words};
+use mobula_sched::{Bell, Idle, Sleeper, Words};
 use mobula_sync::atomic::{AtomicU32, Ordering, fence};
 use mobula_sync::{Condvar, Mutex};
 
@@ -54,7 +54,7 @@ trait Parking: Send + Sync {
 
 impl Parking for Idle {
     fn announce(&self, worker: usize, bell: Arc<TestBell>) {
-        Idle::announce(self, worker, bell, false);
+        Idle::announce(self, worker, bell, Sleeper::Free);
     }
 
     fn retract(&self, worker: usize) {
@@ -450,4 +450,41 @@ fn without_passing_on_the_second_sleeps_beside_work() {
 #[should_panic(expected = "deadlock")]
 fn without_passing_on_a_dead_worker_takes_the_wake_with_it() {
     dying(false);
+}
+
+/// An encumbered sleeper would be called first; work that is not for it finds the other one.
+fn beside_an_encumbered(call: fn(&Idle) -> bool) {
+    check(move || {
+        let idle = Arc::new(Idle::new(Arc::new(Words::new(0))));
+        let queues = Queues::new();
+        idle.announce(1, TestBell::new(), Sleeper::Encumbered);
+        let producer = thread::spawn({
+            let (idle, queues) = (idle.clone(), queues.clone());
+            move || {
+                queues.push(0);
+                call(&idle);
+            }
+        });
+        let bell = TestBell::new();
+        while !queues.take() {
+            // Whoever announces reluctantly stands behind those that did before.
+            idle.announce(0, bell.clone(), Sleeper::Reluctant);
+            if !queues.has_work() {
+                bell.sleep();
+            }
+            idle.retract(0);
+        }
+        producer.join().unwrap();
+    });
+}
+
+#[test]
+fn work_that_is_not_for_the_encumbered_wakes_another() {
+    beside_an_encumbered(Idle::notify_unencumbered);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_telling_them_apart_the_encumbered_is_called_for_it() {
+    beside_an_encumbered(Idle::notify);
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use mobula_sched::{Bell, Claims, Idle, Key, Phase, Queues, Table, Words};
+use mobula_sched::{Bell, Claims, Idle, Key, Lane, Local, Phase, Queues, Sleeper, Table, Words};
 use mobula_sync::{Condvar, Mutex};
 
 #[global_allocator]
@@ -49,6 +49,16 @@ struct Shared {
 // SAFETY: who may touch a cell is what this test is about. The submitter does before it hands the task in, then the one
 // worker that runs it, then whoever was told that it is done.
 unsafe impl Sync for Shared {}
+
+fn lane_of(number: u64) -> Lane {
+    Lane::ALL[(number % 2) as usize]
+}
+
+fn next(local: &mut Local, queues: &Queues) -> Option<Key> {
+    Lane::ALL
+        .into_iter()
+        .find_map(|lane| local.next(queues, lane))
+}
 
 #[derive(Debug, Default)]
 struct TestBell {
@@ -107,7 +117,7 @@ impl Shared {
         };
         let deps = task.deps.clone();
         if self.table.wait_for(key, &deps, deps.len() as u32) {
-            self.queues.inject(key);
+            self.queues.inject(key, lane_of(number));
             self.idle.notify();
         }
     }
@@ -130,7 +140,7 @@ impl Shared {
         loop {
             let mut batch = Vec::new();
             while batch.len() < BATCH {
-                let Some(key) = local.next(&self.queues) else {
+                let Some(key) = next(&mut local, &self.queues) else {
                     break;
                 };
                 batch.push(key);
@@ -154,14 +164,14 @@ impl Shared {
             for key in others.drain(..) {
                 self.execute(key, &mut ready);
             }
-            ready.drain(..).for_each(|key| local.push(key));
+            ready.drain(..).for_each(|key| local.push(key, Lane::Plain));
             if found {
                 continue;
             }
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            self.idle.announce(me, bell.clone(), false);
+            self.idle.announce(me, bell.clone(), Sleeper::Free);
             if self.queues.has_work() || self.stop.load(Ordering::Relaxed) {
                 self.idle.retract(me);
                 continue;

@@ -1,7 +1,7 @@
 /** One isolate's door to the local engine: writes records into its area, reads the answers, and crosses as seldom as it can. */
 
 import { randomFillSync } from 'node:crypto'
-import { attach, functionRecord, type RawPort } from '../../binding.ts'
+import { attach, functionRecord, type RawPort, turnsOutAsync } from '../../binding.ts'
 import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
 import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, Memory, WaitRequest, WaitStatus } from '../engine.ts'
@@ -99,6 +99,16 @@ export class Port {
   /** The record of a function that some isolate defined. */
   functionRecord(id: number): ReturnType<typeof functionRecord> {
     return functionRecord(id)
+  }
+
+  /** From now on its calls may begin on a thread that has other async tasks. */
+  turnsOutAsync(id: number): void {
+    turnsOutAsync(id)
+  }
+
+  /** So many async tasks were begun here and have not ended (worker); the next crossing tells. */
+  hold(count: number): void {
+    this.words[L.H_HELD] = count
   }
 
   /** The number of the function whose code is on the stack. */

@@ -62,6 +62,11 @@ impl Isolate {
         record::header(&self.area, index)
     }
 
+    /// So many async tasks were begun here and have not ended; the next crossing tells.
+    pub(crate) fn hold(&mut self, count: usize) {
+        record::set_header(&mut self.area, header::HELD, count as u32);
+    }
+
     fn crossed(&mut self) {
         (self.ops, self.heap) = (0, 0);
         self.wanted += self.header(header::WANTED);

@@ -21,7 +21,25 @@ const SEARCHING: u32 = 1 << 16;
 #[derive(Debug)]
 pub struct Idle {
     words: Arc<Words>,
-    parked: Mutex<Vec<(usize, Arc<dyn Bell>)>>,
+    parked: Mutex<Vec<Parked>>,
+}
+
+/// What a worker that goes to sleep has begun and not ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Sleeper {
+    /// Nothing.
+    Free,
+    /// Something: it has other things to do in its loop and may be slow to answer. It is woken after all others.
+    Reluctant,
+    /// Async tasks, too: what may block its thread is not for it as long as others can be had.
+    Encumbered,
+}
+
+#[derive(Debug)]
+struct Parked {
+    worker: usize,
+    bell: Arc<dyn Bell>,
+    sleeper: Sleeper,
 }
 
 impl Idle {
@@ -52,11 +70,20 @@ impl Idle {
 
     /// The worker says that it is about to sleep. After this, and not before, it must look for work once more; if it finds
     /// some it calls `retract`, else it sleeps until its bell rings.
-    /// A `reluctant` one, which has other things to do in its loop and may be slow to answer, is woken after all others.
-    pub fn announce(&self, worker: usize, bell: Arc<dyn Bell>, reluctant: bool) {
+    pub fn announce(&self, worker: usize, bell: Arc<dyn Bell>, sleeper: Sleeper) {
         let mut parked = self.parked.lock();
-        let at = if reluctant { 0 } else { parked.len() };
-        parked.insert(at, (worker, bell));
+        let at = match sleeper {
+            Sleeper::Free => parked.len(),
+            Sleeper::Reluctant | Sleeper::Encumbered => 0,
+        };
+        parked.insert(
+            at,
+            Parked {
+                worker,
+                bell,
+                sleeper,
+            },
+        );
         self.word().fetch_add(PARKED, Ordering::SeqCst);
         drop(parked);
         // Pairs with the fence in `notify`: either the producer sees the announcement or the worker sees the work.
@@ -66,7 +93,7 @@ impl Idle {
     /// The worker is awake. False if somebody had called it and taken it off the list.
     pub fn retract(&self, worker: usize) -> bool {
         let mut parked = self.parked.lock();
-        let at = parked.iter().position(|(id, _)| *id == worker);
+        let at = parked.iter().position(|parked| parked.worker == worker);
         if let Some(at) = at {
             parked.remove(at);
             self.word().fetch_sub(PARKED, Ordering::SeqCst);
@@ -77,17 +104,31 @@ impl Idle {
     /// Work was published: wakes one sleeper, unless somebody searches and will find it. The woken one wakes the next.
     /// False if nobody sleeps or searches: all are busy, and look by themselves when they have done.
     pub fn notify(&self) -> bool {
+        self.call(|_| true)
+    }
+
+    /// The same for work that is not for the encumbered. Those do not search either.
+    pub fn notify_unencumbered(&self) -> bool {
+        self.call(|sleeper| sleeper != Sleeper::Encumbered)
+    }
+
+    fn call(&self, whom: impl Fn(Sleeper) -> bool) -> bool {
         // Pairs with the fence in `announce`.
         fence(Ordering::SeqCst);
         let word = self.word().load(Ordering::Relaxed);
-        word >> 16 != 0 || (word != 0 && self.wake_one())
+        word >> 16 != 0 || (word != 0 && self.wake(whom))
     }
 
     /// Wakes one sleeper, the one that went to sleep last: its caches are warm. False if nobody sleeps.
     pub fn wake_one(&self) -> bool {
+        self.wake(|_| true)
+    }
+
+    fn wake(&self, whom: impl Fn(Sleeper) -> bool) -> bool {
         let woken = {
             let mut parked = self.parked.lock();
-            let woken = parked.pop();
+            let at = parked.iter().rposition(|parked| whom(parked.sleeper));
+            let woken = at.map(|at| parked.remove(at));
             if woken.is_some() {
                 // The waker counts down, not the sleeper: the next producer must not see a sleeper that is already called.
                 self.word().fetch_sub(PARKED, Ordering::SeqCst);
@@ -95,8 +136,8 @@ impl Idle {
             woken
         };
         match woken {
-            Some((_, bell)) => {
-                bell.ring();
+            Some(woken) => {
+                woken.bell.ring();
                 true
             }
             None => false,
@@ -106,6 +147,18 @@ impl Idle {
     /// How many workers sleep.
     pub fn parked(&self) -> usize {
         (self.word().load(Ordering::Acquire) & 0xffff) as usize
+    }
+
+    /// How many of them are not encumbered.
+    pub fn parked_unencumbered(&self) -> usize {
+        if self.parked() == 0 {
+            return 0;
+        }
+        let parked = self.parked.lock();
+        let others = parked
+            .iter()
+            .filter(|parked| parked.sleeper != Sleeper::Encumbered);
+        others.count()
     }
 
     /// How many search.
