@@ -30,7 +30,7 @@ test(
 
 test(
   'all async tasks of a worker that dies fail; dependants fail with the same cause',
-  withRuntime({ numCpus: 1 }, async () => {
+  withRuntime({ numCpus: 1, maxWorkers: 1 }, async () => {
     const never = remote(() => new Promise(() => {}))
     const die = remote(async () => {
       await new Promise((resolve) => setTimeout(resolve, 50))
