@@ -187,7 +187,12 @@ impl Runtime {
         }
     }
 
-    fn async_line(&self, Terms { demand, priority }: &Terms) -> Option<u32> {
+    fn async_line(
+        &self,
+        Terms {
+            demand, priority, ..
+        }: &Terms,
+    ) -> Option<u32> {
         let shape = self.pool.shape(demand)?;
         if shape.is_common() && *priority == 0 {
             return Some(COMMON_ASYNC);
