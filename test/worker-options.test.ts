@@ -65,7 +65,7 @@ const eat = remote(function eat() {
 
 test(
   'resourceLimits are those of each worker: a task that outgrows its heap is an OutOfMemoryError, and the next has a new worker',
-  withRuntime({ numCpus: 1, resourceLimits: { maxOldGenerationSizeMb: 64 } }, async () => {
+  withRuntime({ numCpus: 1, maxWorkers: 1, resourceLimits: { maxOldGenerationSizeMb: 64 } }, async () => {
     const limit = remote(async () => (await import('node:worker_threads')).resourceLimits.maxOldGenerationSizeMb)
     assert.is(await get(limit.remote()), 64)
     const neighbour = remote(async () => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mobula_sched::Key;
 
-use crate::resources::{Demand, Kind, Shape, Stock, Totals};
+use crate::resources::{Demand, Kind, Shape, Stock, Totals, WHOLE};
 
 /// What a worker holds.
 #[derive(Debug, Default)]
@@ -121,6 +121,11 @@ impl Budget {
     /// CPU for new tasks. What code waits for to go on is not free: that code takes it as soon as it wakes.
     pub(crate) fn free_cpu(&self) -> u64 {
         self.cpu.saturating_sub(self.running + self.owed)
+    }
+
+    /// Common tasks that could begin now on workers that hold nothing.
+    pub(crate) fn room_of_common(&self) -> u32 {
+        (self.free_cpu() / WHOLE) as u32
     }
 
     /// True if a worker could have so much CPU for new tasks in place of what it holds.

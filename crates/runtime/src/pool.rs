@@ -157,7 +157,7 @@ impl Pool {
 
     /// Common tasks that could begin now on workers that hold nothing.
     pub(crate) fn free(&self) -> u32 {
-        (self.state.lock().budget.free_cpu() / WHOLE) as u32
+        self.see_budget(Budget::room_of_common)
     }
 
     /// Workers that may run code of tasks.
@@ -350,10 +350,12 @@ impl Pool {
         !std::mem::replace(&mut self.state.lock().is_breaking, true)
     }
 
-    /// Whether workers should be started for so much queued work that no idle worker will take, of which so much has room.
-    /// It may be `for_the_free` only: for those without unfinished async tasks.
-    pub(crate) fn want(&self, queued: usize, room: u32, for_the_free: bool) -> Want {
+    /// Whether workers should be started for so much queued work that no idle worker will take, of which so much has room;
+    /// `None`: there are common tasks alone. It may be `for_the_free` only: for those without unfinished async tasks.
+    pub(crate) fn want(&self, queued: usize, room: Option<u32>, for_the_free: bool) -> Want {
         let mut state = self.state.lock();
+        // What was free a moment ago may be held by workers that were idle then: they would not count, and it would.
+        let room = room.unwrap_or_else(|| state.budget.room_of_common());
         if state.failed_starts >= FAILED_STARTS_MAX {
             let is_hopeless = state.live == state.blocked && state.starting == 0;
             return if is_hopeless {

@@ -403,11 +403,8 @@ impl Runtime {
     /// may not look into its mailbox for long.
     pub(crate) fn ask_for_workers(&self) {
         // Where nothing fits nobody could do more. Whoever gives something back looks for work after that, or calls this.
-        let room = match self.lines.is_waiting() {
-            true => self.room(),
-            false => self.pool.free(),
-        };
-        if room == 0 {
+        let room = self.lines.is_waiting().then(|| self.room());
+        if room.unwrap_or_else(|| self.pool.free()) == 0 {
             return;
         }
         let for_the_free =
