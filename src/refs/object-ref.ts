@@ -17,6 +17,12 @@ export interface Origin {
   readonly low: number
 }
 
+/** Handles that are watched together; their parts alone refer to it, so that it is alive as long as one of them is. */
+export interface Group {
+  /** Slot and generation of each, in turn. */
+  readonly keys: number[]
+}
+
 /** What the runtime needs to know of a ref. Slots and generations are private to Rust; no user sees them. */
 export interface RefParts {
   readonly origin: Origin
@@ -32,6 +38,10 @@ export interface RefParts {
   uses: number
   /** The last call that met it in a list of distinct refs. */
   seenBy: number
+  /** Those with which it is watched, if it is not watched by itself. */
+  group: Group | undefined
+  /** Where it stands in its group, or among the fresh; -1: nowhere. */
+  place: number
 }
 
 const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')

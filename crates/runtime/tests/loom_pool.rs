@@ -25,7 +25,7 @@ use std::time::Duration;
 use budget::Holder;
 use lines::{Lines, Looker, Next};
 use loom::thread;
-use mobula_sched::{Bell, Idle, Key, Words};
+use mobula_sched::{Bell, Idle, Key, Lane, Sleeper, Words};
 use mobula_sync::{Condvar, Mutex};
 use pool::Pool;
 use resources::{Demand, Shape, Totals, WHOLE};
@@ -263,7 +263,7 @@ impl Scene {
             Shape::common()
         };
         Arc::new(Self {
-            line: lines.line(shape, 1),
+            line: lines.line(shape, 1, Lane::Plain),
             lines,
             pool: pool(cpus),
             idle: Idle::new(Arc::new(Words::new(0))),
@@ -281,7 +281,8 @@ impl Scene {
     fn with_looker<T>(&self, then: impl FnOnce(&Looker<'_>) -> T) -> T {
         then(&Looker {
             pool: &self.pool,
-            has_common: false,
+            has_common: [false; 2],
+            passes_plain: false,
             is_ready: &|_| true,
         })
     }
@@ -289,7 +290,7 @@ impl Scene {
     /// The steps of `Runtime::ask_for_workers`, as far as sleepers hear of it.
     fn ask(&self) {
         let room = match self.lines.is_waiting() {
-            true => self.with_looker(|looker| self.lines.room(looker, 0, 4)),
+            true => self.with_looker(|looker| self.lines.room(looker, [0; 2], 4)),
             false => self.pool.free(),
         };
         if room > 0 {
@@ -316,7 +317,7 @@ impl Scene {
         if fault != Fault::GivesUpTooLate {
             self.pool.release(at);
         }
-        self.idle.announce(at.place, bell.clone(), false);
+        self.idle.announce(at.place, bell.clone(), Sleeper::Free);
         let sees = self.with_looker(|looker| self.lines.look(looker, at, true).finds.is_some());
         if fault == Fault::GivesUpTooLate {
             self.pool.release(at);
@@ -377,7 +378,7 @@ fn a_grant_comes_back_to_new_work(fault: Fault) {
         let (scene, db) = (Scene::new(2, WHOLE), db());
         let mut first = scene.begun(1, 0, &db);
         let bell = Arc::<TestBell>::default();
-        scene.idle.announce(1, bell.clone(), false);
+        scene.idle.announce(1, bell.clone(), Sleeper::Free);
         let producer = thread::spawn({
             let scene = scene.clone();
             move || {
@@ -465,7 +466,7 @@ fn a_grant_is_enough_for_two(fault: Fault) {
         let sleepers = [1, 2].map(|place| {
             let scene = scene.clone();
             let bell = Arc::<TestBell>::default();
-            scene.idle.announce(place, bell.clone(), false);
+            scene.idle.announce(place, bell.clone(), Sleeper::Free);
             thread::spawn(move || {
                 bell.sleep();
                 scene.idle.retract(place);

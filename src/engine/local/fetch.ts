@@ -185,6 +185,7 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   if (state === L.STATE_VALUE || state === L.STATE_THROWN) {
     const { slot, generation } = partsOf(ref)
     const owner: Owner = { slot, generation, which: VALUE }
+    port.met(ref, words[at + 1] === L.PLACE_HEAP ? (words[at + 3] as number) : Number.POSITIVE_INFINITY, words[at + 4] as number)
     let value: FoundArguments
     try {
       value =

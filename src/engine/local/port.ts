@@ -7,6 +7,7 @@ import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../.
 import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, Memory, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectGarbage } from './collect.ts'
 import { Forgotten } from './forgotten.ts'
+import { Handles, NOWHERE, SMALL_MAX } from './handles.ts'
 import './hold.ts'
 import { largestHolders } from './holders.ts'
 import * as L from './layout.ts'
@@ -60,7 +61,7 @@ export class Port {
   readonly shared: Int32Array
   readonly #options: PortOptions
   readonly #origin: Origin
-  readonly #registry: FinalizationRegistry<RefParts>
+  readonly #handles: Handles
   readonly #waits: (Wait | undefined)[] = []
   readonly #freeTokens: number[] = []
   readonly views: Views
@@ -87,11 +88,7 @@ export class Port {
     this.shared = new Int32Array(this.raw.words)
     const [high = 0, low = 0] = randomFillSync(new Uint32Array(2))
     this.#origin = { runtime: options.runtime, high, low }
-    this.#registry = new FinalizationRegistry((parts) => {
-      if (parts.released) return
-      parts.released = true
-      this.release(parts)
-    })
+    this.#handles = new Handles((slot, generation) => this.#letGo(slot, generation))
     setDispose((parts) => this.release(parts))
     this.flush()
   }
@@ -300,6 +297,8 @@ export class Port {
         settled: false,
         uses: 0,
         seenBy: 0,
+        group: undefined,
+        place: NOWHERE,
       }
       this.#key(L.OP_RETAIN, parts.slot, parts.generation)
       refs[k] = this.#handle(parts)
@@ -307,9 +306,18 @@ export class Port {
     return refs
   }
 
+  /** The handle of an object that is not there yet, or of which only its name is known here. */
   #handle(parts: RefParts): ObjectRef {
     const ref = new ObjectRef(parts)
-    this.#registry.register(ref, parts)
+    this.#handles.watchLate(ref, parts)
+    return ref
+  }
+
+  /** The handle of a value that was put. */
+  #putHandle(parts: RefParts, isSmall: boolean): ObjectRef {
+    const ref = new ObjectRef(parts)
+    if (isSmall) this.#handles.watchSmall(parts)
+    else this.#handles.watch(ref, parts)
     return ref
   }
 
@@ -323,8 +331,14 @@ export class Port {
 
   /** One handle of this isolate less. In program order with all else, so that it overtakes no use. */
   release(parts: RefParts): void {
-    if (this.#isStopped || parts.origin.runtime !== this.#options.runtime) return
-    this.#key(L.OP_RELEASE, parts.slot, parts.generation)
+    if (parts.origin.runtime !== this.#options.runtime) return
+    this.#handles.unwatch(parts)
+    this.#letGo(parts.slot, parts.generation)
+  }
+
+  #letGo(slot: number, generation: number): void {
+    if (this.#isStopped) return
+    this.#key(L.OP_RELEASE, slot, generation)
     this.#hasReleases = true
     this.#later()
   }
@@ -338,7 +352,7 @@ export class Port {
   }
 
   /** A fresh slot from the stock, as a handle: the one that the record is about. Taken only when nothing can fail any more. */
-  #mint(record: number, serial: number = ++this.#serial): ObjectRef {
+  #mint(record: number, serial: number = ++this.#serial): RefParts {
     const words = this.words
     const parts = this.#fromStock(serial, 0)
     words[record + 1] = parts.slot
@@ -347,7 +361,7 @@ export class Port {
     words[record + 4] = this.#origin.low
     words[record + 5] = Math.floor(serial / 2 ** 32)
     words[record + 6] = serial
-    return this.#handle(parts)
+    return parts
   }
 
   #fromStock(serial: number, index: number): RefParts {
@@ -365,6 +379,8 @@ export class Port {
       settled: false,
       uses: 0,
       seenBy: 0,
+      group: undefined,
+      place: NOWHERE,
     }
   }
 
@@ -452,7 +468,7 @@ export class Port {
     this.words[record + 10] = args.deps.length
     this.words[record + 14] = further.length
     this.#writeValue(record, args, stored)
-    const ref = this.#mint(record, serial)
+    const ref = this.#handle(this.#mint(record, serial))
     this.#commit()
     // At once: the caller may compute on for long, and a crossing costs less than 100 ns. Batches of 64 were no faster.
     this.flush()
@@ -474,7 +490,7 @@ export class Port {
     this.#needStock()
     const record = this.#record(L.OP_PUT)
     this.#writeValue(record, value, stored)
-    const ref = this.#mint(record)
+    const ref = this.#putHandle(this.#mint(record), value.byteLength <= SMALL_MAX && value.refs.length === 0)
     this.#commit()
     this.#later()
     if (stored !== undefined) this.#watch(ref)
@@ -502,7 +518,7 @@ export class Port {
     const record = this.#record(L.OP_PUT)
     this.words[record + 11] = 0
     this.#writeStored(record, this.#written())
-    const ref = this.#mint(record)
+    const ref = this.#putHandle(this.#mint(record), false)
     this.#commit()
     this.#later()
     this.#watch(ref)
@@ -512,6 +528,11 @@ export class Port {
   /** Where nothing can spill, a value that was forgotten must be found in time. */
   #watch(ref: ObjectRef): void {
     if (!this.raw.spills) this.#forgotten.watch(ref, partsOf(ref))
+  }
+
+  /** The value of a ref was met here: so many bytes, and so many refs in it. */
+  met(ref: ObjectRef, byteLength: number, refs: number): void {
+    this.#handles.sized(ref, partsOf(ref), byteLength <= SMALL_MAX && refs === 0)
   }
 
   /** What a task came to: the worker's word. */
@@ -594,6 +615,7 @@ export class Port {
    * V8 had begun, and believe what that marked.
    */
   #collect(rounds = 2): void {
+    this.#handles.settle()
     collectGarbage()
     setImmediate(() => {
       if (this.#isStopped) return
@@ -630,6 +652,7 @@ export class Port {
   #stopped(): void {
     if (this.#isStopped) return
     this.#isStopped = true
+    this.#handles.close()
     for (const wait of this.#waits) wait?.resolve?.('stopped')
     this.#options.onStopped?.()
   }
