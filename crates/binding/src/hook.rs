@@ -21,8 +21,9 @@ const SPINS: u32 = 32;
 const PAUSES: u32 = 20;
 /// A round of spinning that took longer was descheduled: others want the core.
 const SPIN_DISTURBED: Duration = Duration::from_micros(100);
-/// Then no spinning for this long.
-const SPIN_REST: Duration = Duration::from_millis(50);
+/// Then no spinning for so long at first; twice as long each time that it happens again, half as long when spinning was of use.
+const SPIN_REST: Duration = Duration::from_micros(500);
+const SPIN_REST_MAX: Duration = Duration::from_millis(64);
 
 /// The handles of one isolate in its loop, and what it calls.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub(crate) struct Hook {
     /// A call failed since the thread is being stopped: never call again.
     is_dying: bool,
     rest_until: Option<Instant>,
+    rest: Duration,
 }
 
 #[derive(Copy, Clone)]
@@ -99,6 +101,7 @@ impl Hook {
             is_kept_alive: false,
             is_dying: false,
             rest_until: None,
+            rest: SPIN_REST,
         })
     }
 
@@ -278,8 +281,12 @@ fn spin(inner: &mut crate::port::Inner) -> bool {
         std::thread::yield_now();
     }
     let now = Instant::now();
+    let hook = &mut inner.hook;
     if now - started > SPIN_DISTURBED {
-        inner.hook.rest_until = Some(now + SPIN_REST);
+        hook.rest_until = Some(now + hook.rest);
+        hook.rest = (2 * hook.rest).min(SPIN_REST_MAX);
+    } else if found {
+        hook.rest = (hook.rest / 2).max(SPIN_REST);
     }
     found
 }
