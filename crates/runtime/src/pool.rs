@@ -63,6 +63,12 @@ impl State {
         self.is_breaking = false;
     }
 
+    /// Workers that are idle, or starting, and so many that are not meant left out: they will take their share.
+    fn hands(&self, resting: u32) -> u32 {
+        let busy = self.budget.holders() + self.blocked + resting;
+        self.live.saturating_sub(busy) + self.starting
+    }
+
     /// A thread that was starting does not any more. True if that was the last straw.
     fn fail_start(&mut self) -> bool {
         self.starting = self.starting.saturating_sub(1);
@@ -77,6 +83,15 @@ pub(crate) struct Resuming {
     pub(crate) cpu: u64,
     /// It waits for it, so that others see that it is owed.
     is_owed: bool,
+}
+
+/// How things stand for common tasks.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outlook {
+    /// So many could begin now on workers that hold nothing.
+    pub(crate) free: u32,
+    /// For each of them there is a worker, or one that starts: no more are wanted, however much is queued.
+    pub(crate) has_hands: bool,
 }
 
 /// What queued work needs that no idle worker will take.
@@ -158,6 +173,16 @@ impl Pool {
     /// Common tasks that could begin now on workers that hold nothing.
     pub(crate) fn free(&self) -> u32 {
         self.see_budget(Budget::room_of_common)
+    }
+
+    /// What can be told of common tasks without a look at how many there are.
+    pub(crate) fn outlook(&self) -> Outlook {
+        let state = self.state.lock();
+        let free = state.budget.room_of_common();
+        Outlook {
+            free,
+            has_hands: free <= state.hands(0) && state.failed_starts < FAILED_STARTS_MAX,
+        }
     }
 
     /// Workers that may run code of tasks.
@@ -364,16 +389,12 @@ impl Pool {
                 Want::Threads(0)
             };
         }
-        // Workers that are idle, or starting, will take their share.
         let resting = if for_the_free {
             state.budget.resting()
         } else {
             0
         };
-        let idle = state
-            .live
-            .saturating_sub(state.budget.holders() + state.blocked + resting);
-        let useful = room.saturating_sub(idle + state.starting);
+        let useful = room.saturating_sub(state.hands(resting));
         let allowed = self.workers_max.saturating_sub(state.live + state.starting);
         let queued = (queued as u32).saturating_sub(state.starting);
         let count = useful.min(allowed).min(queued);

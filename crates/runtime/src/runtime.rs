@@ -404,7 +404,8 @@ impl Runtime {
     pub(crate) fn ask_for_workers(&self) {
         // Where nothing fits nobody could do more. Whoever gives something back looks for work after that, or calls this.
         let room = self.lines.is_waiting().then(|| self.room());
-        if room.unwrap_or_else(|| self.pool.free()) == 0 {
+        let outlook = self.pool.outlook();
+        if room.unwrap_or(outlook.free) == 0 {
             return;
         }
         let for_the_free =
@@ -416,7 +417,11 @@ impl Runtime {
             }
             usize::from(is_called) + self.idle.parked_unencumbered()
         } else {
-            usize::from(self.idle.notify()) + self.idle.parked()
+            let is_called = usize::from(self.idle.notify());
+            if room.is_none() && outlook.has_hands {
+                return;
+            }
+            is_called + self.idle.parked()
         };
         let queued = self.queues.len() + self.lines.len();
         let queued = queued.saturating_sub(takers);
