@@ -9,12 +9,12 @@ import { openTinypool } from './compare/tinypool.ts'
 import { openWorkerpool } from './compare/workerpool.ts'
 import { type Mobula, openMobula, RETURNS } from './mobula.ts'
 import { closeBusy, openBusy } from './support/busy.ts'
-import { rate } from './support/measure.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
 
 const THREADS = Math.min(2, availableParallelism())
 const BATCH = 1000
-const BATCHES = 50
+/** So long each round goes on: the faster a rival, the more batches. */
+const ROUND_MS = 500
 const CALLS = 1000
 /** Those who have many open at once. */
 const MANY = 10_000
@@ -33,13 +33,27 @@ const pools: readonly Open[] = [
 
 const others = (run: (pool: Pool) => Promise<number>, of: readonly Open[] = pools): readonly Rival[] => of.map(([who, open]) => poolRival(who, open, run))
 
-const list = <T>(count: number, make: (k: number) => T): T[] => Array.from({ length: count }, (_, k) => make(k))
+/** By a loop: `Array.from({ length })` takes longer for an element than some of these tasks do. */
+const list = <T>(count: number, make: (k: number) => T): T[] => {
+  const all = new Array<T>(count)
+  for (let k = 0; k < count; k++) all[k] = make(k)
+  return all
+}
+
+/** Batch after batch, as calls per second. */
+const steadily = async (batch: () => Promise<unknown>): Promise<number> => {
+  const start = performance.now()
+  let done = 0
+  let ms = 0
+  for (; ms < ROUND_MS; ms = performance.now() - start) {
+    await batch()
+    done += BATCH
+  }
+  return (done * 1000) / ms
+}
 
 /** Batches of calls: all are submitted, then all results are awaited. */
-const batches = (call: (k: number) => Promise<unknown>): Promise<number> =>
-  rate(BATCH * BATCHES, async () => {
-    for (let round = 0; round < BATCHES; round++) await Promise.all(list(BATCH, call))
-  })
+const batches = (call: (k: number) => Promise<unknown>): Promise<number> => steadily(() => Promise.all(list(BATCH, call)))
 
 /** About 100 bytes of JSON. */
 const record = (k: number): unknown => ({ id: k, name: 'Ada Lovelace', tags: ['a', 'b'], score: k / 7, active: true, note: 'first of many' })
@@ -110,11 +124,7 @@ export const suite: Suite = {
       unit: 'tasks/s',
       params: { batch: BATCH, threads: THREADS },
       rivals: [
-        openMobula('mobula (one get)', THREADS, ({ identity, get }) =>
-          rate(BATCH * BATCHES, async () => {
-            for (let round = 0; round < BATCHES; round++) await get(list(BATCH, (k) => identity.remote(k)))
-          }),
-        ),
+        openMobula('mobula (one get)', THREADS, ({ identity, get }) => steadily(() => get(list(BATCH, (k) => identity.remote(k))))),
         openMobula('mobula (a get each)', THREADS, ({ identity, get }) => batches((k) => get(identity.remote(k)))),
         ...others((pool) => batches((k) => pool.run('identity', k)), [...pools, batched]),
       ],
