@@ -1,7 +1,7 @@
 /** `get` and `getSync`: values leave the store. */
 
 import { badType } from '../errors/bad-input.ts'
-import { type GetOptions, resolveGet } from '../options/get.ts'
+import { type GetLimits, type GetOptions, resolveGet } from '../options/get.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { checkRef, isUsable, refStopped } from '../runtime/current.ts'
 import { type GetRequest, getValue, getValues, getValuesSync } from '../runtime/get.ts'
@@ -26,14 +26,19 @@ import type { Values } from './types.ts'
 export function get<T>(ref: ObjectRef<T>, options?: GetOptions): Promise<T>
 export function get<const T extends readonly ObjectRef<unknown>[]>(refs: T, options?: GetOptions): Promise<Values<T>>
 export function get(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions): Promise<unknown> {
-  const { request, isList } = parse('get', refs, options)
-  const stopped = firstStopped(request.refs)
+  const limits = resolveGet(options, 'get')
+  if (Array.isArray(refs)) {
+    const request = listed(refs, limits)
+    const stopped = firstStopped(request.refs)
+    return stopped === undefined ? getValues(runtimeOrDefault().engine, request) : Promise.reject(stopped)
+  }
+  const ref = checkRef(refs, 'ref')
+  const stopped = refStopped(ref)
   if (stopped !== undefined) return Promise.reject(stopped)
   const { engine } = runtimeOrDefault()
-  if (isList) return getValues(engine, request)
-  const { timeout, signal, copy } = request
-  if (timeout === undefined && signal === undefined) return getValue(engine, request.refs[0] as ObjectRef, copy)
-  return getValues(engine, request).then(([value]) => value)
+  const { timeout, signal, copy } = limits
+  if (timeout === undefined && signal === undefined) return getValue(engine, ref, copy)
+  return getValues(engine, { refs: [ref], ...limits }).then(([value]) => value)
 }
 
 /**
@@ -50,7 +55,9 @@ export function get(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions
 export function getSync<T>(ref: ObjectRef<T>, options?: GetOptions): T
 export function getSync<const T extends readonly ObjectRef<unknown>[]>(refs: T, options?: GetOptions): Values<T>
 export function getSync(refs: ObjectRef | readonly ObjectRef[], options?: GetOptions): unknown {
-  const { request, isList } = parse('getSync', refs, options)
+  const limits = resolveGet(options, 'getSync')
+  const isList = Array.isArray(refs)
+  const request = isList ? listed(refs, limits) : { refs: [checkRef(refs, 'ref')], ...limits }
   request.signal?.throwIfAborted()
   const stopped = firstStopped(request.refs)
   if (stopped !== undefined) throw stopped
@@ -58,14 +65,11 @@ export function getSync(refs: ObjectRef | readonly ObjectRef[], options?: GetOpt
   return isList ? values : values[0]
 }
 
-const parse = (where: string, refs: unknown, options: unknown): { request: GetRequest; isList: boolean } => {
-  const resolved = resolveGet(options, where)
-  if (!Array.isArray(refs)) return { request: { refs: [checkRef(refs, 'ref')], ...resolved }, isList: false }
-  const list = refs as readonly unknown[]
+const listed = (list: readonly unknown[], limits: GetLimits): GetRequest => {
   // A plain loop: holes are to be found, which forEach would skip; and a name is made for what is refused alone.
   for (let k = 0; k < list.length; k++) if (!isUsable(list[k])) checkRef(list[k], `refs[${k}]`)
-  if (list.length > REFS_MAX) throw badType('refs', `at most ${REFS_MAX} refs`, refs)
-  return { request: { refs: [...list] as ObjectRef[], ...resolved }, isList: true }
+  if (list.length > REFS_MAX) throw badType('refs', `at most ${REFS_MAX} refs`, list)
+  return { refs: [...list] as ObjectRef[], ...limits }
 }
 
 const REFS_MAX = 2 ** 24

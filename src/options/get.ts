@@ -27,7 +27,15 @@ export interface Limits {
   readonly signal: AbortSignal | undefined
 }
 
-export const resolveGet = (options: unknown, where: string): Limits & { copy: boolean } => {
+/** The options of `get`, resolved. */
+export interface GetLimits extends Limits {
+  readonly copy: boolean
+}
+
+const NO_LIMITS: GetLimits = { timeout: undefined, signal: undefined, copy: false }
+
+export const resolveGet = (options: unknown, where: string): GetLimits => {
+  if (options === undefined) return NO_LIMITS
   const raw = checkOptions(options, `${where}: options`, ['timeout', 'signal', 'copy'], [])
   return {
     timeout: optionalNumber(raw.timeout, 'options.timeout', 0),

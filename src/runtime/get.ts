@@ -39,7 +39,7 @@ const valuesOf = async (engine: Engine, request: GetRequest): Promise<unknown[]>
     takeMissing()
     try {
       const values = readAll(engine, request)
-      if (values === undefined) throw neverSettled(request)
+      if (values === undefined) throw neverSettled(request.refs)
       return values
     } catch (error) {
       // What was thrown, or what came back, may be of a class that a module exports which can be had here.
@@ -134,7 +134,6 @@ const watch = (engine: Engine, one: Asked): void => {
 
 const answer = (engine: Engine, one: Asked, outcome: Outcome): void => {
   const { ref, copy } = one
-  const request: GetRequest = { refs: [ref], copy, timeout: undefined, signal: undefined }
   takeMissing()
   let failure: unknown
   try {
@@ -145,23 +144,23 @@ const answer = (engine: Engine, one: Asked, outcome: Outcome): void => {
       end(one)
       return
     }
-    failure = outcome.state === 'pending' ? neverSettled(request) : errorOf(outcome, ref)
+    failure = outcome.state === 'pending' ? neverSettled([ref]) : errorOf(outcome, ref)
   } catch (error) {
     failure = error
   }
   const missing = takeMissing()
   if (missing === undefined) giveUp(one, failure)
-  else one.resolve(again(engine, request, { missing, failure }).finally(() => end(one)))
+  else one.resolve(again(engine, one, { missing, failure }).finally(() => end(one)))
 }
 
 /** Once more, with the classes that were missing, if they can be had here. */
 const again = async (
   engine: Engine,
-  request: GetRequest,
+  { ref, copy }: Asked,
   { missing, failure }: { readonly missing: ReadonlySet<string>; readonly failure: unknown },
 ): Promise<unknown> => {
   if (!(await loadClasses(missing, mayImportHere))) throw failure
-  const [value] = await getValues(engine, request)
+  const [value] = await getValues(engine, { refs: [ref], copy, timeout: undefined, signal: undefined })
   return value
 }
 
@@ -175,13 +174,13 @@ export const getValuesSync = (engine: Engine, request: GetRequest): unknown[] =>
   const timeout = request.timeout ?? Number.POSITIVE_INFINITY
   if (!engine.waitSync({ refs: request.refs }, timeout)) throw timedOut(request)
   const values = readAll(engine, request)
-  if (values === undefined) throw neverSettled(request)
+  if (values === undefined) throw neverSettled(request.refs)
   return values
 }
 
 const stoppedFirst = (): ShutdownError => new ShutdownError('the runtime was shut down before the value was there')
 
-const neverSettled = ({ refs }: GetRequest): DeadlockError =>
+const neverSettled = (refs: readonly ObjectRef[]): DeadlockError =>
   new DeadlockError(`${refs.length === 1 ? refs[0] : `one of ${refs.length} refs`} was reported as settled and is not: please report this`)
 
 const timedOut = ({ refs, timeout }: GetRequest): GetTimeoutError => {

@@ -25,7 +25,19 @@ export const trip = (value: unknown, options: Partial<DecodeOptions> = {}): unkn
 
 /** Made once per test file: refs need no runtime. */
 export const refNumber = (serial: number): ObjectRef =>
-  new ObjectRef({ origin: { runtime: 0, high: 1, low: 2 }, serial, slot: serial, generation: 0, index: 0, released: false, settled: false, uses: 0, seenBy: 0, group: undefined, place: -1 })
+  new ObjectRef({
+    origin: { runtime: 0, high: 1, low: 2 },
+    serial,
+    slot: serial,
+    generation: 0,
+    index: 0,
+    released: false,
+    settled: false,
+    uses: 0,
+    seenBy: 0,
+    group: undefined,
+    place: -1,
+  })
 
 /** What `act` throws; it is a failure if it does not. */
 export const thrownBy = (act: () => unknown): Error & { readonly code?: unknown } => {

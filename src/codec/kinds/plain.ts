@@ -5,7 +5,7 @@ import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
 import { failUnder, Refusal, stepTo } from '../refusal.ts'
 import { exoticReason } from '../refuse.ts'
-import { type ReadShape, warmReader, warmWriter, writeShapeOf } from '../shapes.ts'
+import { type ReadShape, sameShapeAsLast, warmReader, warmWriter, writeShapeOf } from '../shapes.ts'
 import type { Writer } from '../writer.ts'
 
 const NULL_PROTOTYPE = 1
@@ -20,12 +20,16 @@ const HOLES_WALKED_MAX = 64
 type Fields = Record<string, unknown>
 
 export const writeRecord = (writer: Writer, value: object): void => {
-  const keys = Object.keys(value)
-  if (keys.length === 0 || keys[0] === '0') refuseExotic(value)
-  const shape = writeShapeOf(keys)
-  if (shape === undefined) {
-    writeDictionary(writer, value, keys, 0)
-    return
+  let shape = sameShapeAsLast(value)
+  // No keys at all, or indices, may be those of something that only looks like a plain object.
+  if (shape === undefined || shape.mayBeExotic) {
+    const keys = Object.keys(value)
+    if (keys.length === 0 || keys[0] === '0') refuseExotic(value)
+    shape = writeShapeOf(keys)
+    if (shape === undefined) {
+      writeDictionary(writer, value, keys, 0)
+      return
+    }
   }
   if (shape.encoding === writer.encoding) {
     writer.open(value, TAG.object | (shape.local << PAYLOAD_SHIFT))
@@ -40,6 +44,7 @@ export const writeRecord = (writer: Writer, value: object): void => {
     return
   }
   warmWriter(shape)
+  const { keys } = shape
   let at = 0
   try {
     for (; at < keys.length; at++) writer.value((value as Fields)[keys[at] as string])
