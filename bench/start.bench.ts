@@ -1,19 +1,10 @@
 /** Measures what it costs to have the runtime: the time to the first result in a fresh process, and what its workers take while idle. */
 
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import type { Bench, Rival, Suite } from './support/suite.ts'
+import { ownProcess } from './support/own-process.ts'
+import type { Bench, Suite } from './support/suite.ts'
 
-const program = fileURLToPath(new URL('support/fresh.mjs', import.meta.url))
 /** A minute shows what happens once in a minute; a few seconds show all that happens more often. */
 const IDLE_SECONDS = process.env['MOBULA_BENCH_LONG'] === '1' ? 60 : 5
-
-/** One figure of a process that begins, measures and ends. */
-const fresh = (who: string, ...args: readonly string[]): Rival => ({
-  who,
-  run: async () => Number((await promisify(execFile)(process.execPath, [program, ...args])).stdout),
-})
 
 export const suite: Suite = {
   question: 'How soon is the first result there in a fresh process, and what do idle workers cost?',
@@ -23,7 +14,7 @@ export const suite: Suite = {
       bench: 'import, init and first result',
       unit: 'ms',
       params: { workers: 2 },
-      rivals: [fresh('mobula', 'first', 'mobula'), fresh('piscina', 'first', 'piscina')],
+      rivals: [ownProcess('mobula', 'first', 'mobula'), ownProcess('piscina', 'first', 'piscina')],
     },
     // Linux tells CPU times by thread; elsewhere there is nothing to ask.
     ...(process.platform === 'linux'
@@ -32,7 +23,7 @@ export const suite: Suite = {
             bench: 'CPU of an idle worker',
             unit: '%' as const,
             params: { workers: 2, seconds: IDLE_SECONDS },
-            rivals: [fresh('mobula', 'idle', String(IDLE_SECONDS))],
+            rivals: [ownProcess('mobula', 'idle', String(IDLE_SECONDS))],
             runs: 3,
             warmup: 0,
           },

@@ -9,6 +9,8 @@ import { openTinypool } from './compare/tinypool.ts'
 import { openWorkerpool } from './compare/workerpool.ts'
 import { type Mobula, openMobula, RETURNS } from './mobula.ts'
 import { closeBusy, openBusy } from './support/busy.ts'
+import { spread } from './support/measure.ts'
+import { ownProcess } from './support/own-process.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
 
 const THREADS = Math.min(2, availableParallelism())
@@ -60,13 +62,21 @@ const record = (k: number): unknown => ({ id: k, name: 'Ada Lovelace', tags: ['a
 
 /** A place among the sorted times that single calls take, each awaited before the next, in microseconds. */
 const oneByOne = async (share: number, call: (k: number) => Promise<unknown>): Promise<number> => {
-  const times = new Float64Array(CALLS)
-  for (let k = 0; k < CALLS; k++) {
-    const start = performance.now()
-    await call(k)
-    times[k] = performance.now() - start
+  const times: number[] = []
+  const end = performance.now() + ROUND_MS
+  for (let start = performance.now(); start < end; start = performance.now()) {
+    await call(times.length)
+    times.push(performance.now() - start)
   }
-  return (times.sort()[Math.floor(CALLS * share)] as number) * 1000
+  return (Float64Array.from(times).sort()[Math.floor(times.length * share)] as number) * 1000
+}
+
+/** The median of what is measured again and again for the time of a round: a program that goes on is warm. */
+const usually = async (once: () => Promise<number>): Promise<number> => {
+  const figures: number[] = []
+  const end = performance.now() + ROUND_MS
+  while (performance.now() < end) figures.push(await once())
+  return spread(figures).median
 }
 
 const milliseconds = async (work: () => unknown): Promise<number> => {
@@ -74,6 +84,9 @@ const milliseconds = async (work: () => unknown): Promise<number> => {
   await work()
   return performance.now() - start
 }
+
+/** Microseconds that each of `CALLS` takes, one after another. */
+const perHop = async (chain: () => Promise<unknown>): Promise<number> => ((await usually(() => milliseconds(chain))) * 1000) / CALLS
 
 /** How much of what the threads could do in the time they did: 1 is all of it. */
 const shareOfIdeal = async (count: number, microseconds: number, work: () => unknown): Promise<number> =>
@@ -83,29 +96,19 @@ const idealRow = (microseconds: number, count: number): Bench => ({
   bench: `tasks of ${microseconds} µs, share of ideal`,
   unit: '%',
   params: { tasks: count, threads: THREADS },
+  warmup: 5,
   rivals: [
     openMobula('mobula', THREADS, ({ busy, get }) => shareOfIdeal(count, microseconds, () => get(list(count, () => busy.remote(microseconds))))),
     ...others((pool) => shareOfIdeal(count, microseconds, () => Promise.all(list(count, () => pool.run('busy', microseconds))))),
   ],
 })
 
-/** Native memory that tasks take while they are queued: what the process has, less what its JavaScript has. */
-const nativeBytes = (): number => {
-  const { rss, heapTotal } = process.memoryUsage()
-  return rss - heapTotal
-}
-
-const queueMany = async ({ identity, get }: Mobula): Promise<{ ms: number; bytesEach: number }> => {
-  const before = nativeBytes()
-  let bytesEach = 0
-  const ms = await milliseconds(async () => {
+const queueMany = ({ identity, get }: Mobula): Promise<number> =>
+  milliseconds(async () => {
     const refs = new Array<ObjectRef<unknown>>(QUEUED)
     for (let k = 0; k < QUEUED; k++) refs[k] = identity.remote(k)
-    bytesEach = (nativeBytes() - before) / QUEUED
     await get(refs)
   })
-  return { ms, bytesEach }
-}
 
 /** Waits for whatever settles next, until all have. */
 const waitForEach = async ({ identity, wait }: Mobula): Promise<number> => {
@@ -142,7 +145,7 @@ export const suite: Suite = {
       (share): Bench => ({
         bench: `one by one, p${share * 100}`,
         unit: 'µs',
-        params: { calls: CALLS, threads: THREADS },
+        params: { threads: THREADS },
         rivals: [
           openMobula('mobula', THREADS, ({ identity, get }) => oneByOne(share, (k) => get(identity.remote(k)))),
           ...others((pool) => oneByOne(share, (k) => pool.run('identity', k))),
@@ -152,7 +155,7 @@ export const suite: Suite = {
     {
       bench: 'one by one beside 4 busy processes, p99',
       unit: 'µs',
-      params: { calls: CALLS, threads: THREADS },
+      params: { threads: THREADS },
       runs: 7,
       rivals: beside([
         openMobula('mobula', THREADS, ({ identity, get }) => oneByOne(0.99, (k) => get(identity.remote(k)))),
@@ -164,28 +167,26 @@ export const suite: Suite = {
       unit: 'µs',
       params: { hops: CALLS, threads: THREADS },
       rivals: [
-        openMobula('mobula', THREADS, async ({ identity, get }) => {
-          const ms = await milliseconds(async () => {
+        openMobula('mobula', THREADS, ({ identity, get }) =>
+          perHop(async () => {
             let ref = identity.remote(0)
             for (let k = 1; k < CALLS; k++) ref = identity.remote(ref)
             await get(ref)
-          })
-          return (ms * 1000) / CALLS
-        }),
+          }),
+        ),
         // They have no graph: each hop is awaited on the main thread.
-        ...others(async (pool) => {
-          const ms = await milliseconds(async () => {
+        ...others((pool) =>
+          perHop(async () => {
             for (let k = 0; k < CALLS; k++) await pool.run('identity', k)
-          })
-          return (ms * 1000) / CALLS
-        }),
+          }),
+        ),
       ],
     },
     {
       bench: `wait over ${CALLS} refs, one by one to the end`,
       unit: 'ms',
       params: { threads: THREADS },
-      rivals: [openMobula('mobula', THREADS, waitForEach)],
+      rivals: [openMobula('mobula', THREADS, (mobula) => usually(() => waitForEach(mobula)))],
     },
     idealRow(20, 10_000),
     idealRow(100, 2000),
@@ -195,43 +196,46 @@ export const suite: Suite = {
       params: { threads: THREADS },
       runs: 3,
       warmup: 1,
-      rivals: [openMobula('mobula', THREADS, async (mobula) => (await queueMany(mobula)).ms / 1000)],
+      rivals: [openMobula('mobula', THREADS, async (mobula) => (await queueMany(mobula)) / 1000)],
     },
     {
-      bench: 'native memory of a task that is queued, of a million',
+      bench: 'native memory of a queued task, of a million',
       unit: 'bytes',
       params: { threads: THREADS },
-      runs: 1,
+      runs: 3,
       warmup: 0,
-      fresh: true,
-      rivals: [openMobula('mobula', THREADS, async (mobula) => (await queueMany(mobula)).bytesEach)],
+      rivals: [ownProcess('mobula', 'queued', String(QUEUED))],
     },
     {
       bench: `${MANY} refs as arguments of one task`,
       unit: 'ms',
       params: { threads: THREADS },
       rivals: [
-        openMobula('mobula', THREADS, async ({ count, get, put }) => {
-          const refs = list(MANY, put)
-          return milliseconds(() => get(count.remote(...refs)))
-        }),
+        openMobula('mobula', THREADS, ({ count, get, put }) =>
+          usually(() => {
+            const refs = list(MANY, put)
+            return milliseconds(() => get(count.remote(...refs)))
+          }),
+        ),
       ],
     },
     {
       bench: `${RETURNS} returns of one task`,
       unit: 'ms',
       params: { threads: THREADS },
-      rivals: [openMobula('mobula', THREADS, ({ several, get }) => milliseconds(() => get(several.remote(RETURNS))))],
+      rivals: [openMobula('mobula', THREADS, ({ several, get }) => usually(() => milliseconds(() => get(several.remote(RETURNS)))))],
     },
     {
       bench: `get of ${MANY} objects`,
       unit: 'ms',
       params: { threads: THREADS },
       rivals: [
-        openMobula('mobula', THREADS, async ({ get, put }) => {
-          const refs = list(MANY, put)
-          return milliseconds(() => get(refs))
-        }),
+        openMobula('mobula', THREADS, ({ get, put }) =>
+          usually(() => {
+            const refs = list(MANY, put)
+            return milliseconds(() => get(refs))
+          }),
+        ),
       ],
     },
   ],

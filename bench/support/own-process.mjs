@@ -1,4 +1,4 @@
-/** A fresh process that starts a pool, runs one task, and prints what its bench asks for: `first <who>`, or `idle <seconds>`. */
+/** A fresh process that starts a pool, and prints what its bench asks for: `first <who>`, `idle <seconds>` or `queued <tasks>`. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
@@ -42,6 +42,30 @@ const idle = async (seconds) => {
   return (100 * spent) / (seconds * 1e9) / WORKERS
 }
 
+/**
+ * Bytes that a task takes while it is queued, beside what JavaScript has: all workers are busy with something else.
+ * @param {number} count
+ */
+const queued = async (count) => {
+  const { get, init, remote } = await import('../../dist/index.js')
+  init({ numCpus: WORKERS })
+  const nap = remote((/** @type {number} */ ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms))
+  const identity = remote((x) => x)
+  await get(Array.from({ length: WORKERS }, () => nap.remote(10)))
+  const naps = Array.from({ length: WORKERS }, () => nap.remote(10_000))
+  await setTimeout(200)
+  const bytes = () => {
+    globalThis.gc?.()
+    const { rss, heapTotal } = process.memoryUsage()
+    return rss - heapTotal
+  }
+  const before = bytes()
+  const refs = Array.from({ length: count }, (_, k) => identity.remote(k))
+  const each = (bytes() - before) / count
+  if (refs.length + naps.length !== count + WORKERS) throw new Error('some refs are missing')
+  return each
+}
+
 /** @param {string | undefined} who */
 const first = async (who) => {
   const start = performance.now()
@@ -49,5 +73,8 @@ const first = async (who) => {
   return performance.now() - start
 }
 
-console.log(String(what === 'idle' ? await idle(Number(argument)) : await first(argument)))
+/** @type {Record<string, (argument: string | undefined) => Promise<number>>} */
+const figures = { idle: (seconds) => idle(Number(seconds)), first: (who) => first(who), queued: (count) => queued(Number(count)) }
+
+console.log(String(await figures[what ?? '']?.(argument)))
 process.exit(0)
