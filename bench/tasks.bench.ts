@@ -90,13 +90,12 @@ const perHop = async (chain: () => Promise<unknown>): Promise<number> => ((await
 
 /** How much of what the threads could do in the time they did: 1 is all of it. */
 const shareOfIdeal = async (count: number, microseconds: number, work: () => unknown): Promise<number> =>
-  (100 * count * microseconds) / 1000 / THREADS / (await milliseconds(work))
+  (100 * count * microseconds) / 1000 / THREADS / (await usually(() => milliseconds(work)))
 
 const idealRow = (microseconds: number, count: number): Bench => ({
   bench: `tasks of ${microseconds} µs, share of ideal`,
   unit: '%',
   params: { tasks: count, threads: THREADS },
-  warmup: 5,
   rivals: [
     openMobula('mobula', THREADS, ({ busy, get }) => shareOfIdeal(count, microseconds, () => get(list(count, () => busy.remote(microseconds))))),
     ...others((pool) => shareOfIdeal(count, microseconds, () => Promise.all(list(count, () => pool.run('busy', microseconds))))),

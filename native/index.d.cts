@@ -151,7 +151,7 @@ export interface StartOptions {
 /** Stops the runtime: all waits end. Its memory is free when the last isolate has let go of it. */
 export declare function stop(): void
 
-/** Gives memory of the store that nobody has used for a while back to the system. */
+/** Memory of the store that nobody has used for a while goes back to the system, and workers that are too many end. */
 export declare function tend(): void
 
 /** A worker thread ended, or could not be started; `start` is its number. */

@@ -32,6 +32,8 @@ export interface RawPort {
   unguard(number: number): void
   gone(number: number): boolean
   handles(): number
+  /** True: this worker is one too many, and takes nothing any more. */
+  leave(): boolean
   detach(): void
   /** This isolate is ready to be handed tasks; gives its place among the workers. */
   sit(): number

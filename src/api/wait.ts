@@ -2,8 +2,8 @@
 
 import { badRange, badType } from '../errors/bad-input.ts'
 import { resolveWait, type WaitOptions } from '../options/get.ts'
-import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
-import { checkRef, current, isUsable, refStopped } from '../runtime/current.ts'
+import { type ObjectRef, partsOf, usablePartsOf } from '../refs/object-ref.ts'
+import { checkRef, current, refStopped } from '../runtime/current.ts'
 import { waitSome } from '../runtime/wait.ts'
 import { runtimeOrDefault } from './init.ts'
 
@@ -43,12 +43,10 @@ const look = (refs: readonly unknown[]): { readonly repeated: number; readonly s
   let repeated = 0
   let stopped: Error | undefined
   for (let k = 0; k < refs.length; k++) {
-    const unknown = refs[k]
-    const ref = isUsable(unknown) ? unknown : checkRef(unknown, `refs[${k}]`)
-    const parts = partsOf(ref)
+    const parts = usablePartsOf(refs[k]) ?? partsOf(checkRef(refs[k], `refs[${k}]`))
     if (parts.seenBy === calls) repeated += 1
     parts.seenBy = calls
-    if (parts.origin.runtime !== runtime) stopped ??= refStopped(ref)
+    if (parts.origin.runtime !== runtime) stopped ??= refStopped(refs[k] as ObjectRef)
   }
   return { repeated, stopped }
 }

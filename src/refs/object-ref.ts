@@ -49,6 +49,7 @@ const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')
 let isRef: (value: object) => value is ObjectRef
 let partsIn: (ref: ObjectRef) => RefParts
 let isDisposed: (ref: ObjectRef) => boolean
+let usable: (value: unknown) => RefParts | undefined
 
 /**
  * A reference to an object in the store, or to the result of a task that has not finished.
@@ -103,6 +104,7 @@ export class ObjectRef<out T = unknown> {
     isRef = (value): value is ObjectRef => #parts in value
     partsIn = (ref) => ref.#parts
     isDisposed = (ref) => ref.#disposed
+    usable = (value) => (typeof value === 'object' && value !== null && #parts in value && !value.#disposed ? value.#parts : undefined)
   }
 }
 
@@ -126,6 +128,9 @@ export const endUse = (ref: ObjectRef): void => {
 
 /** The parts of a ref made by this copy of the package. */
 export const partsOf = (ref: ObjectRef): RefParts => partsIn(ref)
+
+/** The parts of what is a ref of this copy of the package and was not disposed of: one look where lists of them are gone through. */
+export const usablePartsOf = (value: unknown): RefParts | undefined => usable(value)
 
 export const wasDisposed = (ref: ObjectRef): boolean => isDisposed(ref)
 

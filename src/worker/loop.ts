@@ -9,6 +9,7 @@ import { taskOnStack } from '../runtime/running.ts'
 import { Executor } from './execute.ts'
 import { reportExit } from './exit.ts'
 import { prefixOutput } from './output.ts'
+import { retire } from './retire.ts'
 import { setUp } from './set-up.ts'
 import type { WorkerStart } from './start.ts'
 
@@ -23,6 +24,7 @@ export const install = async (start: WorkerStart): Promise<void> => {
     runtime: start.runtime,
     start: start.workerId,
     onWork: () => runRound(port, executor),
+    onLeave: () => retire(port),
     runningFunction: () => taskOnStack()?.function,
   })
   const executor: Executor = new Executor(port, () => flushOutput())

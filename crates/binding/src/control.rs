@@ -180,11 +180,16 @@ pub fn stop() {
     }
 }
 
-/// Gives memory of the store that nobody has used for a while back to the system.
+/// So long a worker beyond one for each CPU stays idle before it ends.
+const SPARE_IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// Memory of the store that nobody has used for a while goes back to the system, and workers that are too many end.
 #[napi(catch_unwind)]
 pub fn tend() {
     if let Some(runtime) = current() {
-        runtime.store().tend(Instant::now());
+        let now = Instant::now();
+        runtime.store().tend(now);
+        runtime.retire(now, SPARE_IDLE_MAX);
     }
 }
 
@@ -542,7 +547,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         FETCH_STATES,
         COLLECT,
         ROOM,
-        HELD
+        HELD,
+        LEAVE
     );
     name!(
         "OP_",

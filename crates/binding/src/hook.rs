@@ -255,6 +255,10 @@ fn turn(isolate: &Isolate) {
             }
         }
         inner.port.end_search();
+        if inner.port.hears_to_leave() {
+            // There is mail now.
+            continue;
+        }
         if inner.port.announce() {
             if let Some(time) = again {
                 // A millisecond is the finest it knows.

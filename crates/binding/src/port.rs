@@ -297,6 +297,10 @@ raw_functions! {
         let is_gone = inner.handles.is_gone(call.env, call.u32(0)?);
         call.boolean(is_gone)
     };
+    run leave = |call, inner| {
+        let leaves = inner.port.leave_if_idle();
+        call.boolean(leaves)
+    };
     run handles = |call, inner| call.number(inner.port.handles() as f64);
 }
 

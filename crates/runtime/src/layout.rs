@@ -51,6 +51,8 @@ pub mod header {
     pub const ROOM: usize = 20;
     /// Async tasks that were begun on this worker and have not ended; those aside that wait for their modules.
     pub const HELD: usize = 21;
+    /// Not zero: this worker has been idle for long, and there are others: its thread should end.
+    pub const LEAVE: usize = 22;
     /// The object that `write` made.
     pub const WRITTEN_SLOT: usize = 16;
     /// Its generation.

@@ -30,13 +30,19 @@ struct Mail {
     collect: bool,
     /// It was asked to, and has not done it yet.
     collecting: bool,
+    /// The owner's thread should end.
+    leave: bool,
     /// The owner's loop is about to sleep, or sleeps: ring.
     parked: bool,
 }
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.completions.is_empty() && self.wanted == 0 && !self.stop_is_news && !self.collect
+        self.completions.is_empty()
+            && self.wanted == 0
+            && !self.stop_is_news
+            && !self.collect
+            && !self.leave
     }
 }
 
@@ -125,6 +131,14 @@ impl Mailbox {
 
     pub(crate) fn handles(&self) -> usize {
         self.handles.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn tell_to_leave(&self) {
+        self.deliver(|mail| mail.leave = true);
+    }
+
+    pub(crate) fn take_leave(&self) -> bool {
+        std::mem::take(&mut self.mail.lock().leave)
     }
 
     pub(crate) fn take_collect(&self) -> bool {

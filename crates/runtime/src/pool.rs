@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mobula_sched::Key;
-use mobula_sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use mobula_sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use mobula_sync::{Condvar, Mutex};
 
 use crate::budget::{Budget, Granted, Holder};
@@ -25,6 +25,14 @@ pub(crate) struct Pool {
     grants: AtomicUsize,
     /// Workers with unfinished async tasks: where there are none, nobody asks who might do what they pass by.
     encumbered: AtomicUsize,
+    /// By worker place: it should end, unless there is work for it when it hears of that.
+    asked_to_leave: Box<[AtomicBool]>,
+    /// By worker place: when it last had something to do, in milliseconds from `began` on. That it slept does not say it: V8 wakes
+    /// idle threads, too.
+    busy_until: Box<[AtomicU64]>,
+    began: Instant,
+    /// So many workers are kept, however long they are idle.
+    kept: u32,
     /// CPU under running code, by worker place. A worker that looks for work holds CPU, and shows none.
     shown: Box<[AtomicU64]>,
 }
@@ -50,6 +58,8 @@ pub(crate) struct State {
     asked: Option<Instant>,
     /// One waiter was told to give up and has not gone on yet.
     is_breaking: bool,
+    /// Of those that live: they take no more work, and end.
+    leaving: u32,
 }
 
 impl State {
@@ -67,6 +77,10 @@ impl State {
     fn hands(&self, resting: u32) -> u32 {
         let busy = self.budget.holders() + self.blocked + resting;
         self.live.saturating_sub(busy) + self.starting
+    }
+
+    fn spares(&self, kept: u32) -> u32 {
+        self.live.saturating_sub(self.leaving + kept)
     }
 
     /// A thread that was starting does not any more. True if that was the last straw.
@@ -101,6 +115,16 @@ pub(crate) enum Want {
     Threads(u32),
     /// Threads cannot be started, and all that live wait for others.
     Hopeless,
+}
+
+/// How a worker that took part ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// It was never handed work.
+    Idle,
+    Worked,
+    /// It was one too many.
+    Retired,
 }
 
 /// When a thread that was asked for ended.
@@ -142,6 +166,7 @@ impl Pool {
             stalled_since: None,
             asked: None,
             is_breaking: false,
+            leaving: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -149,6 +174,10 @@ impl Pool {
             workers_max,
             grants: AtomicUsize::new(0),
             encumbered: AtomicUsize::new(0),
+            asked_to_leave: (0..workers_max).map(|_| AtomicBool::new(false)).collect(),
+            busy_until: (0..workers_max).map(|_| AtomicU64::new(0)).collect(),
+            began: Instant::now(),
+            kept: (totals.cpu.div_ceil(WHOLE) as u32).max(1),
             shown: (0..workers_max).map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -420,15 +449,57 @@ impl Pool {
 
     /// A thread ended. Another may start in its place, whatever failed before; but one that was never handed work may have
     /// died of its start. True if that was the last straw.
-    pub(crate) fn left(&self, has_worked: bool) -> bool {
+    pub(crate) fn left(&self, how: Departure) -> bool {
         let mut state = self.state.lock();
         state.live -= 1;
-        state.failed_starts = if has_worked {
-            0
-        } else {
+        state.leaving -= u32::from(how == Departure::Retired);
+        state.failed_starts = if how == Departure::Idle {
             state.failed_starts + 1
+        } else {
+            0
         };
         state.failed_starts >= FAILED_STARTS_MAX
+    }
+
+    /// Workers beyond those that are kept.
+    pub(crate) fn spares(&self) -> u32 {
+        self.state.lock().spares(self.kept)
+    }
+
+    /// The worker had something to do until now.
+    pub(crate) fn was_busy(&self, place: usize) {
+        let now = self.began.elapsed().as_millis() as u64;
+        self.busy_until[place].store(now, Ordering::Relaxed);
+    }
+
+    /// It had nothing to do for so long.
+    pub(crate) fn has_been_idle(&self, place: usize, now: Instant, time: Duration) -> bool {
+        let until = Duration::from_millis(self.busy_until[place].load(Ordering::Relaxed));
+        now.saturating_duration_since(self.began + until) >= time
+    }
+
+    /// The worker should end if it is still idle when it hears of this.
+    pub(crate) fn ask_to_leave(&self, place: usize) {
+        self.asked_to_leave[place].store(true, Ordering::Relaxed);
+    }
+
+    /// There is work for it, or another has its place.
+    pub(crate) fn forget_to_leave(&self, place: usize) {
+        self.hears_to_leave(place);
+    }
+
+    /// True, once, for a worker that was asked to leave.
+    pub(crate) fn hears_to_leave(&self, place: usize) -> bool {
+        let asked = &self.asked_to_leave[place];
+        asked.load(Ordering::Relaxed) && asked.swap(false, Ordering::Relaxed)
+    }
+
+    /// The worker ends, if it is still one too many.
+    pub(crate) fn may_leave(&self) -> bool {
+        let mut state = self.state.lock();
+        let may = state.spares(self.kept) > 0;
+        state.leaving += u32::from(may);
+        may
     }
 
     /// True if workers were asked for, and for so long a time none has come up and none was there.

@@ -14,7 +14,7 @@ use crate::failure::Kind;
 use crate::layout::{self, header};
 use crate::ledger::Ledger;
 use crate::mailbox::Mailbox;
-use crate::pool::{Relief, Resuming};
+use crate::pool::{Departure, Relief, Resuming};
 use crate::refs::KeySet;
 use crate::runtime::Runtime;
 use crate::value::{RefEntry, Stored, Which};
@@ -97,6 +97,8 @@ pub(crate) struct Seat {
     /// What the last wait is for: the one that the thread blocks in.
     pub(crate) need: Need,
     pub(crate) lookout: Lookout,
+    /// It takes no more work: its thread ends.
+    pub(crate) is_leaving: bool,
     /// It was handed records at least once.
     pub(crate) has_worked: bool,
     pub(crate) round_len: u32,
@@ -121,7 +123,7 @@ impl Seat {
 
     /// False while it is blocked, and when everything has come to its end.
     pub(crate) fn may_run(&self, runtime: &Runtime) -> bool {
-        !runtime.is_stopped() && !self.holder.is_blocked
+        !runtime.is_stopped() && !self.holder.is_blocked && !self.is_leaving
     }
 
     /// Who else could do what may block this thread, if it has unfinished async tasks: those cannot go on then, and may be
@@ -229,6 +231,7 @@ impl Port {
             granted_now: None,
             need: Need::default(),
             lookout: Lookout::default(),
+            is_leaving: false,
             has_worked: false,
             round_len: 0,
             round_started: None,
@@ -298,6 +301,7 @@ impl Port {
         area.set_header(header::COMPLETIONS, count as u32);
         self.report_wanted(&mut area);
         area.set_header(header::COLLECT, u32::from(self.mailbox.take_collect()));
+        area.set_header(header::LEAVE, u32::from(self.mailbox.take_leave()));
         area.set_header(header::STOPPED, u32::from(self.mailbox.hear_stop()));
         area.set_header(header::OUTSTANDING, self.outstanding);
     }
@@ -393,6 +397,13 @@ impl Port {
 
     fn leave(&self, mut seat: Seat, (exit_code, text): (Option<u32>, String)) {
         let runtime = &self.runtime;
+        let end = if seat.is_leaving {
+            Departure::Retired
+        } else if seat.has_worked {
+            Departure::Worked
+        } else {
+            Departure::Idle
+        };
         if seat.is_searching {
             runtime.idle.end_search();
         }
@@ -415,7 +426,7 @@ impl Port {
             runtime.pool.release(&mut seat.holder);
         }
         runtime.pool.withdraw_all_of(seat.place);
-        runtime.leave(seat.place, seat.has_worked, &text);
+        runtime.leave(seat.place, end, &text);
         if runtime.is_stopped() {
             // Those who wait were told that it was stopped, which is the reason for this thread's end, too.
             return;
@@ -462,6 +473,30 @@ impl Port {
         }
         self.is_announced = true;
         true
+    }
+
+    /// True, once, for a worker that found nothing to do and was asked to leave: `drain` tells, and `leave` answers.
+    pub fn hears_to_leave(&mut self) -> bool {
+        let seat = self.seat.as_ref();
+        let hears = seat.is_some_and(|seat| self.runtime.pool.hears_to_leave(seat.place));
+        if hears {
+            self.mailbox.tell_to_leave();
+        }
+        hears
+    }
+
+    /// True if this worker is still one too many and holds nothing, which would be gone: a handle that some variable has, or what
+    /// an async task waits for. Then it takes nothing any more, and its thread should end.
+    pub fn leave_if_idle(&mut self) -> bool {
+        let Some(seat) = &mut self.seat else {
+            return false;
+        };
+        let is_idle = seat.in_flight.is_empty()
+            && seat.claims.begun().is_empty()
+            && self.outstanding == 0
+            && self.ledger.len() == 0;
+        seat.is_leaving = seat.is_leaving || (is_idle && self.runtime.pool.may_leave());
+        seat.is_leaving
     }
 
     /// The isolate's loop is awake.

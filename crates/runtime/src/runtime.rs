@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mobula_sched::{Claims, Idle, Key, Lane, Queues, Slab, Table, Words};
 use mobula_store::Store;
@@ -16,7 +16,7 @@ use crate::failure::{Failure, Kind};
 use crate::functions::{Defined, Definition, Function, Functions, Terms};
 use crate::lines::{COMMON, COMMON_ASYNC, Lines, NOWHERE, lane_of};
 use crate::mailbox::Mailbox;
-use crate::pool::{Ended, Pool, Relief, Want};
+use crate::pool::{Departure, Ended, Pool, Relief, Want};
 use crate::resources::{Totals, WHOLE};
 
 /// What a runtime is made with.
@@ -376,14 +376,32 @@ impl Runtime {
         }
         let claims = Arc::new(Claims::new(self.words.clone(), place));
         members.claims[place] = Some(claims.clone());
+        self.pool.forget_to_leave(place);
+        self.pool.was_busy(place);
         self.pool.joined(start);
         Some((place, claims))
     }
 
-    pub(crate) fn leave(&self, place: usize, has_worked: bool, text: &str) {
+    pub(crate) fn leave(&self, place: usize, how: Departure, text: &str) {
         self.members.lock().claims[place] = None;
-        if self.pool.left(has_worked) {
+        if self.pool.left(how) {
             self.give_up_starting(format!("threads end as soon as they are up: {text}"));
+        }
+    }
+
+    /// Workers beyond one for each CPU, which were started while others blocked or needed parts of a CPU, end when they have been
+    /// idle for so long.
+    pub fn retire(&self, now: Instant, after: Duration) {
+        let spares = self.pool.spares() as usize;
+        if spares == 0 {
+            return;
+        }
+        let mut idle = self.idle.asleep();
+        idle.retain(|(place, _)| self.pool.has_been_idle(*place, now, after));
+        for (place, bell) in idle.into_iter().take(spares) {
+            self.pool.ask_to_leave(place);
+            // It stays on the list of sleepers: if it is called meanwhile it has work, and stays.
+            bell.ring();
         }
     }
 

@@ -43,7 +43,8 @@ impl Port {
         self.perform_all(bytes);
         let mut area = Area::new(bytes);
         self.end_round();
-        let keys = if self.runtime.is_stopped() {
+        let is_leaving = self.seat.as_ref().is_some_and(|seat| seat.is_leaving);
+        let keys = if is_leaving || self.runtime.is_stopped() {
             Vec::new()
         } else {
             self.gather(&mut area)
@@ -58,6 +59,7 @@ impl Port {
                 if !std::mem::replace(&mut seat.has_worked, true) {
                     self.runtime.pool.proved();
                 }
+                self.runtime.pool.forget_to_leave(seat.place);
                 seat.round_len = keys.len() as u32;
                 seat.round_started = Some(Instant::now());
                 self.runtime.pool.show(seat.place, seat.holder.parts());
@@ -83,6 +85,7 @@ impl Port {
         if let Some(started) = seat.round_started.take() {
             let each = started.elapsed().as_nanos() as u64 / u64::from(seat.round_len.max(1));
             seat.pace = (3 * seat.pace + each) / 4;
+            self.runtime.pool.was_busy(seat.place);
         }
         let table = &self.runtime.table;
         let mut unbegun = Vec::new();

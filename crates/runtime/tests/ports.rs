@@ -5,7 +5,7 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mobula_runtime::layout::{self, header, status};
 use mobula_runtime::{Demand, Forage, Function, Reason, Role, Runtime, Terms, WHOLE, Which};
@@ -1454,4 +1454,110 @@ fn a_stream_of_async_tasks_leaves_its_cpu_to_what_it_passes_by() {
         run_all(&mut worker);
     }
     end(&runtime, [driver, worker, spare]);
+}
+
+/// Wakes as its loop does when its bell rang without anything to do: true if it ends.
+fn hears(worker: &mut Isolate) -> bool {
+    worker.port.retract();
+    assert_eq!(worker.port.forage(), Forage::Nothing);
+    assert!(
+        worker.port.hears_to_leave() && !worker.port.hears_to_leave(),
+        "once"
+    );
+    assert!(!worker.port.announce(), "it has mail");
+    worker.drain();
+    assert_eq!(worker.header(header::LEAVE), 1);
+    worker.drain();
+    assert_eq!(worker.header(header::LEAVE), 0, "told once");
+    worker.port.leave_if_idle()
+}
+
+#[test]
+fn workers_beyond_the_cpus_end_when_they_have_been_idle_for_long() {
+    let runtime = runtime(1, 4);
+    let mut driver = Isolate::driver(&runtime);
+    let mut workers = [(); 3].map(|()| Isolate::worker(&runtime));
+    workers.iter_mut().for_each(sleep);
+    runtime.retire(Instant::now(), Duration::from_secs(60));
+    assert!(
+        workers.iter().all(|worker| !worker.bell.is_rung()),
+        "too early"
+    );
+    runtime.retire(Instant::now(), Duration::ZERO);
+    let [first, second, third] = &mut workers;
+    assert!(
+        first.bell.take() && second.bell.take(),
+        "who would be called last"
+    );
+    assert!(!third.bell.is_rung(), "one for each CPU stays");
+    for worker in [first, second] {
+        assert!(hears(worker));
+    }
+    runtime.retire(Instant::now(), Duration::ZERO);
+    assert!(
+        !third.bell.is_rung(),
+        "those who are about to go are not counted"
+    );
+    // Who goes takes nothing more; the other is called.
+    let task = driver.submit(F, b"a", &[], &[]);
+    driver.flush();
+    let [first, second, mut third] = workers;
+    let mut leaving = [first, second];
+    assert!(leaving.iter_mut().all(|worker| worker.next().is_empty()));
+    assert!(third.bell.take());
+    third.port.retract();
+    assert_eq!(run_all(&mut third).len(), 1);
+    assert_eq!(driver.fetch(&[task]), [value(b"a")]);
+    end(&runtime, leaving.into_iter().chain([third, driver]));
+}
+
+#[test]
+fn a_worker_that_was_asked_to_end_stays_if_it_has_work_or_holds_anything() {
+    let runtime = runtime(1, 4);
+    let mut driver = Isolate::driver(&runtime);
+    let mut workers = [(); 2].map(|()| Isolate::worker(&runtime));
+    workers.iter_mut().for_each(sleep);
+    let [first, second] = &mut workers;
+    runtime.retire(Instant::now(), Duration::ZERO);
+    assert!(first.bell.take());
+    // Work comes before it has heard.
+    second.port.retract();
+    driver.submit(F, b"a", &[], &[]);
+    driver.flush();
+    first.port.retract();
+    assert_eq!(run_all(first).len(), 1);
+    assert_eq!(first.port.forage(), Forage::Nothing);
+    assert!(!first.port.hears_to_leave(), "that was before its work");
+    // It holds a handle.
+    let kept = driver.put(b"kept", &[]);
+    driver.flush();
+    first.retain(kept);
+    first.flush();
+    second.next();
+    sleep(first);
+    runtime.retire(Instant::now(), Duration::ZERO);
+    assert!(first.bell.take());
+    assert!(!hears(first));
+    end(&runtime, workers.into_iter().chain([driver]));
+}
+
+#[test]
+fn work_that_counted_on_a_worker_that_ends_is_done_by_a_new_one() {
+    let runtime = runtime(1, 4);
+    let mut driver = Isolate::driver(&runtime);
+    let [mut leaving, mut dying] = [(); 2].map(|()| Isolate::worker(&runtime));
+    sleep(&mut leaving);
+    sleep(&mut dying);
+    runtime.retire(Instant::now(), Duration::ZERO);
+    assert!(hears(&mut leaving));
+    dying.close(Some(1), "");
+    let task = driver.submit(F, b"a", &[], &[]);
+    driver.flush();
+    leaving.close(Some(0), "");
+    driver.drain();
+    assert!(driver.wanted > 0);
+    let mut new = Isolate::worker(&runtime);
+    assert_eq!(run_all(&mut new).len(), 1);
+    assert_eq!(driver.fetch(&[task]), [value(b"a")]);
+    end(&runtime, [new, driver]);
 }

@@ -16,8 +16,9 @@ mod support;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use mobula_runtime::layout::status;
+use mobula_runtime::layout::{header, status};
 use mobula_runtime::{Demand, Forage, Function, Reason, Runtime, Terms, WHOLE};
 use mobula_sched::Key;
 use support::isolate::Isolate;
@@ -111,6 +112,8 @@ struct Worker {
     done: HashMap<u32, u32>,
     mode: Mode,
     timer: bool,
+    /// It was one too many: its thread is about to end.
+    is_leaving: bool,
     /// CPU that it holds for running code; `None`: it may run none.
     cpu: Option<u64>,
     /// What code that blocked on it, and lost its CPU by that, needs to go on.
@@ -138,6 +141,7 @@ struct Sim {
     has_turned_out: bool,
     budget: usize,
     deaths: usize,
+    retired: usize,
     /// Out while it moves.
     driver: Option<Isolate>,
     /// The driver's handles, one each.
@@ -200,6 +204,7 @@ impl Sim {
             terms,
             budget: 20 + rng.below(200),
             deaths: rng.below(6),
+            retired: 0,
             rng,
             tasks: Vec::new(),
             ids: HashMap::new(),
@@ -405,6 +410,7 @@ impl Sim {
                 done: HashMap::new(),
                 mode: Mode::Awake,
                 timer: false,
+                is_leaving: false,
                 cpu: None,
                 resumes: 0,
                 is_blocked: false,
@@ -486,6 +492,15 @@ impl Sim {
         if !only_what_must && self.deaths > 0 && self.rng.chance(1) {
             self.deaths -= 1;
             self.die(worker);
+            return true;
+        }
+        if worker.is_leaving {
+            if only_what_must || self.rng.chance(30) {
+                self.retired += 1;
+                worker.isolate.close(Some(0), "");
+            } else {
+                self.workers[place] = Some(worker);
+            }
             return true;
         }
         let moved = self.move_worker(&mut worker, only_what_must);
@@ -584,6 +599,8 @@ impl Sim {
     fn turn(&mut self, worker: &mut Worker) -> bool {
         if worker.isolate.port.has_mail() {
             worker.done.extend(worker.isolate.drain());
+            worker.is_leaving =
+                worker.isolate.header(header::LEAVE) != 0 && worker.isolate.port.leave_if_idle();
             return true;
         }
         match worker.isolate.port.forage() {
@@ -629,6 +646,9 @@ impl Sim {
     fn park(&mut self, worker: &mut Worker) {
         // What was written is handed in before a thread sleeps: nobody else can.
         worker.isolate.flush();
+        if worker.isolate.port.hears_to_leave() {
+            return;
+        }
         let had_mail = worker.isolate.port.has_mail();
         let parks = worker.isolate.port.announce();
         assert!(!(had_mail && parks), "it sleeps on its mail");
@@ -843,10 +863,11 @@ impl Sim {
             .any(|worker| worker.isolate.has_unflushed())
     }
 
-    fn run(mut self) {
+    fn run(mut self) -> usize {
         let steps = 40 * self.budget;
         for _ in 0..steps {
             match self.rng.below(self.workers.len() + 2) {
+                0 | 1 if self.rng.chance(2) => self.runtime.retire(Instant::now(), Duration::ZERO),
                 0 | 1 => drop(self.step_driver(false)),
                 place => drop(self.step_worker(place - 2, false)),
             }
@@ -865,7 +886,7 @@ impl Sim {
                 break;
             }
         }
-        self.check_end();
+        self.check_end()
     }
 
     /// Nobody sleeps beside work, however busy others are: if something has what it needs, and a sleeper could take it, then
@@ -897,7 +918,8 @@ impl Sim {
             || of.deps.iter().any(|dep| self.fails(*dep))
     }
 
-    fn check_end(mut self) {
+    /// How many workers were retired.
+    fn check_end(mut self) -> usize {
         for (k, task) in self.tasks.iter().enumerate() {
             let runs = !task.is_object
                 && !task.deps.iter().any(|dep| self.fails(*dep))
@@ -942,6 +964,7 @@ impl Sim {
             0,
             "somebody still sleeps"
         );
+        self.retired
     }
 }
 
@@ -959,11 +982,17 @@ fn random_runs_lose_nothing_and_leave_nothing() {
         Ok(seed) => seed.parse().unwrap()..=seed.parse().unwrap(),
         Err(_) => 1..=SEEDS,
     };
+    let is_one = seeds.start() == seeds.end();
+    let mut retired = 0;
     for seed in seeds {
         let run = std::panic::AssertUnwindSafe(|| Sim::new(seed).run());
-        if let Err(panic) = std::panic::catch_unwind(run) {
-            eprintln!("failed with SIM_SEED={seed}");
-            std::panic::resume_unwind(panic);
+        match std::panic::catch_unwind(run) {
+            Ok(of_this) => retired += of_this,
+            Err(panic) => {
+                eprintln!("failed with SIM_SEED={seed}");
+                std::panic::resume_unwind(panic);
+            }
         }
     }
+    assert!(is_one || retired > 0, "that workers retire was not seen");
 }

@@ -46,6 +46,8 @@ export interface PortOptions {
   onStopped?(): void
   /** There is something to run (worker). */
   onWork?(): void
+  /** This thread has been idle for long and is one too many: should it end? (worker) */
+  onLeave?(): void
   /** The number of the function whose code is on the stack, if there is one (worker). */
   runningFunction?(): number | undefined
 }
@@ -605,6 +607,7 @@ export class Port {
       this.words[L.H_WANTED] = 0
       this.#options.onWanted?.(wanted)
     }
+    if (this.words[L.H_LEAVE] !== 0) this.#options.onLeave?.()
     // Outside of the loop's hook, where a callback of the collector's could come back in.
     if (this.words[L.H_COLLECT] !== 0) setImmediate(() => this.#collect())
     if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()

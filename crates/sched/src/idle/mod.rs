@@ -149,6 +149,16 @@ impl Idle {
         (self.word().load(Ordering::Acquire) & 0xffff) as usize
     }
 
+    /// Those who have begun nothing, with their bells. They stay asleep.
+    pub fn asleep(&self) -> Vec<(usize, Arc<dyn Bell>)> {
+        let parked = self.parked.lock();
+        let free = parked
+            .iter()
+            .filter(|parked| parked.sleeper == Sleeper::Free);
+        free.map(|parked| (parked.worker, parked.bell.clone()))
+            .collect()
+    }
+
     /// How many of them are not encumbered.
     pub fn parked_unencumbered(&self) -> usize {
         if self.parked() == 0 {
