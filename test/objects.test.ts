@@ -64,7 +64,8 @@ test(
     )
     assert.is(await get(sum.remote(ref)), (64 * MIB) / 8)
     const grown = anonymousKiB() - before
-    assert.ok(grown < 32 * 1024, `anonymous memory grew by ${grown} KiB for four readers of 64 MiB`)
+    // One copy would be 64 MiB. Threads that start or collect meanwhile take up to 36.
+    assert.ok(grown < 56 * 1024, `anonymous memory grew by ${grown} KiB for four readers of 64 MiB`)
   }),
 )
 

@@ -27,15 +27,18 @@ export interface EncodedArgs extends Encoded {
 /** Fewer words than this are copied one by one: a call of `set` takes two views, which cost more. */
 const WORDS_COPIED_MAX = 64
 
+const NO_WORDS = new Int32Array(0)
+const NONE: readonly never[] = Object.freeze([])
+
 /** What a writer wrote. Values without refs and pieces have one object in turn. */
 export class EncodedParts implements EncodedArgs {
   byteLength = 0
-  refs: readonly ObjectRef[] = []
-  deps: readonly ObjectRef[] = []
+  refs: readonly ObjectRef[] = NONE
+  deps: readonly ObjectRef[] = NONE
   /** The writer's memory, which the value begins with, and how much of it is the value's. */
-  words: Int32Array = new Int32Array(0)
+  words: Int32Array = NO_WORDS
   mainBytes = 0
-  rest: readonly Piece[] = []
+  rest: readonly Piece[] = NONE
 
   get #main(): Uint8Array {
     return new Uint8Array(this.words.buffer, 0, this.mainBytes)
