@@ -52,6 +52,30 @@ test(
 )
 
 test(
+  'dependencies arrive with the task or are fetched by it, whatever they are and however many',
+  withRuntime({}, async () => {
+    const show = remote((...args: unknown[]) =>
+      args.map((arg) => (arg instanceof Uint8Array ? arg.length : typeof arg === 'object' ? JSON.stringify(arg) : arg)),
+    )
+    const small = [1, 'two', { three: 3 }, undefined, 5n]
+    const refs = small.map((value) => identity.remote(value))
+    for (let count = 1; count <= small.length; count++)
+      assert.equal(await get(show.remote(...refs.slice(0, count))), await get(show.remote(...small.slice(0, count))))
+    const large = put(new Uint8Array(100_000))
+    const middle = put('m'.repeat(5000))
+    const holder = put([identity.remote(7)])
+    const inside = remote((list: ObjectRef<number>[], x: unknown) => [list[0], x] as const)
+    const one = put(1)
+    // One that cannot be carried, beside others that could.
+    assert.equal(await get(show.remote(one, large, one)), [1, 100_000, 1])
+    assert.equal(await get(show.remote(middle, one)), ['m'.repeat(5000), 1])
+    const [nested, beside] = await get(inside.remote(holder as never, one))
+    assert.equal([await get(nested as ObjectRef<number>), beside], [7, 1])
+    assert.equal(await get(show.remote(one, one, put('x'), 4, one)), [1, 1, 'x', 4, 1])
+  }),
+)
+
+test(
   'a ref inside of a result keeps its object alive',
   withRuntime({}, async () => {
     const make = remote.module<typeof tasks.putsForMe>(module, 'putsForMe')

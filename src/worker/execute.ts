@@ -264,8 +264,9 @@ export class Executor {
   }
 
   #decode(found: FoundArguments): unknown[] {
-    const { deps } = found
-    const args = decodeArgs(found, deps.length === 0 ? NONE : this.#readDeps(deps), found.alias ? AS_VIEWS : AS_COPIES)
+    const { carried, deps } = found
+    const values = deps.length > 0 ? this.#readDeps(deps) : carried.length > 0 ? carried.map((value) => decode(value, AS_COPIES)) : NONE
+    const args = decodeArgs(found, values, found.alias ? AS_VIEWS : AS_COPIES)
     // The values are here; handles left to the collector would keep large objects in the store.
     for (let k = 0; k < deps.length; k++) deps[k]?.[Symbol.dispose]()
     return args

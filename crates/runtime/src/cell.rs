@@ -7,6 +7,7 @@ use mobula_sched::Key;
 use mobula_sync::Mutex;
 
 use crate::failure::{Failure, Kind};
+use crate::layout::DEPS_CARRIED_MAX;
 use crate::mailbox::Mailbox;
 use crate::returns::Returns;
 use crate::value::{RefEntry, Value, Which};
@@ -59,6 +60,14 @@ pub(crate) struct Task {
     pub(crate) deps: Box<[RefEntry]>,
     /// Seldom there.
     pub(crate) returns: Option<Box<Returns>>,
+}
+
+impl Task {
+    /// The deps whose values its record may carry: all of them, or none where they are many.
+    pub(crate) fn few_deps(&self) -> [Option<Key>; DEPS_CARRIED_MAX] {
+        let are_few = self.deps.len() <= DEPS_CARRIED_MAX;
+        std::array::from_fn(|k| self.deps.get(k).filter(|_| are_few).map(|dep| dep.key))
+    }
 }
 
 /// A `get` or `wait` of some isolate.

@@ -71,7 +71,8 @@ pub const OPS_MAX: usize = 128;
 pub const OP_BYTES: usize = 64;
 /// Bytes of each of the three heaps.
 pub const HEAP_BYTES: usize = 128 * 1024;
-/// Bytes of a task record: slot, generation, function, place, heap offset, length, refs, their offset, deps, their offset.
+/// Bytes of a task record: slot, generation, function, place, heap offset, length, refs, their offset, deps, their offset; then
+/// for each dep heap offset and length of its value, if there are few and all of them are small. No value has length 0.
 pub const TASK_BYTES: usize = 64;
 /// Completions per `drain`, at most.
 pub const COMPLETIONS_MAX: usize = 512;
@@ -92,6 +93,8 @@ pub const STOCK_AT: usize = HEADER_BYTES;
 pub const OPS_AT: usize = STOCK_AT + STOCK_MAX * STOCK_ENTRY;
 /// Start of the op heap: what operations carry.
 pub const OP_HEAP_AT: usize = OPS_AT + OPS_MAX * OP_BYTES;
+/// Deps whose values a task record carries, at most.
+pub const DEPS_CARRIED_MAX: usize = 3;
 /// Start of the task records.
 pub const TASKS_AT: usize = OP_HEAP_AT + HEAP_BYTES;
 /// Start of the task heap: what task records carry.

@@ -11,7 +11,7 @@ use crate::pool::Relief;
 use crate::port::{Port, Seat};
 use crate::runtime::Runtime;
 use crate::turn::Turn;
-use crate::value::{Bytes, Which, table_bytes};
+use crate::value::{Bytes, Value, Which, table_bytes};
 
 /// How much work, in nanoseconds, one crossing should hand out: more only makes it wait behind itself.
 const CROSSING_NS: u64 = 50_000;
@@ -194,6 +194,7 @@ impl Port {
         let tables = (refs.len() + deps.len()) * layout::REF_BYTES;
         let inline = task.arguments.copied(pin.as_ref());
         let size = tables + inline.map_or(0, <[u8]>::len);
+        let few = task.few_deps();
         let mut record = [
             key.index,
             key.generation,
@@ -204,6 +205,12 @@ impl Port {
             refs.len() as u32,
             0,
             deps.len() as u32,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
             0,
         ];
         if !heap.fits(size, 3) {
@@ -219,9 +226,40 @@ impl Port {
                 record[4] = heap.put(area, bytes);
                 record[5] = bytes.len() as u32;
             }
+            // Nobody holds two bodies at once.
+            drop(body);
+            if let Some(carried) = self.write_deps(area, heap, &few) {
+                record[10..].copy_from_slice(&carried);
+            }
         }
         area.set_words(layout::TASKS_AT + k * layout::TASK_BYTES, &record);
         true
+    }
+
+    /// Writes the values of deps: a crossing less for the task. `None` if one is large, refers to others, was freed, or finds no room.
+    fn write_deps(
+        &self,
+        area: &mut Area<'_>,
+        heap: &mut Heap,
+        keys: &[Option<Key>],
+    ) -> Option<[u32; 2 * layout::DEPS_CARRIED_MAX]> {
+        let mut carried = [0; 2 * layout::DEPS_CARRIED_MAX];
+        for (key, words) in keys.iter().flatten().zip(carried.chunks_exact_mut(2)) {
+            let body = self.runtime.cell(*key).body.lock();
+            let Body::Value(Value {
+                bytes: Bytes::Inline(bytes),
+                refs,
+                ..
+            }) = &*body
+            else {
+                return None;
+            };
+            if !refs.is_empty() || !heap.fits(bytes.len(), 1) {
+                return None;
+            }
+            words.copy_from_slice(&[heap.put(area, bytes), bytes.len() as u32]);
+        }
+        Some(carried)
     }
 
     /// Looks for work that `next` would hand out; takes what others were handed and left lying.

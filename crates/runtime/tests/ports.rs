@@ -170,6 +170,44 @@ fn values_that_do_not_fit_one_answer_come_in_the_next() {
 }
 
 #[test]
+fn a_record_carries_the_values_of_few_small_deps_and_of_no_others() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let small = [b"a", b"b", b"c", b"d"].map(|bytes| driver.put(bytes, &[]));
+    let stored = driver.put(&[7; 5000], &[]);
+    let refers = driver.put(b"refers", &[small[0]]);
+    let long = driver.put(&[9; layout::INLINE_MAX], &[]);
+    let cases: [(&[Key], &[&[u8]]); 7] = [
+        (&[], &[]),
+        (&small[..1], &[b"a"]),
+        (&small[..3], &[b"a", b"b", b"c"]),
+        (&small, &[]),
+        (&[small[0], stored], &[]),
+        (&[refers], &[]),
+        (&[small[1], long], &[b"b", &[9; layout::INLINE_MAX]]),
+    ];
+    for (deps, carried) in cases {
+        driver.submit(F, b"task", deps, &[]);
+        driver.flush();
+        let records = worker.next();
+        assert_eq!((records.len(), &*records[0].deps), (1, deps));
+        assert_eq!(records[0].carried, carried);
+        assert!(worker.begin(0));
+        worker.result(records[0].key, false, b"done", &[]);
+        worker.flush();
+    }
+    // Freed after the task became ready: the task is to find out by itself.
+    driver.submit(F, b"other", &small[..1], &[]);
+    driver.flush();
+    driver.free(small[0]);
+    driver.flush();
+    let records = worker.next();
+    assert!(records[0].carried.is_empty() && worker.begin(0));
+    worker.result(records[0].key, true, b"it was freed", &[]);
+    worker.flush();
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
 fn a_nested_ref_outlives_the_handle_it_was_made_from() {
     let (runtime, mut driver, worker) = pair(1, 1);
     let inner = driver.put(b"inner", &[]);

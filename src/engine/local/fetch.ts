@@ -15,9 +15,11 @@ const ARGUMENTS = 1
 /** What a task was given. */
 export interface FoundArguments extends FoundValue {
   readonly deps: readonly ObjectRef[]
+  /** The values of the deps, which then have no refs here. */
+  readonly carried: readonly FoundValue[]
 }
 
-const NONE: readonly ObjectRef[] = Object.freeze([])
+const NONE: readonly never[] = Object.freeze([])
 
 /** Whose bytes are read: the slot, and which of its two values. */
 interface Owner {
@@ -32,35 +34,53 @@ export const readArguments = (port: Port, at: number): FoundArguments => {
   const owner: Owner = { slot: words[at] as number, generation: words[at + 1] as number, which: ARGUMENTS }
   const deps = words[at + 8] as number
   if (words[at + 3] === L.PLACE_BULK) return readBulk(port, owner, deps, words[at + 6] as number)
-  const table = deps === 0 ? NONE : port.readRefs(words, (L.TASK_HEAP + (words[at + 9] as number)) >>> 2, deps)
-  return readPlaced(port, owner, { at: at + 3, heap: L.TASK_HEAP, deps: table })
+  // The first of them has no length if none is there.
+  const carried = deps > 0 && words[at + 11] !== 0 ? readCarried(port, at + 10, deps) : NONE
+  const table = deps === 0 || carried.length > 0 ? NONE : port.readRefs(words, (L.TASK_HEAP + (words[at + 9] as number)) >>> 2, deps)
+  return readPlaced(port, owner, { at: at + 3, heap: L.TASK_HEAP, deps: table, carried })
 }
+
+/** Values of deps that lie in the area: as many pairs of offset and length. */
+const readCarried = (port: Port, at: number, count: number): readonly FoundValue[] => {
+  const { words } = port
+  const carried = new Array<FoundValue>(count)
+  for (let k = 0, word = at; k < count; k++, word += 2) {
+    carried[k] = bytesAt(port, L.TASK_HEAP + (words[word] as number), words[word + 1] as number)
+  }
+  return carried
+}
+
+/** Bytes in the area; of their own if users' code may use the area before they are read to the end. */
+const bytesAt = (port: Port, at: number, byteLength: number): FoundValue =>
+  mayRunUserCode()
+    ? { region: regionOf(port.region.bytes.slice(at, at + byteLength)), at: 0, byteLength, refs: NONE, alias: false }
+    : { region: port.region, at, byteLength, refs: NONE, alias: false }
 
 /** Five words of a record, `place, offset, length, refs, refs offset`, with the start of the heap that they count from. */
 interface Placed {
   readonly at: number
   readonly heap: number
   readonly deps: readonly ObjectRef[]
+  readonly carried: readonly FoundValue[]
 }
 
-const readPlaced = (port: Port, owner: Owner, { at, heap, deps }: Placed): FoundArguments => {
+const readPlaced = (port: Port, owner: Owner, { at, heap, deps, carried }: Placed): FoundArguments => {
   const { words } = port
   const refCount = words[at + 3] as number
   const refs = refCount === 0 ? NONE : port.readRefs(words, (heap + (words[at + 4] as number)) >>> 2, refCount)
   if (words[at] === L.PLACE_HEAP) {
     const from = heap + (words[at + 1] as number)
     const byteLength = words[at + 2] as number
-    // Of their own if users' code may use the area before they are read to the end.
-    if (mayRunUserCode()) return { region: regionOf(port.region.bytes.slice(from, from + byteLength)), at: 0, byteLength, refs, deps, alias: false }
-    if (refs === NONE && deps === NONE) return inArea(port, from, byteLength)
-    return { region: port.region, at: from, byteLength, refs, deps, alias: false }
+    if (!mayRunUserCode() && refs === NONE && deps === NONE && carried === NONE) return inArea(port, from, byteLength)
+    const found = bytesAt(port, from, byteLength)
+    return { region: found.region, at: found.at, byteLength, refs, deps, carried, alias: false }
   }
   const view = new Uint8Array(viewOf(port, owner))
-  return { region: regionOf(view), at: 0, byteLength: view.length, refs, deps, alias: true }
+  return { region: regionOf(view), at: 0, byteLength: view.length, refs, deps, carried, alias: true }
 }
 
 /** One object in turn for what lies in the area and has no refs: it is read before the next is looked at. */
-const plain = { region: regionOf(new Uint8Array(0)) as Memory, at: 0, byteLength: 0, refs: NONE, deps: NONE, alias: false }
+const plain = { region: regionOf(new Uint8Array(0)) as Memory, at: 0, byteLength: 0, refs: NONE, deps: NONE, carried: NONE, alias: false }
 
 const inArea = (port: Port, at: number, byteLength: number): FoundArguments => {
   plain.region = port.region
@@ -97,7 +117,7 @@ const readBulk = (port: Port, { slot, generation, which }: Owner, depCount: numb
   const deps = port.readRefs(words, 0, depCount)
   const refs = port.readRefs(words, depCount * L.REF_WORDS, refCount)
   const at = (tables + 63) & ~63
-  return { region: regionOf(new Uint8Array(buffer)), at, byteLength: buffer.byteLength - at, deps, refs, alias: true }
+  return { region: regionOf(new Uint8Array(buffer)), at, byteLength: buffer.byteLength - at, deps, refs, carried: NONE, alias: true }
 }
 
 const names = new Map<number, string>()
@@ -191,7 +211,7 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
       value =
         words[at + 1] === L.PLACE_BULK
           ? readBulk(port, owner, 0, words[at + 4] as number)
-          : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE })
+          : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE, carried: NONE })
     } catch (error) {
       // Of this one; others that are asked for together with it are not concerned.
       return { state: 'unreadable', error }

@@ -347,7 +347,13 @@ impl Isolate {
                 record::refs_at(&self.area, heap(7), refc),
             )
         };
+        let few = (10..).step_by(2).take(layout::DEPS_CARRIED_MAX);
+        let carried = few
+            .filter(|n| word(n + 1) > 0)
+            .map(|n| self.area[heap(n)..heap(n) + word(n + 1) as usize].to_vec())
+            .collect();
         TaskRecord {
+            carried,
             k,
             key,
             function: word(2),

@@ -16,6 +16,8 @@ pub(crate) struct TaskRecord {
     pub(crate) bytes: Vec<u8>,
     pub(crate) deps: Vec<Key>,
     pub(crate) refs: Vec<Key>,
+    /// The values of the deps, if the record has them.
+    pub(crate) carried: Vec<Vec<u8>>,
 }
 
 /// What became of an object.
