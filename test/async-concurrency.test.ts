@@ -58,6 +58,36 @@ for (const how of ['get', 'wait', 'asCompleted', 'getSync'] as const) {
   )
 }
 
+for (const [what, stream, other] of [
+  ['common', {}, {}],
+  ['of several CPUs', {}, { numCpus: 2 }],
+  ['of a part', { numCpus: 0.9 }, {}],
+  ['with priorities', { priority: 1 }, { priority: 1 }],
+] as const) {
+  test(
+    `a stream of async tasks holds up no other task: ${what}`,
+    withRuntime({ numCpus: 2 }, async () => {
+      const step = remote(async () => {
+        const end = performance.now() + 1
+        while (performance.now() < end);
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }, stream)
+      const plain = remote(() => 'done', other)
+      await get([plain.remote(), step.remote()])
+      let isOver = false
+      const line = async (): Promise<void> => {
+        while (!isOver) await get(step.remote())
+      }
+      const lines = Array.from({ length: 150 }, line)
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      // The stream goes on until this has ended.
+      assert.is(await get(plain.remote()), 'done')
+      isOver = true
+      await Promise.all(lines)
+    }),
+  )
+}
+
 test(
   'and many levels deep',
   withRuntime({ numCpus: 1, asyncConcurrency: 1 }, async () => {

@@ -44,6 +44,24 @@ test('the payload of a NaN survives in a typed array', () => {
   deepStrictEqual(new BigUint64Array((trip(new Float64Array(bits.buffer)) as Float64Array).buffer as ArrayBuffer), bits)
 })
 
+test('keys that an object inherits are not its own, whatever was encoded before', () => {
+  const inherited = { x: 'inherited' }
+  const prototype = Object.prototype as { x?: string }
+  try {
+    Object.assign(prototype, inherited)
+    for (let k = 0; k < 20; k++) {
+      assert.equal(Object.entries(trip({ a: 1, x: 2 }) as object), [
+        ['a', 1],
+        ['x', 2],
+      ])
+      assert.equal(Object.entries(trip({ a: 1 }) as object), [['a', 1]])
+      assert.equal(Object.entries(trip({}) as object), [])
+    }
+  } finally {
+    delete prototype.x
+  }
+})
+
 test('BigInts of any size and sign', () => {
   for (const size of [0n, 1n, 31n, 32n, 33n, 63n, 64n, 65n, 127n, 128n, 4096n]) {
     for (const near of [-1n, 0n, 1n]) for (const sign of [1n, -1n]) assert.is(trip(sign * (2n ** size + near)), sign * (2n ** size + near))

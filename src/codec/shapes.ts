@@ -45,7 +45,7 @@ const lastRead: (ReadShape | undefined)[] = new Array(SIGNATURE_LENGTHS).fill(un
 
 /**
  * The shape of a plain object, if it is that of the last one. `for in` goes through the keys that V8 keeps with objects of one layout,
- * where `Object.keys` makes a list; inherited keys would come last, and be too many.
+ * where `Object.keys` makes a list. Inherited keys come last: if the last one is its own, all are.
  */
 export const sameShapeAsLast = (value: object): WriteShape | undefined => {
   const shape = last
@@ -53,7 +53,8 @@ export const sameShapeAsLast = (value: object): WriteShape | undefined => {
   const { keys } = shape
   let at = 0
   for (const key in value) if (key !== keys[at++]) return undefined
-  return at === keys.length ? shape : undefined
+  if (at !== keys.length) return undefined
+  return at === 0 || Object.hasOwn(value, keys[at - 1] as string) ? shape : undefined
 }
 
 /** The shape with just these keys, or `undefined` for objects that are better written as dictionaries. */

@@ -9,7 +9,7 @@ import { taskOnStack } from '../runtime/running.ts'
 import { Executor } from './execute.ts'
 import { reportExit } from './exit.ts'
 import { prefixOutput } from './output.ts'
-import { retire } from './retire.ts'
+import { Retirement } from './retire.ts'
 import { setUp } from './set-up.ts'
 import type { WorkerStart } from './start.ts'
 
@@ -24,9 +24,10 @@ export const install = async (start: WorkerStart): Promise<void> => {
     runtime: start.runtime,
     start: start.workerId,
     onWork: () => runRound(port, executor),
-    onLeave: () => retire(port),
+    onLeave: () => retirement.hear(),
     runningFunction: () => taskOnStack()?.function,
   })
+  const retirement: Retirement = new Retirement(port)
   const executor: Executor = new Executor(port, () => flushOutput())
   const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref), beforeBlock: () => executor.giveBackLoading() })
   setCurrent({ engine, role: 'worker', info: start.info, nodeId: start.nodeId, workerId: String(start.workerId) })

@@ -148,6 +148,7 @@ pub(crate) enum Next {
     Tasks {
         keys: Vec<Key>,
         granted: bool,
+        lane: Lane,
     },
     Nothing,
 }
@@ -357,7 +358,12 @@ impl Lines {
                             if !keys.is_empty() {
                                 state.hand_out(line, looker.has_common);
                                 let granted = state.lines[line].shape.holds();
-                                return Next::Tasks { keys, granted };
+                                let lane = state.lines[line].lane;
+                                return Next::Tasks {
+                                    keys,
+                                    granted,
+                                    lane,
+                                };
                             }
                         }
                     }

@@ -25,6 +25,8 @@ pub(crate) struct Pool {
     grants: AtomicUsize,
     /// Workers with unfinished async tasks: where there are none, nobody asks who might do what they pass by.
     encumbered: AtomicUsize,
+    /// Since when work is passed by that may block a thread, in milliseconds from `began` on, plus one; 0: none is.
+    passed_since: AtomicU64,
     /// By worker place: it should end, unless there is work for it when it hears of that.
     asked_to_leave: Box<[AtomicBool]>,
     /// By worker place: when it last had something to do, in milliseconds from `began` on. That it slept does not say it: V8 wakes
@@ -75,12 +77,12 @@ impl State {
 
     /// Workers that are idle, or starting, and so many that are not meant left out: they will take their share.
     fn hands(&self, resting: u32) -> u32 {
-        let busy = self.budget.holders() + self.blocked + resting;
+        let busy = self.budget.holders() + self.blocked + resting + self.leaving;
         self.live.saturating_sub(busy) + self.starting
     }
 
     fn spares(&self, kept: u32) -> u32 {
-        self.live.saturating_sub(self.leaving + kept)
+        self.live.saturating_sub(self.leaving + self.blocked + kept)
     }
 
     /// A thread that was starting does not any more. True if that was the last straw.
@@ -150,6 +152,9 @@ pub(crate) enum Relief {
 /// How long a thread that was asked for may keep others from doing what is meant for it. The one who starts threads may be
 /// busy for longer.
 const START_PATIENCE: Duration = Duration::from_secs(1);
+/// So long may work be passed by that others should take: then it is taken by whoever looks.
+const PASS_BY_MAX: Duration = Duration::from_secs(1);
+
 /// Starts that may fail in a row before no more are tried.
 const FAILED_STARTS_MAX: u32 = 3;
 
@@ -174,6 +179,7 @@ impl Pool {
             workers_max,
             grants: AtomicUsize::new(0),
             encumbered: AtomicUsize::new(0),
+            passed_since: AtomicU64::new(0),
             asked_to_leave: (0..workers_max).map(|_| AtomicBool::new(false)).collect(),
             busy_until: (0..workers_max).map(|_| AtomicU64::new(0)).collect(),
             began: Instant::now(),
@@ -305,7 +311,10 @@ impl Pool {
     pub(crate) fn relief(&self) -> Relief {
         let state = self.state.lock();
         let budget = &state.budget;
-        let others = budget.holders() + budget.resting() + state.blocked;
+        if self.passed_for() >= PASS_BY_MAX {
+            return Relief::Nobody;
+        }
+        let others = budget.holders() + budget.resting() + state.blocked + state.leaving;
         if state.live > others {
             return Relief::Idle;
         }
@@ -463,7 +472,40 @@ impl Pool {
 
     /// Workers beyond those that are kept.
     pub(crate) fn spares(&self) -> u32 {
-        self.state.lock().spares(self.kept)
+        let state = self.state.lock();
+        state.spares(self.kept_now())
+    }
+
+    /// Those aside that cannot take everything, one for each CPU is kept.
+    fn kept_now(&self) -> u32 {
+        self.kept + self.encumbered.load(Ordering::Relaxed) as u32
+    }
+
+    /// A worker passes something by. How long it will go on like that if nobody comes.
+    pub(crate) fn pass_by(&self) -> Duration {
+        let now = self.began.elapsed().as_millis() as u64 + 1;
+        let began =
+            self.passed_since
+                .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        let since = began.err().unwrap_or(now);
+        PASS_BY_MAX.saturating_sub(Duration::from_millis(now.saturating_sub(since)))
+    }
+
+    fn passed_for(&self) -> Duration {
+        match self.passed_since.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => self
+                .began
+                .elapsed()
+                .saturating_sub(Duration::from_millis(since - 1)),
+        }
+    }
+
+    /// Somebody took of it, or there is none.
+    pub(crate) fn passed_none(&self) {
+        if self.passed_since.load(Ordering::Relaxed) != 0 {
+            self.passed_since.store(0, Ordering::Relaxed);
+        }
     }
 
     /// The worker had something to do until now.
@@ -497,7 +539,7 @@ impl Pool {
     /// The worker ends, if it is still one too many.
     pub(crate) fn may_leave(&self) -> bool {
         let mut state = self.state.lock();
-        let may = state.spares(self.kept) > 0;
+        let may = state.spares(self.kept_now()) > 0;
         state.leaving += u32::from(may);
         may
     }

@@ -147,8 +147,7 @@ impl Seat {
         if self.yields().is_some() {
             return false;
         }
-        let waits_unseen =
-            matches!(relief, Some(Relief::Start(_))) && !self.awaits_relief && runtime.has_plain();
+        let waits_unseen = relief.is_some() && !self.awaits_relief && runtime.has_plain();
         waits_unseen
             || runtime
                 .look(&self.holder, true, relief.is_some())
@@ -157,11 +156,19 @@ impl Seat {
             || (self.has_cpu(runtime) && self.overlooks_records(runtime))
     }
 
-    fn sleeper(&self) -> Sleeper {
+    /// Something of the last round was begun and has not ended. A round that had async tasks is not ended by itself.
+    fn has_begun(&self, runtime: &Runtime) -> bool {
+        let goes_on = |key: &Key| {
+            runtime.table.phase(*key) == Some(Phase::Offered) && !self.returned.contains(key)
+        };
+        self.claims.begun().iter().any(goes_on)
+    }
+
+    fn sleeper(&self, runtime: &Runtime) -> Sleeper {
         // Also those of a round that has not been ended, since the loop left it for them.
         if self.holder.is_encumbered {
             Sleeper::Encumbered
-        } else if self.in_flight.is_empty() && self.claims.begun().is_empty() {
+        } else if self.in_flight.is_empty() && !self.has_begun(runtime) {
             Sleeper::Free
         } else {
             Sleeper::Reluctant
@@ -453,6 +460,11 @@ impl Port {
                 self.runtime.pool.show(seat.place, 0);
                 self.runtime.pool.release(&mut seat.holder);
             }
+            if seat.is_leaving {
+                // Nobody may count on it.
+                self.is_announced = true;
+                return true;
+            }
             let bell = self.mailbox.bell();
             if seat.room(&self.runtime, self.outstanding) == 0 {
                 // Nobody may count on it. It looks again when one of its tasks ends, which wakes its loop.
@@ -463,9 +475,13 @@ impl Port {
             let relief = seat.relief(&self.runtime);
             if relief.is_some() && self.runtime.has_plain() {
                 // It is no longer on its CPU's account that nobody takes this. Before it is a sleeper itself.
-                self.runtime.ask_for_workers();
+                self.runtime.ask_for_relief();
             }
-            self.runtime.idle.announce(seat.place, bell, seat.sleeper());
+            self.runtime
+                .idle
+                .announce(seat.place, bell, seat.sleeper(&self.runtime));
+            // Once more: others may have gone meanwhile, and rely on who is announced.
+            let relief = seat.relief(&self.runtime);
             if seat.may_run(&self.runtime) && seat.finds(&self.runtime, relief) {
                 self.retract();
                 return false;
@@ -492,10 +508,15 @@ impl Port {
             return false;
         };
         let is_idle = seat.in_flight.is_empty()
-            && seat.claims.begun().is_empty()
+            && !seat.has_begun(&self.runtime)
+            && !self.runtime.has_queued()
             && self.outstanding == 0
             && self.ledger.len() == 0;
         seat.is_leaving = seat.is_leaving || (is_idle && self.runtime.pool.may_leave());
+        if seat.is_leaving {
+            // Its thread may take a while to end.
+            self.runtime.pool.release(&mut seat.holder);
+        }
         seat.is_leaving
     }
 

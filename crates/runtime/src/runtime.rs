@@ -420,6 +420,15 @@ impl Runtime {
     /// those who sleep or search will take. The driver learns of it in this very crossing if it is the one that queued: it
     /// may not look into its mailbox for long.
     pub(crate) fn ask_for_workers(&self) {
+        self.ask(true);
+    }
+
+    /// The same by one who passes something by himself. Others who would pass it by, too, are not called: they would call him.
+    pub(crate) fn ask_for_relief(&self) {
+        self.ask(false);
+    }
+
+    fn ask(&self, calls_all: bool) {
         // Where nothing fits nobody could do more. Whoever gives something back looks for work after that, or calls this.
         let room = self.lines.is_waiting().then(|| self.room());
         let outlook = self.pool.outlook();
@@ -430,7 +439,8 @@ impl Runtime {
             self.pool.has_encumbered() && self.has_plain() && self.pool.relief() != Relief::Nobody;
         let takers = if for_the_free {
             let is_called = self.idle.notify_unencumbered();
-            if !is_called && self.has_async() {
+            if !is_called && (calls_all || self.has_async()) {
+                // If only to see what it passes by, and to take it if nobody else has come for long.
                 self.idle.notify();
             }
             usize::from(is_called) + self.idle.parked_unencumbered()

@@ -35,7 +35,14 @@ impl Port {
             let written = match next {
                 Next::Common { most, lane } => return Turn::Common { most, lane },
                 Next::Nothing => return Turn::Over(Vec::new()),
-                Next::Tasks { keys, granted } => self.write_special(area, keys, granted),
+                Next::Tasks {
+                    keys,
+                    granted,
+                    lane,
+                } => {
+                    seat.takes_from(lane, &runtime);
+                    self.write_special(area, keys, granted)
+                }
             };
             if !written.is_empty() {
                 return Turn::Over(written);

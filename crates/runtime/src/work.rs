@@ -122,7 +122,7 @@ impl Port {
         let most = room.min(BATCH_MAX) as u64;
         let mut count = (CROSSING_NS / seat.pace.max(1)).clamp(1, most) as usize;
         if seat.yield_cpu(&self.runtime) {
-            self.runtime.ask_for_workers();
+            self.runtime.ask_for_relief();
             return keys;
         }
         seat.yields_until = None;
@@ -156,7 +156,7 @@ impl Port {
                 lanes = [other.filter(|_| keys.is_empty()), None];
                 continue;
             };
-            seat.lane = lane;
+            seat.takes_from(lane, &self.runtime);
             if self.runtime.table.phase(key) != Some(Phase::Ready) {
                 // Taken by a thread that waited for it, or failed in the queue.
                 continue;
@@ -246,6 +246,8 @@ impl Port {
         let mut carried = [0; 2 * layout::DEPS_CARRIED_MAX];
         for (key, words) in keys.iter().flatten().zip(carried.chunks_exact_mut(2)) {
             let body = self.runtime.cell(*key).body.lock();
+            // Asked under the lock: a slot that is somebody else's by now was emptied under it before.
+            let is_there = self.runtime.table.phase(*key) == Some(Phase::Done);
             let Body::Value(Value {
                 bytes: Bytes::Inline(bytes),
                 refs,
@@ -254,7 +256,7 @@ impl Port {
             else {
                 return None;
             };
-            if !refs.is_empty() || !heap.fits(bytes.len(), 1) {
+            if !is_there || !refs.is_empty() || !heap.fits(bytes.len(), 1) {
                 return None;
             }
             words.copy_from_slice(&[heap.put(area, bytes), bytes.len() as u32]);
@@ -272,7 +274,15 @@ impl Port {
         seat.awaits_relief = false;
         // No code of tasks runs here now, whatever this worker still holds.
         runtime.pool.show(seat.place, 0);
-        if !seat.may_run(&runtime) || seat.room(&runtime, self.outstanding) == 0 {
+        if !seat.may_run(&runtime) {
+            return Forage::Nothing;
+        }
+        if seat.room(&runtime, self.outstanding) == 0 {
+            if seat.holder.cpu.is_some() {
+                // As below. Others may need it.
+                runtime.pool.release(&mut seat.holder);
+                runtime.ask_for_workers();
+            }
             return Forage::Nothing;
         }
         if let Some(left) = seat.yields() {
@@ -311,11 +321,13 @@ impl Port {
             && runtime.has_plain()
         {
             // Whoever passes work by calls for one who takes it.
-            runtime.ask_for_workers();
-            if let Relief::Start(left) = relief {
-                seat.awaits_relief = true;
-                soonest = [soonest, Some(left)].into_iter().flatten().min();
-            }
+            runtime.ask_for_relief();
+            seat.awaits_relief = true;
+            let left = match relief {
+                Relief::Start(left) => left.min(runtime.pool.pass_by()),
+                _ => runtime.pool.pass_by(),
+            };
+            soonest = [soonest, Some(left)].into_iter().flatten().min();
         }
         soonest.map_or(Forage::Nothing, Forage::Later)
     }
@@ -408,12 +420,23 @@ impl Port {
 }
 
 impl Seat {
+    /// The next round, or what there is of it, is from this lane.
+    pub(crate) fn takes_from(&mut self, lane: Lane, runtime: &Runtime) {
+        self.lane = lane;
+        if lane == Lane::Plain {
+            runtime.pool.passed_none();
+        }
+    }
+
     /// Which lanes it takes from, in this order: those that both have work take turns.
     fn lanes(&self, runtime: &Runtime) -> [Option<Lane>; 2] {
         if self.relief(runtime).is_some() {
             return [Some(Lane::Async), None];
         }
-        let is_turn_of_async = self.lane == Lane::Plain && runtime.queues.has_work_in(Lane::Async);
+        // One that may take everything takes what others pass by; those have the rest.
+        let is_turn_of_async = self.lane == Lane::Plain
+            && (self.holder.is_encumbered || !runtime.pool.has_encumbered())
+            && runtime.queues.has_work_in(Lane::Async);
         let first = if is_turn_of_async {
             Lane::Async
         } else {
@@ -422,13 +445,27 @@ impl Seat {
         [Some(first), Some(first.other())]
     }
 
-    /// Passing something by that an idle worker could do if it had this one's CPU, it leaves that to it every other time.
+    /// Passing something by that an idle worker could do if it had this one's CPU, or one that would be started for it, it leaves
+    /// that to it every other time.
     /// True if it holds none now.
     fn yield_cpu(&mut self, runtime: &Runtime) -> bool {
-        let yields = self.lane == Lane::Async
-            && self.relief(runtime) == Some(Relief::Idle)
-            && runtime.pool.free() == 0
-            && runtime.has_plain();
+        if !self.holder.is_encumbered {
+            return false;
+        }
+        if !runtime.has_plain() {
+            runtime.pool.passed_none();
+            return false;
+        }
+        if self.relief(runtime).is_none() {
+            return false;
+        }
+        runtime.pool.pass_by();
+        if runtime.pool.free() > 0 {
+            // Before it takes it.
+            runtime.ask_for_relief();
+            return false;
+        }
+        let yields = self.lane == Lane::Async;
         if yields {
             self.lane = Lane::Plain;
             self.yields_until = Some(Instant::now() + YIELD);

@@ -1361,7 +1361,10 @@ fn with_unfinished_async_tasks_a_worker_leaves_what_may_block_it_to_one_that_has
     assert!(second.bell.take(), "it has nothing else to do");
     assert!(!first.bell.take());
     first.port.retract();
-    assert_eq!(first.port.forage(), Forage::Nothing);
+    assert!(
+        matches!(first.port.forage(), Forage::Later(_)),
+        "if the other does not come"
+    );
     assert!(!first.port.has_work());
     // Calls of async functions it takes, from behind the other.
     let more = driver.submit(later, b"more", &[], &[]);
@@ -1407,7 +1410,11 @@ fn a_thread_is_started_for_what_is_passed_by_and_if_none_comes_up_it_is_done_all
     sleep(&mut worker);
     driver.submit(F, b"plain", &[], &[]);
     driver.flush();
-    assert_eq!((worker.bell.take(), driver.wanted), (false, 1));
+    assert_eq!(
+        (worker.bell.take(), driver.wanted),
+        (true, 1),
+        "it is to see that it waits"
+    );
     worker.port.retract();
     assert!(matches!(worker.port.forage(), Forage::Later(_)));
     assert!(worker.port.announce(), "its loop would turn for ever");
@@ -1598,4 +1605,37 @@ fn work_that_counted_on_a_worker_that_ends_is_done_by_a_new_one() {
     assert_eq!(run_all(&mut new).len(), 1);
     assert_eq!(driver.fetch(&[task]), [value(b"a")]);
     end(&runtime, [new, driver]);
+}
+
+#[test]
+fn what_is_passed_by_for_a_second_is_taken_whoever_else_could() {
+    let runtime = runtime(2, 2);
+    let mut driver = Isolate::driver(&runtime);
+    let [mut first, mut second] = [(); 2].map(|()| Isolate::worker(&runtime));
+    let later = async_function(&runtime);
+    let task = encumber(&mut driver, &mut first, later);
+    // It seems to have nothing to do, and does not come.
+    sleep(&mut second);
+    sleep(&mut first);
+    driver.submit(F, b"plain", &[], &[]);
+    driver.flush();
+    assert!(second.bell.take());
+    first.port.retract();
+    let Forage::Later(time) = first.port.forage() else {
+        panic!("it would sleep beside work");
+    };
+    assert!(time <= Duration::from_secs(1));
+    assert!(first.next().is_empty());
+    std::thread::sleep(time + Duration::from_millis(5));
+    assert_eq!(first.port.forage(), Forage::Work);
+    assert_eq!(run_round(&mut first).len(), 1);
+    // From then on it is as it was.
+    driver.submit(F, b"plain", &[], &[]);
+    driver.flush();
+    assert!(first.next().is_empty());
+    second.port.retract();
+    assert_eq!(run_all(&mut second).len(), 1);
+    first.result(task, false, b"", &[]);
+    first.hold(0);
+    end(&runtime, [driver, first, second]);
 }

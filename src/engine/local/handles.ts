@@ -80,6 +80,9 @@ export class Handles {
   unwatch(parts: RefParts): void {
     if (parts.group !== undefined) parts.group.keys[parts.place] = GONE
     else if (parts.place !== NOWHERE) this.#fresh[parts.place] = undefined
+    // Its value may still be met, by a fetch that is under way.
+    parts.group = undefined
+    parts.place = NOWHERE
   }
 
   /** Whatever is forgotten now is found by the next collection, unless it is in a group with something that is not. */

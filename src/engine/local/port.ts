@@ -595,8 +595,13 @@ export class Port {
   /** Reads all completions and resolves what waits for them. */
   drain(): void {
     let count: number
+    // Each answer tells of these once.
+    let collects = 0
+    let leaves = 0
     do {
       this.raw.drain()
+      collects |= this.words[L.H_COLLECT] as number
+      leaves |= this.words[L.H_LEAVE] as number
       count = this.words[L.H_COMPLETIONS] as number
       for (let k = 0, at = L.COMPLETIONS; k < count; k++, at += 2) {
         this.#complete(this.words[at] as number, this.words[at + 1] as number)
@@ -607,10 +612,21 @@ export class Port {
       this.words[L.H_WANTED] = 0
       this.#options.onWanted?.(wanted)
     }
-    if (this.words[L.H_LEAVE] !== 0) this.#options.onLeave?.()
+    if (leaves !== 0) this.#options.onLeave?.()
     // Outside of the loop's hook, where a callback of the collector's could come back in.
-    if (this.words[L.H_COLLECT] !== 0) setImmediate(() => this.#collect())
+    if (collects !== 0) setImmediate(() => this.#collect())
     if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()
+  }
+
+  /** What is forgotten here goes; then a turn of the loop later. */
+  forget(then: () => void): void {
+    this.#handles.settle()
+    collectGarbage()
+    setImmediate(() => {
+      if (this.#isStopped) return
+      this.flush()
+      then()
+    })
   }
 
   /**
