@@ -1448,8 +1448,12 @@ fn queued_calls_of_a_function_that_turns_out_async_are_taken_beside_others() {
         driver.flush();
         assert!(worker.next().is_empty());
         runtime.turns_out_async(function);
-        let done = run_all(&mut worker);
-        assert_eq!((done.len(), queued.len()), (20, 20));
+        // In between it may leave its CPU to a thread that could take the other, for a millisecond.
+        let (mut done, began) = (Vec::new(), Instant::now());
+        while done.len() < queued.len() && began.elapsed() < Duration::from_millis(900) {
+            done.extend(run_round(&mut worker));
+        }
+        assert_eq!(done.len(), 20);
         assert_eq!(
             done[0].key, queued[0],
             "in the order in which they were submitted"
