@@ -20,8 +20,6 @@ const SEPARATOR = '\0'
 export interface WriteShape {
   readonly keys: readonly string[]
   readonly signature: string
-  /** Objects with such keys may be no plain ones: each is asked. */
-  readonly mayBeExotic: boolean
   /** The encoding this shape was last announced in, and its number there. */
   encoding: number
   local: number
@@ -43,18 +41,20 @@ let last: WriteShape | undefined
 /** The shapes read last, by the length of their signatures: comparing one takes less than looking it up. */
 const lastRead: (ReadShape | undefined)[] = new Array(SIGNATURE_LENGTHS).fill(undefined)
 
+/** No keys at all, or indices, may be those of something that only looks like a plain object. */
+export const mayBeExotic = (keys: readonly string[]): boolean => keys.length === 0 || keys[0] === '0'
+
 /**
  * The shape of a plain object, if it is that of the last one. `for in` goes through the keys that V8 keeps with objects of one layout,
  * where `Object.keys` makes a list. Inherited keys come last: if the last one is its own, all are.
  */
 export const sameShapeAsLast = (value: object): WriteShape | undefined => {
   const shape = last
-  if (shape === undefined) return undefined
+  if (shape === undefined || mayBeExotic(shape.keys)) return undefined
   const { keys } = shape
   let at = 0
   for (const key in value) if (key !== keys[at++]) return undefined
-  if (at !== keys.length) return undefined
-  return at === 0 || Object.hasOwn(value, keys[at - 1] as string) ? shape : undefined
+  return at === keys.length && Object.hasOwn(value, keys[at - 1] as string) ? shape : undefined
 }
 
 /** The shape with just these keys, or `undefined` for objects that are better written as dictionaries. */
@@ -121,7 +121,7 @@ const addWriteShape = (keys: readonly string[]): WriteShape | undefined => {
     writeShapes = new Map()
     writeShapeCount = 0
   }
-  const shape: WriteShape = { keys, signature, mayBeExotic: keys.length === 0 || keys[0] === '0', encoding: 0, local: 0, uses: 0, write: undefined }
+  const shape: WriteShape = { keys, signature, encoding: 0, local: 0, uses: 0, write: undefined }
   const siblings = writeShapes.get(keys[0])
   if (siblings === undefined) writeShapes.set(keys[0], [shape])
   else if (siblings.length < SHAPES_PER_FIRST_KEY_MAX) siblings.push(shape)

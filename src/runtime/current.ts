@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import { badType } from '../errors/bad-input.ts'
 import { ShutdownError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
-import { isForeignRef, isObjectRef, partsOf, wasDisposed } from '../refs/object-ref.ts'
+import { isForeignRef, isObjectRef, partsOf, usablePartsOf, wasDisposed } from '../refs/object-ref.ts'
 
 /** What `init` resolves to: the runtime as it was started. */
 export interface RuntimeInfo {
@@ -44,7 +44,7 @@ export const setCurrent = (next: Runtime | undefined): void => {
 }
 
 /** A ref of this package that was not disposed. */
-export const isUsable = (value: unknown): value is ObjectRef => isObjectRef(value) && !wasDisposed(value)
+export const isUsable = (value: unknown): value is ObjectRef => usablePartsOf(value) !== undefined
 
 /** Refuses what is no ref of this package, by argument name, synchronously. */
 export const checkRef = (value: unknown, argument: string): ObjectRef => {

@@ -7,17 +7,15 @@ import type { Port } from '../engine/local/port.ts'
 /** What may come and go by itself. */
 const PASSING = new Set(['Immediate', 'CloseReq'])
 
-const counts = (): Map<string, number> => {
-  const counted = new Map<string, number>()
-  for (const name of getActiveResourcesInfo()) if (!PASSING.has(name)) counted.set(name, (counted.get(name) ?? 0) + 1)
-  return counted
-}
+const active = (): string[] => getActiveResourcesInfo().filter((name) => !PASSING.has(name))
+
+const portsOf = (names: readonly string[]): number => names.filter((name) => name === 'MessagePort').length
 
 /** Ends this thread when it is asked to, unless it holds refs, or users' code left something here that goes on: a timer, a server, a port. */
 export class Retirement {
   readonly #port: Port
-  /** What keeps any worker's loop alive. */
-  readonly #own = counts()
+  /** Ports keep any worker's loop alive; nothing else does, whatever was active while it started. */
+  readonly #ownPorts = portsOf(active())
   /** The last round after which it looked for refs that nobody has any more. */
   #collectedAfter = -1
 
@@ -33,12 +31,18 @@ export class Retirement {
       const round = this.#port.words[L.H_ROUND] as number
       if (round === this.#collectedAfter) return
       this.#collectedAfter = round
-      this.#port.forget(() => this.#leave())
+      this.#port.forget(() => {
+        // What was let go of counts once it was handed in.
+        this.#port.flush()
+        this.#leave()
+      })
     })
   }
 
   #isAlone(): boolean {
-    return [...counts()].every(([name, count]) => count <= (this.#own.get(name) ?? 0))
+    const names = active()
+    const ports = portsOf(names)
+    return ports === names.length && ports <= this.#ownPorts
   }
 
   #leave(): void {

@@ -5,7 +5,7 @@ import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
 import { failUnder, Refusal, stepTo } from '../refusal.ts'
 import { exoticReason } from '../refuse.ts'
-import { type ReadShape, sameShapeAsLast, warmReader, warmWriter, writeShapeOf } from '../shapes.ts'
+import { mayBeExotic, type ReadShape, sameShapeAsLast, warmReader, warmWriter, writeShapeOf } from '../shapes.ts'
 import type { Writer } from '../writer.ts'
 
 const NULL_PROTOTYPE = 1
@@ -21,10 +21,9 @@ type Fields = Record<string, unknown>
 
 export const writeRecord = (writer: Writer, value: object): void => {
   let shape = sameShapeAsLast(value)
-  // No keys at all, or indices, may be those of something that only looks like a plain object.
-  if (shape === undefined || shape.mayBeExotic) {
+  if (shape === undefined) {
     const keys = Object.keys(value)
-    if (keys.length === 0 || keys[0] === '0') refuseExotic(value)
+    if (mayBeExotic(keys)) refuseExotic(value)
     shape = writeShapeOf(keys)
     if (shape === undefined) {
       writeDictionary(writer, value, keys, 0)

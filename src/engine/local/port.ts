@@ -618,35 +618,25 @@ export class Port {
     if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()
   }
 
-  /** What is forgotten here goes; then a turn of the loop later. */
-  forget(then: () => void): void {
+  /** What is forgotten here goes: a major collection, and a turn of the loop, in which the finalizers of what it found run. */
+  forget(then: () => void, rounds = 1): void {
     this.#handles.settle()
     collectGarbage()
     setImmediate(() => {
       if (this.#isStopped) return
-      this.flush()
-      then()
+      if (rounds > 1) this.forget(then, rounds - 1)
+      else then()
     })
   }
 
-  /**
-   * A major collection, and a turn of the loop, in which the finalizers of what it found run; twice, since the first may end one that
-   * V8 had begun, and believe what that marked.
-   */
-  #collect(rounds = 2): void {
-    this.#handles.settle()
-    collectGarbage()
-    setImmediate(() => {
-      if (this.#isStopped) return
-      if (rounds > 1) {
-        this.#collect(rounds - 1)
-        return
-      }
+  /** Twice, since the first collection may end one that V8 had begun, and believe what that marked. */
+  #collect(): void {
+    this.forget(() => {
       this.#reserve(1, 0)
       this.#record(L.OP_COLLECTED)
       this.#commit()
       this.flush()
-    })
+    }, 2)
   }
 
   #complete(token: number, code: number): void {
