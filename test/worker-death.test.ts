@@ -31,9 +31,12 @@ test(
 test(
   'all async tasks of a worker that dies fail; dependants fail with the same cause',
   withRuntime({ numCpus: 1, maxWorkers: 1 }, async () => {
-    const never = remote(() => new Promise(() => {}))
+    const never = remote(() => {
+      Object.assign(globalThis, { begun: 1 + ((globalThis as { begun?: number }).begun ?? 0) })
+      return new Promise(() => {})
+    })
     const die = remote(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      while ((globalThis as { begun?: number }).begun !== 2) await new Promise((resolve) => setTimeout(resolve, 1))
       process.exit(9)
     })
     const refs = [never.remote(), never.remote(), die.remote()]

@@ -69,8 +69,14 @@ test(
     const limit = remote(async () => (await import('node:worker_threads')).resourceLimits.maxOldGenerationSizeMb)
     assert.is(await get(limit.remote()), 64)
     const neighbour = remote(async () => {
+      Object.assign(globalThis, { neighbourBegan: true })
       await new Promise(() => {})
     }).remote()
+    // Async calls and others do not wait for each other's turn.
+    const began = remote(async () => {
+      while (!('neighbourBegan' in globalThis)) await new Promise((resolve) => setTimeout(resolve, 1))
+    })
+    await get(began.remote())
     const ref = eat.remote()
     const dependant = variable.remote(ref as never)
     const lost: readonly ObjectRef<unknown>[] = [ref, neighbour, dependant]
