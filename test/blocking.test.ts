@@ -3,8 +3,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get, type ObjectRef, remote } from '../src/index.ts'
+import * as shared from './fixtures/tasks/shared.ts'
+import type * as slow from './fixtures/tasks/slow-import.ts'
 import type * as tasks from './fixtures/tasks/tasks.ts'
 import { rejection, withRuntime } from './support/with-runtime.ts'
+import { begun, withWords } from './support/with-words.ts'
 
 const module = new URL('./fixtures/tasks/tasks.ts', import.meta.url)
 const identity = remote((x: unknown) => x)
@@ -17,6 +20,25 @@ test(
     // Both are handed out before the module is there.
     const [a, b] = await get([waits.remote({ ref: pass.remote(21) }), waits.remote({ ref: pass.remote(4) })])
     assert.equal([a, b], [42, 8])
+  }),
+)
+
+test(
+  'a task whose module is still being imported does not wait for other code on its thread',
+  withWords({ numCpus: 1 }, async (words) => {
+    const half = { numCpus: 0.5 }
+    const stay = remote.module<typeof shared.stay<number>>(new URL('./fixtures/tasks/shared.ts', import.meta.url), 'stay').options(half)
+    const opens = remote.module<typeof slow.opens>(new URL('./fixtures/tasks/slow-import.ts', import.meta.url), 'opens').options(half)
+    Atomics.store(words, shared.OPEN, 1)
+    await get(stay.remote(0))
+    Atomics.store(words, shared.OPEN, 0)
+    const waits = opens.remote()
+    await begun(words, 2)
+    // The only worker imports, and has time for this, which stays until the other task has run.
+    const stays = stay.remote(1)
+    await begun(words, 3)
+    Atomics.store(words, shared.ENDED, 1)
+    assert.equal(await get([waits, stays]), [undefined, 1])
   }),
 )
 

@@ -3,22 +3,11 @@
 import { setEnvironmentData } from 'node:worker_threads'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import {
-  DeadlockError,
-  free,
-  get,
-  type InitOptions,
-  init,
-  ObjectFreedError,
-  type ObjectRef,
-  remote,
-  shutdown,
-  type TaskOptions,
-  WorkerCrashedError,
-} from '../src/index.ts'
+import { DeadlockError, free, get, init, ObjectFreedError, type ObjectRef, remote, shutdown, type TaskOptions, WorkerCrashedError } from '../src/index.ts'
 import { availableResources, clusterResources } from '../src/state.ts'
 import * as shared from './fixtures/tasks/shared.ts'
-import { eventually, rejection, thrown, turn, withRuntime } from './support/with-runtime.ts'
+import { eventually, rejection, thrown, turn } from './support/with-runtime.ts'
+import { begun, open, withWords } from './support/with-words.ts'
 
 const named = <K extends keyof typeof shared & string>(name: K) =>
   remote.module<(typeof shared)[K] extends (...args: never[]) => unknown ? (typeof shared)[K] : never>(
@@ -32,27 +21,6 @@ const note = named('note')
 const echo = remote((x: unknown) => x)
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, k) => k)
-
-/** A runtime whose tasks share words with the test; all of it must be there again at the end. */
-const withWords = (options: InitOptions, body: (words: Int32Array) => Promise<void>) => {
-  const words = new Int32Array(new SharedArrayBuffer(4 * 1000))
-  const runs = withRuntime(options, async () => {
-    await body(words)
-    assert.equal(await availableResources(), await clusterResources())
-  })
-  return async (): Promise<void> => {
-    words.fill(0)
-    setEnvironmentData('words', words as never)
-    await runs()
-  }
-}
-
-const open = (words: Int32Array): void => {
-  Atomics.store(words, shared.OPEN, 1)
-  Atomics.notify(words, shared.OPEN)
-}
-
-const begun = (words: Int32Array, count: number): Promise<void> => eventually(`${count} have begun`, () => Atomics.load(words, shared.BEGUN) >= count)
 
 const warnings = (): { readonly texts: string[]; stop(): void } => {
   const texts: string[] = []

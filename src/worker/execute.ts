@@ -158,6 +158,11 @@ export class Executor {
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
   run(at: number): void {
     const begun = new Begun(this.#port, at, this.#load(this.#port.words[at + 2] as number))
+    if (this.#waiting.size > 0 && begun.loaded.made.fn !== undefined) {
+      // Its code may hold this thread up for long.
+      this.giveBackLoading()
+      this.#port.flush()
+    }
     let found: FoundArguments
     try {
       found = readArguments(this.#port, at)
@@ -230,7 +235,7 @@ export class Executor {
     if (isAsync) this.#port.turnsOutAsync(id)
   }
 
-  /** This thread is about to block: what it claimed and cannot begin until its event loop turns is for others. */
+  /** This thread is about to run code, or to block: what it claimed and cannot begin until its event loop turns is for others. */
   giveBackLoading(): void {
     for (const { slot, generation } of this.#waiting) this.#port.handBack(slot, generation)
     this.#waiting.clear()
