@@ -102,7 +102,9 @@ test('20 starts and shutdowns leave threads, maps and file descriptors as they w
   if (process.platform !== 'linux') return
   const before = count()
   for (let k = 0; k < 20; k++) await cycle()
-  await eventually('threads and descriptors are back', () => {
+  const story = (): string =>
+    `${JSON.stringify(before)} are back: ${JSON.stringify(count())}, of ${readdirSync('/proc/self/fd').map((name) => link(`/proc/self/fd/${name}`))}`
+  await eventually(story, () => {
     // A thread that was cut off while it read its modules leaves their files to the collector.
     collectGarbage()
     const now = count()

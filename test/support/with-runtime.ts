@@ -37,11 +37,11 @@ export const thrown = (call: () => unknown): Error & Record<string, unknown> => 
   throw new Error(`expected an exception, got ${String(value)}`)
 }
 
-/** Waits until a condition holds: for what happens in other threads and tells nobody. */
-export const eventually = async (what: string, condition: () => boolean, seconds = 20): Promise<void> => {
+/** Waits until a condition holds: for what happens in other threads and tells nobody. `what` may tell how things stand at the end. */
+export const eventually = async (what: string | (() => string), condition: () => boolean, seconds = 20): Promise<void> => {
   const end = Date.now() + seconds * 1000
   while (!condition()) {
-    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`)
+    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${typeof what === 'string' ? what : what()}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
