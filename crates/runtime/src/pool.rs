@@ -58,6 +58,8 @@ pub(crate) struct State {
     stalled_since: Option<Instant>,
     /// When a thread was last asked for or came up, while one is starting.
     asked: Option<Instant>,
+    /// When the driver last took such a wish to start it, while one is starting.
+    taken: Option<Instant>,
     /// One waiter was told to give up and has not gone on yet.
     is_breaking: bool,
     /// Of those that live: they take no more work, and end.
@@ -85,9 +87,27 @@ impl State {
         self.live.saturating_sub(self.leaving + self.blocked + kept)
     }
 
+    /// How long one of the threads that are starting should still be waited for.
+    fn start_patience(&self) -> Duration {
+        let left = |since: Option<Instant>, most: Duration| {
+            most.saturating_sub(since.map_or(most, |since| since.elapsed()))
+        };
+        if self.starting == 0 {
+            return Duration::ZERO;
+        }
+        left(self.asked, START_PATIENCE).max(left(self.taken, TAKEN_PATIENCE))
+    }
+
+    /// One thread less is starting.
+    fn started(&mut self) {
+        self.starting = self.starting.saturating_sub(1);
+        self.asked = (self.starting > 0).then(Instant::now);
+        self.taken = self.taken.filter(|_| self.starting > 0);
+    }
+
     /// A thread that was starting does not any more. True if that was the last straw.
     fn fail_start(&mut self) -> bool {
-        self.starting = self.starting.saturating_sub(1);
+        self.started();
         self.failed_starts += 1;
         self.failed_starts >= FAILED_STARTS_MAX
     }
@@ -152,7 +172,9 @@ pub(crate) enum Relief {
 /// How long a thread that was asked for may keep others from doing what is meant for it. The one who starts threads may be
 /// busy for longer.
 const START_PATIENCE: Duration = Duration::from_secs(1);
-/// So long may work be passed by that others should take: then it is taken by whoever looks.
+/// The same once the driver has begun to start it: its modules may be large, and the machine busy.
+const TAKEN_PATIENCE: Duration = Duration::from_secs(10);
+/// So long may work be passed by that others should take: then it is taken by whoever looks, unless a thread is coming up for it.
 const PASS_BY_MAX: Duration = Duration::from_secs(1);
 
 /// Starts that may fail in a row before no more are tried.
@@ -170,6 +192,7 @@ impl Pool {
             resumed: 0,
             stalled_since: None,
             asked: None,
+            taken: None,
             is_breaking: false,
             leaving: 0,
         };
@@ -310,17 +333,21 @@ impl Pool {
     /// Who could do what workers with unfinished async tasks pass by.
     pub(crate) fn relief(&self) -> Relief {
         let state = self.state.lock();
-        let budget = &state.budget;
+        let left = state.start_patience();
         if self.passed_for() >= PASS_BY_MAX {
-            return Relief::Nobody;
+            let is_coming = state.taken.is_some() && !left.is_zero();
+            return if is_coming {
+                Relief::Start(left)
+            } else {
+                Relief::Nobody
+            };
         }
+        let budget = &state.budget;
         let others = budget.holders() + budget.resting() + state.blocked + state.leaving;
         if state.live > others {
             return Relief::Idle;
         }
         if state.starting > 0 {
-            let waited = state.asked.map_or(Duration::ZERO, |asked| asked.elapsed());
-            let left = START_PATIENCE.saturating_sub(waited);
             return if left.is_zero() {
                 Relief::Nobody
             } else {
@@ -446,9 +473,14 @@ impl Pool {
     pub(crate) fn joined(&self, start: u32) {
         let mut state = self.state.lock();
         state.reported.insert(start);
-        state.starting = state.starting.saturating_sub(1);
-        state.asked = (state.starting > 0).then(Instant::now);
+        state.started();
         state.live += 1;
+    }
+
+    /// The driver is about to start threads that were asked for.
+    pub(crate) fn starts_taken(&self) {
+        let mut state = self.state.lock();
+        state.taken = (state.starting > 0).then(Instant::now);
     }
 
     /// A thread that came up was handed work: threads can be had.

@@ -316,7 +316,11 @@ impl Port {
     /// Adds to the workers that the isolate should start; it zeroes the word when it has.
     pub(crate) fn report_wanted(&self, area: &mut Area<'_>) {
         if self.is_driver {
-            let wanted = area.header(header::WANTED) + self.mailbox.take_wanted();
+            let taken = self.mailbox.take_wanted();
+            if taken > 0 {
+                self.runtime.pool.starts_taken();
+            }
+            let wanted = area.header(header::WANTED) + taken;
             area.set_header(header::WANTED, wanted);
         }
     }

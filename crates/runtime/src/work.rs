@@ -323,9 +323,12 @@ impl Port {
             // Whoever passes work by calls for one who takes it.
             runtime.ask_for_relief();
             seat.awaits_relief = true;
+            let passed = runtime.pool.pass_by();
             let left = match relief {
-                Relief::Start(left) => left.min(runtime.pool.pass_by()),
-                _ => runtime.pool.pass_by(),
+                // Passed by for too long, and yet a thread is coming up for it.
+                Relief::Start(left) if passed.is_zero() => left,
+                Relief::Start(left) => left.min(passed),
+                _ => passed,
             };
             soonest = [soonest, Some(left)].into_iter().flatten().min();
         }

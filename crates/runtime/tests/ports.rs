@@ -1431,6 +1431,30 @@ fn a_thread_is_started_for_what_is_passed_by_and_if_none_comes_up_it_is_done_all
 }
 
 #[test]
+fn a_thread_that_is_coming_up_for_what_is_passed_by_may_take_longer_than_a_second() {
+    let (runtime, mut driver, mut worker) = pair(1, 2);
+    let later = async_function(&runtime);
+    let task = encumber(&mut driver, &mut worker, later);
+    sleep(&mut worker);
+    let plain = driver.submit(F, b"plain", &[], &[]);
+    driver.flush();
+    assert_eq!(driver.wanted, 1, "and the driver starts it");
+    worker.port.retract();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(1200) {
+        assert!(matches!(worker.port.forage(), Forage::Later(left) if !left.is_zero()));
+        assert!(worker.next().is_empty());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mut spare = Isolate::worker(&runtime);
+    assert_eq!(run_round(&mut spare)[0].key, plain);
+    spare.next();
+    worker.result(task, false, b"", &[]);
+    worker.hold(0);
+    end(&runtime, [driver, worker, spare]);
+}
+
+#[test]
 fn queued_calls_of_a_function_that_turns_out_async_are_taken_beside_others() {
     for terms in [
         Terms::default(),
