@@ -838,6 +838,7 @@ module.exports = nativeBinding
 module.exports.askToCollect = nativeBinding.askToCollect
 module.exports.assigned = nativeBinding.assigned
 module.exports.defineFunction = nativeBinding.defineFunction
+module.exports.executeThread = nativeBinding.executeThread
 module.exports.figures = nativeBinding.figures
 module.exports.functionRecord = nativeBinding.functionRecord
 module.exports.handles = nativeBinding.handles

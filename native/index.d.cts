@@ -58,9 +58,18 @@ export interface DefinitionRecord {
   priority: number
   /** How many objects each call returns. */
   returns: number
+  /** How often each call may be run again; -1: for ever. */
+  retries: number
+  /** Milliseconds that one run may take. */
+  limit?: number
+  /** More on its terms, for workers. */
+  notes: string
   /** It is declared `async`. */
   isAsync: boolean
 }
+
+/** The driver was told to terminate the thread of this start. False: it must not any more. */
+export declare function executeThread(start: number): boolean
 
 /** Figures of the runtime and of the store, by name. */
 export declare function figures(): Record<string, number>
@@ -78,6 +87,8 @@ export interface FunctionRecord {
   first: number
   /** How many objects each call returns. */
   returns: number
+  /** More on its terms, as it was defined. */
+  notes: string
 }
 
 /** Objects to which each isolate has handles. */

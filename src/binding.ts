@@ -32,8 +32,16 @@ export interface RawPort {
   unguard(number: number): void
   gone(number: number): boolean
   handles(): number
+  /** How often a task that has not ended was begun before, in vain. */
+  attempt(slot: number, generation: number): number
   /** True: this worker is one too many, and takes nothing any more. */
   leave(): boolean
+  /** This worker takes nothing any more; it ends when what it has begun has ended. */
+  resign(): void
+  /** The time of a task that was handed out here does not count until it is handed out again. */
+  untime(slot: number, generation: number): void
+  /** The task has ended, or there is none. */
+  over(slot: number, generation: number): boolean
   detach(): void
   /** This isolate is ready to be handed tasks; gives its place among the workers. */
   sit(): number
@@ -116,6 +124,7 @@ export const defineFunction: typeof Native.defineFunction = addon.defineFunction
 export const turnsOutAsync: typeof Native.turnsOutAsync = addon.turnsOutAsync
 export const functionRecord: typeof Native.functionRecord = addon.functionRecord
 export const threadTerminating: typeof Native.threadTerminating = addon.threadTerminating
+export const executeThread: typeof Native.executeThread = addon.executeThread
 export const threadEnded: typeof Native.threadEnded = addon.threadEnded
 export const assigned: typeof Native.assigned = addon.assigned
 export const figures: typeof Native.figures = addon.figures

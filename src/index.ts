@@ -4,6 +4,7 @@
 import './platform.ts'
 
 export { asCompleted } from './api/as-completed.ts'
+export { type CancelOptions, cancel } from './api/cancel.ts'
 export { type BufferOptions, createBuffer } from './api/create-buffer.ts'
 export { free } from './api/free.ts'
 export { get, getSync } from './api/get.ts'
@@ -28,7 +29,9 @@ export {
   PendingCallsLimitError,
   SerializationError,
   ShutdownError,
+  TaskCancelledError,
   TaskError,
+  TaskTimeoutError,
   WorkerCrashedError,
   WorkerSetupError,
 } from './errors/errors.ts'

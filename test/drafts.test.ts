@@ -160,12 +160,15 @@ test(
     collectGarbage()
     await turn()
     const before = figures().storeObjects as number
-    const dies = remote(async (url: string) => {
-      const { createBuffer } = (await import(url)) as typeof import('../src/index.ts')
-      const drafts = [createBuffer(2 ** 20), createBuffer(2 ** 20)]
-      drafts[0]?.buffer.fill(1)
-      process.exit(3)
-    })
+    const dies = remote(
+      async (url: string) => {
+        const { createBuffer } = (await import(url)) as typeof import('../src/index.ts')
+        const drafts = [createBuffer(2 ** 20), createBuffer(2 ** 20)]
+        drafts[0]?.buffer.fill(1)
+        process.exit(3)
+      },
+      { maxRetries: 0 },
+    )
     await get(dies.remote(new URL('../src/index.ts', import.meta.url).href)).catch(() => {})
     await eventually('they are gone', () => (figures().storeObjects as number) <= before)
   }),

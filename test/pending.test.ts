@@ -36,7 +36,7 @@ test(
       )
       assert.match((await rejection(get(ref))).message, /boom/)
     }
-    const dies = remote((): number => process.exit(1))
+    const dies = remote((): number => process.exit(1), { maxRetries: 0 })
     await rejection(get(dies.remote()))
     const refs = [1, 2, 3, 4].map((x) => echo.remote(x))
     assert.equal(await get(refs), [1, 2, 3, 4])

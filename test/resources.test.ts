@@ -149,7 +149,13 @@ test(
       for (const ref of [thrown, dependant]) assert.instance(await rejection(get(ref)), RangeError)
       assert.equal(await availableResources(), total)
       const queued = echo.options(needs).remote(round)
-      const error = await rejection(get(named('exits').options(needs).remote(round)))
+      const error = await rejection(
+        get(
+          named('exits')
+            .options({ ...needs, maxRetries: 0 })
+            .remote(round),
+        ),
+      )
       assert.instance(error, WorkerCrashedError)
       assert.is(await get(queued), round)
       assert.equal(await availableResources(), total)

@@ -64,7 +64,7 @@ test(
     for (const ref of boom.remote()) assert.instance(await rejection(get(ref)), RangeError)
     const odd = remote((): unknown[] => [1, 2, () => {}], { numReturns: 3 })
     for (const ref of odd.remote()) assert.match((await rejection(get(ref))).message, /result\[2\]/)
-    const dies = remote((): unknown[] => process.exit(3), { numReturns: 2 })
+    const dies = remote((): unknown[] => process.exit(3), { numReturns: 2, maxRetries: 0 })
     for (const ref of dies.remote()) assert.is((await rejection(get(ref))).code, 'ERR_WORKER_CRASHED')
     assert.equal(await get(three.remote([1, 2, 3])), [1, 2, 3])
   }),

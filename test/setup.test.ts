@@ -39,7 +39,7 @@ for (const [what, setup] of Object.entries(forms)) {
 test(
   'a worker that takes the place of a dead one runs it, too',
   withRuntime({ numCpus: 1, setup: counts }, async () => {
-    await rejection(get(remote(() => process.exit(1)).remote()))
+    await rejection(get(remote(() => process.exit(1), { maxRetries: 0 }).remote()))
     assert.is((await get(seen.remote()))[0], 1)
   }),
 )

@@ -76,7 +76,7 @@ test(
 test(
   'a worker that dies rejects what it ran, and is replaced',
   withRuntime({ numCpus: 1 }, async () => {
-    const die = remote((code: number) => process.exit(code))
+    const die = remote((code: number) => process.exit(code), { maxRetries: 0 })
     const doomed = die.remote(3)
     const queued = Array.from({ length: 50 }, (_, k) => add.remote(k, 1))
     const error = await rejection(get(doomed))

@@ -9,6 +9,8 @@ import { get, getSync, init, put, remote, shutdown, TaskError, WorkerCrashedErro
 import { collectGarbage, eventually, rejection, thrown, withRuntime } from './support/with-runtime.ts'
 
 const echo = remote((x: unknown) => x)
+/** What comes of a death alone is the question here. */
+const once = { maxRetries: 0 }
 
 test(
   'an uncaught error names itself in the crash',
@@ -18,7 +20,7 @@ test(
         throw new TypeError('out of band')
       })
       return new Promise(() => {})
-    })
+    }, once)
     const error = await rejection(get(boom.remote()))
     assert.instance(error, WorkerCrashedError)
     assert.match(error.message, /task 'boom'|task 'anonymous'/)
@@ -34,11 +36,11 @@ test(
     const never = remote(() => {
       Object.assign(globalThis, { begun: 1 + ((globalThis as { begun?: number }).begun ?? 0) })
       return new Promise(() => {})
-    })
+    }, once)
     const die = remote(async () => {
       while ((globalThis as { begun?: number }).begun !== 2) await new Promise((resolve) => setTimeout(resolve, 1))
       process.exit(9)
-    })
+    }, once)
     const refs = [never.remote(), never.remote(), die.remote()]
     const dependant = echo.remote(refs[0])
     for (const ref of [...refs, dependant]) {
@@ -52,7 +54,7 @@ test(
 test(
   'deaths that a blocked main thread hears of late are no failed starts',
   withRuntime({ numCpus: 1 }, async () => {
-    const die = remote((code: number) => process.exit(code))
+    const die = remote((code: number) => process.exit(code), once)
     for (let k = 0; k < 5; k++) assert.is(thrown(() => getSync(die.remote(k))).exitCode, k)
     await new Promise((resolve) => setTimeout(resolve, 50))
     assert.is(await get(echo.remote(1)), 1)
@@ -81,7 +83,7 @@ test(
       if (array[0] !== 1) throw new Error('wrong bytes')
       array.fill(0)
       process.exit(1)
-    })
+    }, once)
     await get([echo.remote(1), echo.remote(2)])
     const before = readdirSync('/proc/self/task').length
     for (let k = 0; k < 12; k++) {
@@ -113,7 +115,7 @@ test('a thread that somebody terminates is told from one that ran out of memory'
     await get(echo.remote(1))
     const forEver = remote(function forEver() {
       for (;;);
-    })
+    }, once)
     const doomed = forEver.remote()
     await wait([doomed], { timeout: 100 })
     await Promise.all(threads.map((thread) => thread.terminate()))

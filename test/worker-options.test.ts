@@ -58,10 +58,12 @@ test('an option that threads cannot have fails the work, by name', async () => {
   await shutdown()
 })
 
+const once = { maxRetries: 0 }
+
 const eat = remote(function eat() {
   const all: unknown[] = []
   for (;;) all.push(new Array(1000).fill(Math.random()))
-})
+}, once)
 
 test(
   'resourceLimits are those of each worker: a task that outgrows its heap is an OutOfMemoryError, and the next has a new worker',
@@ -71,7 +73,7 @@ test(
     const neighbour = remote(async () => {
       Object.assign(globalThis, { neighbourBegan: true })
       await new Promise(() => {})
-    }).remote()
+    }, once).remote()
     // Async calls and others do not wait for each other's turn.
     const began = remote(async () => {
       while (!('neighbourBegan' in globalThis)) await new Promise((resolve) => setTimeout(resolve, 1))

@@ -43,3 +43,8 @@ export function busy(microseconds) {
   while (performance.now() < end) rounds++
   return rounds
 }
+
+export const exit = () => process.exit(0)
+
+/** Milliseconds, and no CPU. @param {number} ms */
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -20,6 +20,8 @@ export interface ThreadOptions {
 
 export interface Thread {
   stop(): Promise<void>
+  /** At once; native code that it is in ends first. */
+  terminate(): void
 }
 
 type PiscinaModule = { readonly Piscina: typeof Piscina }
@@ -73,6 +75,7 @@ export const startThread = (options: ThreadOptions): Thread => {
     void pool.destroy()
   })
   return {
+    terminate: () => void thread?.terminate(),
     stop: async () => {
       // A thread that is cut off while it reads its modules leaves their files open.
       const patience = new AbortController()

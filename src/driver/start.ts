@@ -31,6 +31,7 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
     role: 'driver',
     runtime: id,
     onWanted: (count) => host.add(count),
+    onDoomed: (start) => host.terminate(start),
     // A runtime that was started meanwhile is none of its business.
     onStopped: () => {
       if (current()?.engine.runtime === id) setCurrent(undefined)

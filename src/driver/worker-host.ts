@@ -1,7 +1,7 @@
 /** Brings worker threads up and down, as the runtime wants them. */
 
 import { inspect } from 'node:util'
-import { threadEnded, threadTerminating } from '../binding.ts'
+import { executeThread, threadEnded, threadTerminating } from '../binding.ts'
 import { programEntries } from '../functions/classes.ts'
 import type { ResolvedInit } from '../options/init.ts'
 import type { Runtime } from '../runtime/current.ts'
@@ -14,7 +14,7 @@ export class WorkerHost {
   /** Known before the first thread is wanted. */
   runtime: Runtime | undefined
   readonly #options: ResolvedInit
-  readonly #threads = new Set<Thread>()
+  readonly #byStart = new Map<number, Thread>()
   #serial = 0
   #isStopping = false
 
@@ -50,7 +50,7 @@ export class WorkerHost {
         resourceLimits: options.resourceLimits,
         onTerminate: () => threadTerminating(data.workerId),
         onExit: (code, error) => {
-          this.#threads.delete(thread)
+          this.#byStart.delete(data.workerId)
           // Whether it had taken part before is known in Rust, also while this thread blocks.
           if (!this.#isStopping) threadEnded(data.workerId, reasonOf(code, error))
         },
@@ -60,12 +60,17 @@ export class WorkerHost {
       threadEnded(data.workerId, reasonOf(0, error))
       return
     }
-    this.#threads.add(thread)
+    this.#byStart.set(data.workerId, thread)
+  }
+
+  /** The runtime gave this thread up, unless it has come back meanwhile. */
+  terminate(start: number): void {
+    if (executeThread(start)) this.#byStart.get(start)?.terminate()
   }
 
   async stop(): Promise<void> {
     this.#isStopping = true
-    await Promise.all([...this.#threads].map((thread) => thread.stop()))
+    await Promise.all([...this.#byStart.values()].map((thread) => thread.stop()))
   }
 }
 

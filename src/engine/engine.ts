@@ -1,6 +1,6 @@
 /** The seam below the API: what any engine does for it. Batch-first, and one-way except where a promise is returned. */
 
-import type { ObjectRef } from '../refs/object-ref.ts'
+import type { ObjectRef, RefParts } from '../refs/object-ref.ts'
 
 /** Encoded bytes and where each piece of them goes; refs lie outside of the bytes. */
 export interface EncodedValue {
@@ -48,6 +48,20 @@ export interface FunctionRecord {
   readonly priority: number
   /** How many objects each call returns. */
   readonly returns: number
+  /** How often each call may be run again, after its worker died or it threw what may be tried again; -1: for ever. */
+  readonly retries: number
+  /** Milliseconds that one run may take. */
+  readonly limit: number | undefined
+  /** What the workers have to know besides, as text. */
+  readonly notes: string
+}
+
+export interface CancelRequest {
+  readonly task: RefParts
+  /** A thread that does not let go of the task is given up. */
+  readonly force: boolean
+  /** With all tasks that it submitted. */
+  readonly recursive: boolean
 }
 
 /** What the code of a task may use. */
@@ -79,8 +93,11 @@ export interface FoundValue {
 export type Outcome =
   | { readonly state: 'pending' }
   | { readonly state: 'value'; readonly value: FoundValue }
-  | { readonly state: 'thrown'; readonly value: FoundValue; readonly taskName: string }
-  | { readonly state: 'crashed'; readonly exitCode: number | null; readonly text: string; readonly taskName: string }
+  | { readonly state: 'thrown'; readonly value: FoundValue; readonly taskName: string; readonly attempt: number }
+  | { readonly state: 'crashed'; readonly exitCode: number | null; readonly text: string; readonly taskName: string; readonly attempt: number }
+  | { readonly state: 'cancelled'; readonly taskName: string; readonly attempt: number }
+  /** `limit` is in milliseconds. */
+  | { readonly state: 'timed-out'; readonly limit: number; readonly taskName: string; readonly attempt: number }
   | { readonly state: 'setup'; readonly text: string }
   /** It is there, but its bytes could not be had: what `error` says. */
   | { readonly state: 'unreadable'; readonly error: unknown }
@@ -128,6 +145,12 @@ export interface Engine {
   put(value: EncodedValue): ObjectRef
   /** Memory to write a value into; throws where there is no room. */
   draft(blank: BlankValue): EngineDraft
+  /** The runtime was stopped: nothing is waited for, and nothing can be asked for any more. */
+  readonly isStopped: boolean
+  /** Ends a task, if it has not ended. */
+  cancel(request: CancelRequest): void
+  /** True if the task behind a ref has ended, for whoever keeps lists of those that have not. */
+  isOver(parts: RefParts): boolean
   /** Deletes the values now, whoever refers to them; later fetches say so. */
   free(refs: readonly ObjectRef[]): void
   wait(request: WaitRequest): PendingWait

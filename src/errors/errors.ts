@@ -62,6 +62,8 @@ export class TaskError extends MobulaError {
   declare readonly cause: unknown
   readonly taskCode = 'ERR_TASK' as const
   readonly taskName: string
+  /** How often the task had been begun before, in vain: 0, unless it was run again. */
+  declare readonly attempt: number | undefined
 
   constructor(message: string, options: ErrorOptions & { readonly taskName: string }) {
     super(message, { code: ERROR_CODES.ERR_TASK, cause: options.cause })
@@ -73,7 +75,29 @@ export class TaskError extends MobulaError {
   }
 }
 
-/** The worker thread ended while the task was on it: `process.exit`, an uncaught error. */
+/** The task was cancelled: by `cancel`, by the signal in its options, or with the task that submitted it. Its code may still run. */
+export class TaskCancelledError extends MobulaError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { ...options, code: ERROR_CODES.ERR_TASK_CANCELLED })
+  }
+
+  static {
+    mark(TaskCancelledError, 'TaskCancelledError')
+  }
+}
+
+/** A run of the task took longer than the `timeout` in its options. */
+export class TaskTimeoutError extends MobulaError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { ...options, code: ERROR_CODES.ERR_TASK_TIMEOUT })
+  }
+
+  static {
+    mark(TaskTimeoutError, 'TaskTimeoutError')
+  }
+}
+
+/** The worker thread ended while the task was on it (`process.exit`, an uncaught error), and `maxRetries` allows no further run. */
 export class WorkerCrashedError extends MobulaError {
   readonly exitCode: number | null | undefined
   readonly signal: string | null | undefined

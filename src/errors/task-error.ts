@@ -8,6 +8,8 @@ export interface TaskErrorInfo {
   readonly taskName: string
   /** The worker's stack, with the user's file and line; the thrown error's own when left out. */
   readonly stack?: string | undefined
+  /** How often it had been begun before, in vain. */
+  readonly attempt?: number
 }
 
 /** The rejection of a task that threw `cause`. */
@@ -36,6 +38,7 @@ export const fillTaskError = (target: Error, cause: unknown, info: TaskErrorInfo
   hide(target, 'stack', info.stack ?? (thrown === undefined ? `${name}: ${message}` : textOf(thrown, 'stack', `${name}: ${message}`)))
   hide(target, 'cause', cause)
   hide(target, 'taskName', info.taskName)
+  if (info.attempt !== undefined) hide(target, 'attempt', info.attempt)
   hide(target, 'taskCode', ERROR_CODES.ERR_TASK)
   const code = thrown === undefined ? undefined : read(thrown, 'code')
   Object.defineProperty(target, 'code', { value: code ?? ERROR_CODES.ERR_TASK, enumerable: true, writable: true, configurable: true })

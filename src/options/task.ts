@@ -1,7 +1,8 @@
 /** Options of remote functions: raw as users write them, resolved as a submission needs them. Defaults are written here alone. */
 
 import { badRange, badType } from '../errors/bad-input.ts'
-import { checkOptions, optionalInteger, optionalString } from './check.ts'
+import { type ErrorClass, optionalRetryable, type Retryable } from '../functions/retryable.ts'
+import { checkOptions, optionalInteger, optionalNumber, optionalSignal, optionalString } from './check.ts'
 import { type Amount, optionalAmount, optionalAmounts, PARTS } from './resources.ts'
 
 export interface TaskOptions {
@@ -64,6 +65,64 @@ export interface TaskOptions {
    * ```
    */
   readonly numReturns?: number
+  /**
+   * How often a call is run again after its worker died under it; -1: for ever. Runs that had not begun are not counted. A task with
+   * side effects that must not happen twice wants 0. Default: 3.
+   *
+   * @example
+   * ```ts
+   * import { get, getRuntimeContext, remote } from 'mobula'
+   * const flaky = remote(async () => {
+   *   const { getRuntimeContext } = await import('mobula')
+   *   const { attempt } = getRuntimeContext()
+   *   if (attempt < 2) process.exit(1)
+   *   return attempt
+   * })
+   * console.log(await get(flaky.remote())) // 2
+   * ```
+   */
+  readonly maxRetries?: number
+  /**
+   * Which errors of the function let it run again, out of the same budget: `true`, all; classes, their instances; a function of the
+   * error, those for which it is true. It travels as its text and runs on the worker. Default: `false`.
+   *
+   * @example
+   * ```ts
+   * import { get, remote } from 'mobula'
+   * const options = { retryExceptions: (error: { code?: string }) => error.code === 'ECONNRESET', maxRetries: 5 }
+   * const load = remote(async (url: string) => (await fetch(url)).text(), options)
+   * ```
+   */
+  readonly retryExceptions?: boolean | readonly ErrorClass[] | ((error: never) => boolean)
+  /**
+   * Milliseconds that one run may take, from its beginning; the import of its module is not counted. Then the ref rejects with `TaskTimeoutError`, and the run is ended as
+   * by `cancel(ref, { force: true })`: it is not run again. Default: no limit.
+   *
+   * @example
+   * ```ts
+   * import { get, remote } from 'mobula'
+   * const endless = remote(() => { for (;;); }, { timeout: 100 })
+   * await get(endless.remote()).catch((error) => console.log(error.name)) // TaskTimeoutError
+   * ```
+   */
+  readonly timeout?: number
+  /**
+   * After so many calls of this function a worker is replaced by a fresh one, when what it has begun has ended: for functions that
+   * leak. Default: no limit.
+   */
+  readonly maxCalls?: number
+  /**
+   * Cancels calls that have not ended, as by `cancel(ref)`.
+   *
+   * @example
+   * ```ts
+   * import { get, remote } from 'mobula'
+   * const sleep = remote(async (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)))
+   * const ref = sleep.options({ signal: AbortSignal.timeout(100) }).remote(60_000)
+   * await get(ref).catch((error) => console.log(error.name)) // TaskCancelledError
+   * ```
+   */
+  readonly signal?: AbortSignal
 }
 
 /** What was said; what was not takes the default, or what the function had before. */
@@ -75,6 +134,11 @@ export interface ResolvedTask {
   readonly named?: readonly Amount[]
   readonly priority?: number
   readonly returns?: number
+  readonly retries?: number
+  readonly retryable?: Retryable
+  readonly limit?: number
+  readonly maxCalls?: number
+  readonly signal?: AbortSignal
 }
 
 /** On what terms a call runs, all of it said. */
@@ -84,16 +148,32 @@ export interface Terms {
   readonly named: readonly Amount[]
   readonly priority: number
   readonly returns: number
+  readonly retries: number
+  readonly limit: number | undefined
+  /** A {@link TaskNotes} as JSON; empty: there are none. */
+  readonly notes: string
 }
 
-export const termsOf = ({ cpu = PARTS, gpu = 0, named = [], priority = 0, returns = 1 }: ResolvedTask): Terms => ({ cpu, gpu, named, priority, returns })
+/** What only the worker has to know of a function's terms. */
+export interface TaskNotes {
+  readonly retryable?: Retryable
+  readonly maxCalls?: number
+}
+
+export const termsOf = ({ cpu = PARTS, gpu = 0, named = [], priority = 0, returns = 1, retries = 3, limit, retryable, maxCalls }: ResolvedTask): Terms => {
+  const notes: TaskNotes = { ...(retryable !== undefined && { retryable }), ...(maxCalls !== undefined && { maxCalls }) }
+  return { cpu, gpu, named, priority, returns, retries, limit, notes: Object.keys(notes).length === 0 ? '' : JSON.stringify(notes) }
+}
 
 /** More than a table of refs in one record is for; whoever returns more wants a list. */
 const RETURNS_MAX = 100_000
 
-const KNOWN = ['name', 'numCpus', 'numGpus', 'resources', 'priority', 'numReturns']
+const KNOWN = ['name', 'numCpus', 'numGpus', 'resources', 'priority', 'numReturns', 'maxRetries', 'retryExceptions', 'timeout', 'maxCalls', 'signal']
 /** Names of the contract that this version refuses. */
-const LATER = ['maxRetries', 'retryExceptions', 'timeout', 'maxCalls', 'signal', 'isolation', 'backpressure', 'captures', 'byValue', 'byReference']
+const LATER = ['isolation', 'backpressure', 'captures', 'byValue', 'byReference']
+
+/** -1 means no limit, and so does more than a counter holds. */
+const RETRIES_MAX = 2 ** 31 - 1
 
 export const resolveTask = (options: unknown, where: string): ResolvedTask => {
   const raw = checkOptions(options, `${where}: options`, KNOWN, LATER)
@@ -104,6 +184,11 @@ export const resolveTask = (options: unknown, where: string): ResolvedTask => {
     named: optionalAmounts(raw.resources, 'options.resources'),
     priority: optionalPriority(raw.priority),
     returns: optionalInteger(raw.numReturns, 'options.numReturns', 0, RETURNS_MAX),
+    retries: optionalInteger(raw.maxRetries, 'options.maxRetries', -1, RETRIES_MAX),
+    retryable: optionalRetryable(raw.retryExceptions),
+    limit: optionalLimit(raw.timeout),
+    maxCalls: optionalInteger(raw.maxCalls, 'options.maxCalls', 1),
+    signal: optionalSignal(raw.signal, 'options.signal'),
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
@@ -112,6 +197,12 @@ const optionalGpus = (value: unknown): number | undefined => {
   const parts = optionalAmount(value, 'options.numGpus')
   if (parts !== undefined && parts > PARTS && parts % PARTS !== 0) throw badRange('options.numGpus', 'less than 1, or a whole number', value)
   return parts
+}
+
+/** Endless is what it is without being said. */
+const optionalLimit = (value: unknown): number | undefined => {
+  const limit = optionalNumber(value, 'options.timeout', 1)
+  return limit === Number.POSITIVE_INFINITY ? undefined : limit
 }
 
 const optionalPriority = (value: unknown): number | undefined => {

@@ -17,8 +17,10 @@ export interface RuntimeContext {
   readonly workerId: string | undefined
   /** Undefined outside of tasks. */
   readonly taskName: string | undefined
-  /** How often the task was begun before: 0, since this version begins each once. */
+  /** How often the task was begun before, in vain: 0 in its first run, and outside of tasks. */
   readonly attempt: number
+  /** Fires when the task is cancelled or takes longer than its `timeout`; the reason is the error that its ref rejects with. Outside of tasks it never fires. */
+  readonly signal: AbortSignal
   /** Scope of names. */
   readonly namespace: string
   /** What the task was given to run with, by name, `CPU` and `GPU` among them; empty outside of tasks. */
@@ -34,16 +36,19 @@ export const readContext = (): RuntimeContext => {
   }
   const { info, nodeId, workerId } = runtime
   const task = runningTask()
-  return {
+  const context: Omit<RuntimeContext, 'signal'> = {
     jobId: info.jobId,
     nodeId,
     taskId: task?.id,
     workerId,
     taskName: task?.name,
-    attempt: 0,
+    attempt: task?.attempt ?? 0,
     namespace: info.namespace,
     ...(task?.assignment ?? NOTHING),
   }
+  // Made when it is asked for: most tasks never do. Not enumerable, since a context may be returned, and signals do not travel.
+  return Object.defineProperty(context, 'signal', { get: () => task?.signal ?? NEVER }) as RuntimeContext
 }
 
+const NEVER: AbortSignal = new AbortController().signal
 const NOTHING: Assignment = Object.freeze({ assignedResources: Object.freeze({}), gpuIds: Object.freeze([]) })

@@ -2,7 +2,17 @@
 
 import { type DecodeOptions, decode } from '../codec/codec.ts'
 import type { Engine, Outcome } from '../engine/engine.ts'
-import { DeadlockError, GetTimeoutError, ObjectFreedError, ObjectLostError, OutOfMemoryError, ShutdownError, WorkerCrashedError } from '../errors/errors.ts'
+import {
+  DeadlockError,
+  GetTimeoutError,
+  ObjectFreedError,
+  ObjectLostError,
+  OutOfMemoryError,
+  ShutdownError,
+  TaskCancelledError,
+  TaskTimeoutError,
+  WorkerCrashedError,
+} from '../errors/errors.ts'
 import { fromCode } from '../errors/from-code.ts'
 import { setupError } from '../errors/setup-error.ts'
 import { taskError } from '../errors/task-error.ts'
@@ -10,6 +20,7 @@ import { loadClasses, mayImportHere, noteClass, takeMissing } from '../functions
 import type { Limits } from '../options/get.ts'
 import { beginUse, endUse, type ObjectRef } from '../refs/object-ref.ts'
 import { limited } from './limits.ts'
+import { type RunningTask, runningTask } from './running.ts'
 
 export interface GetRequest extends Limits {
   readonly refs: readonly ObjectRef[]
@@ -57,6 +68,8 @@ interface Asked {
   mustBeThere: boolean
   /** It holds its ref no longer. */
   isOver: boolean
+  /** The task that asks, if one does. */
+  readonly task: RunningTask | undefined
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -73,8 +86,10 @@ let gaveViews = false
 
 /** The value of one ref. */
 export const getValue = (engine: Engine, ref: ObjectRef, copy: boolean): Promise<unknown> => {
+  const task = runningTask()
+  if (task?.ended !== undefined) return Promise.reject(task.ended)
   beginUse(ref)
-  return new Promise((resolve, reject) => ask(engine, { ref, copy, mustBeThere: false, isOver: false, resolve, reject }))
+  return new Promise((resolve, reject) => ask(engine, { ref, copy, mustBeThere: false, isOver: false, task, resolve, reject }))
 }
 
 const ask = (engine: Engine, one: Asked): void => {
@@ -122,13 +137,24 @@ const giveUp = (one: Asked, error: unknown): void => {
 }
 
 const watch = (engine: Engine, one: Asked): void => {
-  engine.watch(one.ref, (status) => {
+  if (one.task?.ended !== undefined) {
+    giveUp(one, one.task.ended)
+    return
+  }
+  let unhook: (() => void) | undefined
+  const watch = engine.watch(one.ref, (status) => {
+    unhook?.()
+    if (one.isOver) return
     if (status === 'stopped') {
       giveUp(one, stoppedFirst())
       return
     }
     one.mustBeThere = true
     ask(engine, one)
+  })
+  unhook = one.task?.whenEnded((reason) => {
+    giveUp(one, reason)
+    engine.endWatch(watch)
   })
 }
 
@@ -211,24 +237,33 @@ const readAll = (engine: Engine, { refs, copy }: GetRequest): unknown[] | undefi
  * Every other end of a thread leaves an exit code or a text: `process.exit` and uncaught errors emit `exit` in the thread, and whoever
  * calls `terminate` is noticed. V8 at its limit ends it without another line of JavaScript.
  */
-const outOfMemory = (taskName: string): OutOfMemoryError =>
+const outOfMemory = ({ taskName, attempt }: { readonly taskName: string; readonly attempt: number }): OutOfMemoryError =>
   new OutOfMemoryError(
-    `the worker that ran task '${taskName}' reached the limit of its heap, by this task or by others on the same thread. Keep less at a time, put large data into the store (put, createBuffer), or raise init({ resourceLimits: { maxOldGenerationSizeMb } }).`,
+    `the worker that ran task '${taskName}'${afterRetries(attempt)} reached the limit of its heap, by this task or by others on the same thread. Keep less at a time, put large data into the store (put, createBuffer), or raise init({ resourceLimits: { maxOldGenerationSizeMb } }).`,
   )
+
+const afterRetries = (attempt: number): string => (attempt === 0 ? '' : ` (attempt ${attempt + 1})`)
 
 /** The error of an outcome that is no value. */
 export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }>, ref: ObjectRef): unknown => {
   switch (outcome.state) {
     case 'thrown': {
       const thrown = decode(outcome.value, AS_COPIES)
-      return taskError(thrown, { taskName: outcome.taskName })
+      return taskError(thrown, { taskName: outcome.taskName, attempt: outcome.attempt })
     }
     case 'crashed': {
-      if (outcome.exitCode === null && outcome.text === '') return outOfMemory(outcome.taskName)
+      if (outcome.exitCode === null && outcome.text === '') return outOfMemory(outcome)
       const code = outcome.exitCode === null ? '' : ` (exit code ${outcome.exitCode})`
       const why = outcome.text === '' ? '' : `: ${outcome.text}`
-      return new WorkerCrashedError(`the worker that ran task '${outcome.taskName}' died${code}${why}`, { exitCode: outcome.exitCode, signal: null })
+      return new WorkerCrashedError(`the worker that ran task '${outcome.taskName}'${afterRetries(outcome.attempt)} died${code}${why}`, {
+        exitCode: outcome.exitCode,
+        signal: null,
+      })
     }
+    case 'cancelled':
+      return new TaskCancelledError(`task '${outcome.taskName}' was cancelled`)
+    case 'timed-out':
+      return new TaskTimeoutError(`task '${outcome.taskName}'${afterRetries(outcome.attempt)} took longer than its timeout of ${outcome.limit} ms`)
     case 'setup':
       return setupError(outcome.text)
     case 'unreadable':

@@ -2,12 +2,33 @@
 
 import type { PendingWait, WaitStatus } from '../engine/engine.ts'
 import type { Limits } from '../options/get.ts'
+import { type RunningTask, runningTask } from './running.ts'
 
 /** What `setTimeout` can count; longer times are counted in pieces. */
 const TIMER_MAX = 2 ** 31 - 1
 
-/** The wait's status, or `ended` when the time is over first. Rejects with the signal's reason when that fires first. */
-export const limited = async (wait: PendingWait, { timeout, signal }: Limits): Promise<WaitStatus> => {
+/**
+ * The wait's status, or `ended` when the time is over first. Rejects with the signal's reason when that fires first, and with the
+ * task's when the task that waits is cancelled.
+ */
+export const limited = (wait: PendingWait, limits: Limits): Promise<WaitStatus> => {
+  const task = runningTask()
+  return task === undefined ? withLimits(wait, limits) : inTask(task, wait, limits)
+}
+
+const inTask = async (task: RunningTask, wait: PendingWait, limits: Limits): Promise<WaitStatus> => {
+  if (task.ended !== undefined) wait.end()
+  const unhook = task.whenEnded(() => wait.end())
+  try {
+    const status = await withLimits(wait, limits)
+    if (status !== 'stopped' && task.ended !== undefined) throw task.ended
+    return status
+  } finally {
+    unhook()
+  }
+}
+
+const withLimits = async (wait: PendingWait, { timeout, signal }: Limits): Promise<WaitStatus> => {
   if (timeout === undefined && signal === undefined) return wait.done
   if (signal?.aborted === true) {
     wait.end()

@@ -5,6 +5,7 @@ import { PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import type { ShippedFunction } from '../functions/record.ts'
 import { type ResolvedTask, termsOf } from '../options/task.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
+import { cancelOn } from './cancel-on.ts'
 import { checkRef, type Runtime, refStopped } from './current.ts'
 
 export interface RemoteTarget {
@@ -37,9 +38,14 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
     target.id.value = engine.define({ name: target.name, source: JSON.stringify(source), isAsync, ...termsOf(target.options) })
     target.id.runtime = engine.runtime
   }
-  const { returns = 1 } = target.options
-  if (returns > 1) return engine.submitMany(target.id.value, encoded, returns)
+  const { returns = 1, signal } = target.options
+  if (returns > 1) {
+    const refs = engine.submitMany(target.id.value, encoded, returns)
+    if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
+    return refs
+  }
   const ref = engine.submit(target.id.value, encoded)
+  if (signal !== undefined) cancelOn(signal, engine, ref)
   if (returns === 1) return ref
   // Nobody has a use for it; the task goes on.
   ref[Symbol.dispose]()

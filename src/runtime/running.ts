@@ -11,6 +11,17 @@ export interface RunningTask {
   readonly id: string | undefined
   /** What it was given to run with. */
   readonly assignment: Assignment
+  /** How often it was begun before, in vain. */
+  readonly attempt: number
+  /** Where the runtime has it. */
+  readonly slot: number
+  readonly generation: number
+  /** Nobody wants it any more: why. */
+  readonly ended: Error | undefined
+  /** Fires then. */
+  readonly signal: AbortSignal
+  /** Calls back then, unless the hook is taken off before. Not for what is over already. */
+  whenEnded(then: (reason: Error) => void): () => void
 }
 
 /** What asynchronous work was started in: the task that it goes on for, if it is known to and the task has not ended. */
@@ -31,13 +42,16 @@ let spare: Scope = { task: undefined }
 /** The task whose own code called this; of what goes on after an `await` it says nothing, since gets of several tasks are answered together. */
 export const taskOnStack = (): RunningTask | undefined => onStack
 
-/** The task that this code belongs to. */
-export const runningTask = (): RunningTask | undefined => onStack ?? scopes.getStore()?.task
+/** The task that this code belongs to. On a driver, which asks for every `get`, it costs a look at a variable. */
+export const runningTask = (): RunningTask | undefined => onStack ?? (hasEntered ? scopes.getStore()?.task : undefined)
+
+let hasEntered = false
 
 /** The code of a task begins on this stack. `goesOn`: it may return a promise. Gives what was there before, for {@link leave}. */
 export const enter = (task: RunningTask, goesOn: boolean): RunningTask | undefined => {
   const before = onStack
   onStack = task
+  hasEntered = true
   if (goesOn) scopes.enterWith({ task: undefined })
   else if (scopes.getStore() !== spare) scopes.enterWith(spare)
   return before

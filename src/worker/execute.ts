@@ -2,19 +2,20 @@
 
 import { types } from 'node:util'
 import { type DecodeOptions, decode, decodeArgs, encode, encodeThrown } from '../codec/codec.ts'
-import type { Assignment } from '../engine/engine.ts'
-import { assignmentOf } from '../engine/local/assigned.ts'
 import { type FoundArguments, fetchOutcomes, readArguments } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
-import type { Port } from '../engine/local/port.ts'
+import type { Port, Stored } from '../engine/local/port.ts'
 import { shown } from '../errors/bad-input.ts'
-import { MobulaError } from '../errors/errors.ts'
+import { MobulaError, TaskCancelledError, TaskTimeoutError } from '../errors/errors.ts'
 import { loadClasses, mayImportAnything, noteClass, takeMissing } from '../functions/classes.ts'
 import { loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
+import { makeRetryable } from '../functions/retryable.ts'
+import type { TaskNotes } from '../options/task.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
 import { errorOf } from '../runtime/get.ts'
-import { endScope, enter, keepScope, leave, nested, type RunningTask } from '../runtime/running.ts'
+import { endScope, enter, keepScope, leave, nested, taskOnStack } from '../runtime/running.ts'
+import { Begun } from './begun.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 
@@ -36,36 +37,16 @@ interface Loaded {
   goesOn: boolean
   /** It is declared so, or a call of it returned a promise. Undefined until its module is there. */
   isAsync: boolean | undefined
+  readonly notes: TaskNotes
+  /** Whether a run that threw this may be tried again. Made when a call throws. */
+  isRetryable: ((error: unknown) => boolean) | undefined
+  /** Calls that were begun on this thread. */
+  calls: number
 }
 
-/** A task that was begun here and has not ended. */
-class Begun implements RunningTask {
-  readonly port: Port
-  readonly slot: number
-  readonly generation: number
-  readonly function: number
-  readonly loaded: Loaded
+const NO_NOTES: TaskNotes = {}
 
-  constructor(port: Port, at: number, loaded: Loaded) {
-    this.port = port
-    this.slot = port.words[at] as number
-    this.generation = port.words[at + 1] as number
-    this.function = port.words[at + 2] as number
-    this.loaded = loaded
-  }
-
-  get name(): string {
-    return this.loaded.name
-  }
-
-  get id(): string | undefined {
-    return this.port.taskId(this.slot, this.generation)
-  }
-
-  get assignment(): Assignment {
-    return assignmentOf(this)
-  }
-}
+type Task = Begun<Loaded>
 
 const NONE: readonly unknown[] = Object.freeze([])
 const AS_VIEWS: DecodeOptions = { alias: true, onUnknownClass: noteClass }
@@ -130,9 +111,11 @@ export class Executor {
   /** By the first function of each source. */
   readonly #made = new Map<number, Made>()
   /** Tasks claimed here whose functions, or classes of whose arguments, are still being imported. */
-  readonly #waiting = new Set<Begun>()
+  readonly #waiting = new Set<Task>()
   /** Async tasks that were begun here and have not ended. */
-  #inFlight = 0
+  readonly #inFlight = new Set<Task>()
+  /** This thread has called a leaky function often enough. */
+  #isWorn = false
   readonly #flushOutput: () => void
 
   constructor(port: Port, flushOutput: () => void) {
@@ -142,12 +125,36 @@ export class Executor {
 
   /** No async task waits for its turn in this thread. */
   get isIdle(): boolean {
-    return this.#inFlight + this.#waiting.size === 0
+    return this.#inFlight.size + this.#waiting.size === 0
   }
 
   /** Code that blocks this thread holds up no async task. */
   get isFree(): boolean {
-    return this.#inFlight === 0
+    return this.#inFlight.size === 0
+  }
+
+  /** Nobody wants a task any more that was begun here: its code is told. */
+  endTask({ slot, generation }: Stored, isTimeout: boolean): void {
+    const isIt = (task: { readonly slot: number; readonly generation: number }): boolean => task.slot === slot && task.generation === generation
+    for (const task of this.#waiting) {
+      // Its code never begins.
+      if (!isIt(task)) continue
+      this.#waiting.delete(task)
+      this.#port.handBack(slot, generation)
+      this.#port.flush()
+      return
+    }
+    const task = this.#onStack(isIt) ?? [...this.#inFlight].find(isIt)
+    if (task === undefined) return
+    const { name } = task
+    task.end(isTimeout ? new TaskTimeoutError(`task '${name}' took longer than its timeout`) : new TaskCancelledError(`task '${name}' was cancelled`))
+  }
+
+  /** Tasks that run inside of each other's waits. */
+  #onStack(isIt: (task: Task) => boolean): Task | undefined {
+    let task = taskOnStack() as Task | undefined
+    while (task !== undefined && !isIt(task)) task = task.outer as Task | undefined
+    return task
   }
 
   /** The record at this word of the area is a call of a function that is known to be async. */
@@ -157,7 +164,7 @@ export class Executor {
 
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
   run(at: number): void {
-    const begun = new Begun(this.#port, at, this.#load(this.#port.words[at + 2] as number))
+    const begun = new Begun<Loaded>(this.#port, at, this.#load(this.#port.words[at + 2] as number))
     if (this.#waiting.size > 0 && begun.loaded.made.fn !== undefined) {
       // Its code may hold this thread up for long.
       this.giveBackLoading()
@@ -177,7 +184,7 @@ export class Executor {
    * Arguments are decoded when the function's module is there: what they are made of, classes and Arrow's among them, may come with
    * it. Classes that are missing then are imported, too; that takes a turn of the loop, since modules load asynchronously.
    */
-  #start(begun: Begun, found: FoundArguments): void {
+  #start(begun: Task, found: FoundArguments): void {
     const { fn, loading } = begun.loaded.made
     if (fn === undefined) {
       this.#startWhen(loading as Promise<unknown>, begun, found)
@@ -185,6 +192,7 @@ export class Executor {
     }
     this.#meet(begun)
     const before = enter(begun, begun.loaded.goesOn)
+    begun.outer = before
     try {
       let args: unknown[]
       takeMissing()
@@ -196,19 +204,22 @@ export class Executor {
         else this.#startWhen(classesLoaded(missing, error), begun, found)
         return
       }
-      this.#call(begun, fn, args)
+      if (begun.ended === undefined) this.#call(begun, fn, args)
+      else this.#fail(begun, begun.ended)
     } finally {
       leave(before)
     }
+    this.#count(begun.loaded)
   }
 
   /**
    * When the modules are here the task is queued again: it begins where a CPU is free for it. Begun from here it would run beside the
    * loop's own tasks, and hold up all that wait with it.
    */
-  #startWhen(loading: Promise<unknown>, begun: Begun, found: FoundArguments): void {
+  #startWhen(loading: Promise<unknown>, begun: Task, found: FoundArguments): void {
     for (const ref of [...found.deps, ...found.refs]) ref[Symbol.dispose]()
     this.#waiting.add(begun)
+    this.#port.raw.untime(begun.slot, begun.generation)
     const goOn = (next: () => void): void => {
       // Given back meanwhile?
       if (!this.#waiting.delete(begun)) return
@@ -226,7 +237,7 @@ export class Executor {
   }
 
   /** The function is here: what it is declared says where its calls may begin. */
-  #meet({ function: id, loaded }: Begun): void {
+  #meet({ function: id, loaded }: Task): void {
     if (loaded.isAsync === undefined) this.#note(id, loaded, types.isAsyncFunction(loaded.made.fn))
   }
 
@@ -263,7 +274,17 @@ export class Executor {
     const first = record?.first ?? id
     const made = this.#made.get(first) ?? makeFunction(record?.source ?? 'null')
     this.#made.set(first, made)
-    const loaded: Loaded = { name: record?.name ?? 'task', returns: record?.returns ?? 1, made, goesOn: true, isAsync: undefined }
+    const notes = record?.notes ? (JSON.parse(record.notes) as TaskNotes) : NO_NOTES
+    const loaded: Loaded = {
+      name: record?.name ?? 'task',
+      returns: record?.returns ?? 1,
+      made,
+      goesOn: true,
+      isAsync: undefined,
+      notes,
+      isRetryable: undefined,
+      calls: 0,
+    }
     this.#functions.set(id, loaded)
     return loaded
   }
@@ -287,7 +308,7 @@ export class Executor {
     return values
   }
 
-  #call(begun: Begun, fn: AnyFunction, args: unknown[]): void {
+  #call(begun: Task, fn: AnyFunction, args: unknown[]): void {
     let result: unknown
     let later: Promise<unknown> | undefined
     try {
@@ -295,7 +316,7 @@ export class Executor {
       if (isThenable(result)) later = Promise.resolve(result)
     } catch (error) {
       this.#flushOutput()
-      this.#fail(begun, error)
+      this.#fail(begun, error, this.#isRetryable(begun, error))
       return
     }
     this.#flushOutput()
@@ -305,42 +326,58 @@ export class Executor {
     } else this.#settle(begun, later)
   }
 
-  #settle(begun: Begun, promise: Promise<unknown>): void {
-    this.#hold(1)
+  #settle(begun: Task, promise: Promise<unknown>): void {
+    this.#inFlight.add(begun)
+    this.#port.hold(this.#inFlight.size)
     begun.loaded.goesOn = true
     if (begun.loaded.isAsync !== true) this.#note(begun.function, begun.loaded, true)
     keepScope(begun)
     const settled = (report: () => void): void => {
-      this.#hold(-1)
+      this.#inFlight.delete(begun)
+      this.#port.hold(this.#inFlight.size)
       this.#flushOutput()
       report()
       endScope()
       this.#port.flush()
+      this.#endThread()
     }
     promise.then(
       (value) => settled(() => this.#complete(begun, value)),
-      (error: unknown) => settled(() => this.#fail(begun, error)),
+      (error: unknown) => settled(() => this.#fail(begun, error, this.#isRetryable(begun, error))),
     )
   }
 
-  #hold(more: 1 | -1): void {
-    this.#inFlight += more
-    this.#port.hold(this.#inFlight)
+  /** A worker that has called a leaky function often enough ends, when nothing that it has begun is unfinished. */
+  #count(loaded: Loaded): void {
+    const { maxCalls } = loaded.notes
+    if (maxCalls !== undefined) {
+      loaded.calls += 1
+      this.#isWorn ||= loaded.calls >= maxCalls
+    }
+    if (this.#isWorn) this.#endThread()
   }
 
-  #complete(begun: Begun, value: unknown): void {
+  /** Not before: what its tasks wait for may need this very thread. Not at once: results must be handed in, and who called may have more to do. */
+  #endThread(): void {
+    if (!this.#isWorn || !this.isIdle || taskOnStack() !== undefined) return
+    this.#port.raw.resign()
+    this.#port.flush()
+    setImmediate(() => process.exit(0))
+  }
+
+  #complete(begun: Task, value: unknown): void {
     const { name, returns } = begun.loaded
     try {
       const first = returns === 1 ? value : this.#completeOthers(begun, value)
       const encoded = encode(first, () => `task '${name}': ${returns === 1 ? 'result' : 'result[0]'}`)
-      this.#port.result(begun.slot, begun.generation, encoded, false)
+      this.#port.result(begun, encoded, L.HOW_DONE)
     } catch (error) {
       this.#fail(begun, error)
     }
   }
 
   /** Hands in all that a task returns but the first, which it gives back. They count when the result is in. */
-  #completeOthers({ slot, generation, loaded: { name, returns } }: Begun, value: unknown): unknown {
+  #completeOthers({ slot, generation, loaded: { name, returns } }: Task, value: unknown): unknown {
     if (returns === 0) return undefined
     if (!Array.isArray(value) || value.length !== returns) {
       const got = Array.isArray(value) ? `an array of ${value.length}` : shown(value)
@@ -355,12 +392,25 @@ export class Executor {
     return value[0]
   }
 
-  #fail(begun: Begun, error: unknown): void {
+  #fail(begun: Task, error: unknown, isRetryable = false): void {
+    const how = isRetryable ? L.HOW_FAILED_AGAIN : L.HOW_FAILED
     try {
-      this.#port.result(begun.slot, begun.generation, encodeThrown(explained(error, begun.loaded)), true)
+      this.#port.result(begun, encodeThrown(explained(error, begun.loaded)), how)
     } catch (unexpected) {
       // The store had no room for a large error, or the runtime was stopped: one this small lies in the record itself.
-      this.#port.result(begun.slot, begun.generation, encodeThrown(smallError(unexpected)), true)
+      this.#port.result(begun, encodeThrown(smallError(unexpected)), how)
+    }
+  }
+
+  /** Whether the function's options let it run again after this error; no, if nobody wants it any more, or the question fails. */
+  #isRetryable({ loaded, ended }: Task, error: unknown): boolean {
+    if (loaded.notes.retryable === undefined || ended !== undefined) return false
+    try {
+      loaded.isRetryable ??= makeRetryable(loaded.notes.retryable)
+      return loaded.isRetryable(error)
+    } catch (failure) {
+      process.emitWarning(`options.retryExceptions of task '${loaded.name}' threw, so it is not run again: ${String(failure)}`, 'MobulaWarning')
+      return false
     }
   }
 }

@@ -5,7 +5,7 @@ import * as L from '../engine/local/layout.ts'
 import { Port } from '../engine/local/port.ts'
 import { setProgramEntries } from '../functions/classes.ts'
 import { setCurrent } from '../runtime/current.ts'
-import { taskOnStack } from '../runtime/running.ts'
+import { runningTask, taskOnStack } from '../runtime/running.ts'
 import { Executor } from './execute.ts'
 import { reportExit } from './exit.ts'
 import { prefixOutput } from './output.ts'
@@ -26,10 +26,18 @@ export const install = async (start: WorkerStart): Promise<void> => {
     onWork: () => runRound(port, executor),
     onLeave: () => retirement.hear(),
     runningFunction: () => taskOnStack()?.function,
+    runningTask,
+    onUnwanted: (task, isTimeout) => executor.endTask(task, isTimeout),
   })
   const retirement: Retirement = new Retirement(port)
   const executor: Executor = new Executor(port, () => flushOutput())
-  const engine = new LocalEngine({ runtime: start.runtime, port, help: (ref) => executor.help(ref), beforeBlock: () => executor.giveBackLoading() })
+  const engine = new LocalEngine({
+    runtime: start.runtime,
+    port,
+    help: (ref) => executor.help(ref),
+    beforeBlock: () => executor.giveBackLoading(),
+    unwanted: () => runningTask()?.ended,
+  })
   setCurrent({ engine, role: 'worker', info: start.info, nodeId: start.nodeId, workerId: String(start.workerId) })
   const flushOutput = prefixOutput(start)
   reportExit(port)

@@ -92,19 +92,22 @@ test(
   withRuntime({ numCpus: 2 }, async () => {
     const next = random(SEED + 2)
     const big = put(new Float64Array(50_000).fill(1))
-    const die = remote(async (how: number, array: Float64Array) => {
-      array.fill(how)
-      if (how === 0) process.exit(1)
-      if (how === 1) throw Object.assign(new Error('not a death'), { how })
-      if (how === 2) {
-        setTimeout(() => {
-          throw new Error('uncaught')
-        })
-        await new Promise(() => {})
-      }
-      await new Promise((resolve) => setTimeout(resolve, 1))
-      process.exit(0)
-    })
+    const die = remote(
+      async (how: number, array: Float64Array) => {
+        array.fill(how)
+        if (how === 0) process.exit(1)
+        if (how === 1) throw Object.assign(new Error('not a death'), { how })
+        if (how === 2) {
+          setTimeout(() => {
+            throw new Error('uncaught')
+          })
+          await new Promise(() => {})
+        }
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        process.exit(0)
+      },
+      { maxRetries: 0 },
+    )
     let deaths = 0
     while (deaths < 500) {
       const how = Math.floor(next() * 4)
@@ -120,10 +123,13 @@ test(
       )
     }
     assert.ok((await get(big)).every((x) => x === 1))
-    await eventually('threads and pins are back', () => {
-      collectGarbage()
-      return threads() < 40 && (figures().storePins as number) <= 1 && figures().edges === 0
-    })
+    await eventually(
+      () => `threads and pins are back: ${threads()} threads, ${JSON.stringify(figures())}`,
+      () => {
+        collectGarbage()
+        return threads() < 40 && (figures().storePins as number) <= 1 && figures().edges === 0
+      },
+    )
   }),
 )
 

@@ -189,6 +189,7 @@ pub fn tend() {
     if let Some(runtime) = current() {
         let now = Instant::now();
         runtime.store().tend(now);
+        runtime.tend_clock();
         runtime.retire(now, SPARE_IDLE_MAX);
     }
 }
@@ -219,6 +220,8 @@ pub struct FunctionRecord {
     pub first: u32,
     /// How many objects each call returns.
     pub returns: u32,
+    /// More on its terms, as it was defined.
+    pub notes: String,
 }
 
 /// A function, and on what terms it is called.
@@ -239,6 +242,12 @@ pub struct DefinitionRecord {
     pub priority: i32,
     /// How many objects each call returns.
     pub returns: u32,
+    /// How often each call may be run again; -1: for ever.
+    pub retries: f64,
+    /// Milliseconds that one run may take.
+    pub limit: Option<f64>,
+    /// More on its terms, for workers.
+    pub notes: String,
     /// It is declared `async`.
     pub is_async: bool,
 }
@@ -270,6 +279,15 @@ pub fn define_function(definition: DefinitionRecord) -> Result<DefinedRecord> {
         },
         priority: definition.priority as i8,
         returns: definition.returns,
+        retries: match definition.retries {
+            below if below < 0.0 => u32::MAX,
+            // Saturates.
+            retries => retries as u32,
+        },
+        limit: definition
+            .limit
+            .map(|ms| Duration::from_micros((ms * 1000.0) as u64)),
+        notes: definition.notes,
     };
     let defined = runtime.define_on(Function { name, source }, terms);
     if definition.is_async {
@@ -301,6 +319,7 @@ pub fn function_record(id: u32) -> Option<FunctionRecord> {
         source,
         first,
         returns: definition.terms.returns,
+        notes: definition.terms.notes.clone(),
     })
 }
 
@@ -376,6 +395,12 @@ pub fn thread_terminating(start: u32) {
     }
 }
 
+/// The driver was told to terminate the thread of this start. False: it must not any more.
+#[napi(catch_unwind)]
+pub fn execute_thread(start: u32) -> bool {
+    current().is_some_and(|runtime| runtime.execute(start))
+}
+
 /// Asks every isolate for a major collection; the figure `collecting` falls to 0 as they have done it.
 #[napi(catch_unwind)]
 pub fn ask_to_collect() {
@@ -444,6 +469,7 @@ pub fn figures() -> HashMap<String, f64> {
         set("slots", stats.slots as f64);
         set("edges", stats.edges as f64);
         set("workers", f64::from(stats.workers));
+        set("abandonedThreads", f64::from(stats.abandoned));
         set("queued", stats.queued as f64);
         set("collecting", runtime.collecting() as f64);
     }
@@ -512,6 +538,9 @@ pub fn layout_constants() -> HashMap<String, u32> {
         FETCH_AT,
         FETCH_HEAP_AT,
         REF_BYTES,
+        LETTERS_AT,
+        LETTER_BYTES,
+        LETTERS_MAX,
         EXIT_TEXT_AT
     );
     name!("", layout, EXIT_TEXT_MAX, INLINE_MAX, COPY_MAX, NO_TIMEOUT);
@@ -548,7 +577,10 @@ pub fn layout_constants() -> HashMap<String, u32> {
         COLLECT,
         ROOM,
         HELD,
-        LEAVE
+        LEAVE,
+        ORIGIN_HIGH,
+        ORIGIN_LOW,
+        LETTERS
     );
     name!(
         "OP_",
@@ -567,8 +599,12 @@ pub fn layout_constants() -> HashMap<String, u32> {
         HAND_BACK,
         FREE,
         COLLECTED,
+        CANCEL,
         STORED
     );
+    name!("HOW_", layout::how, DONE, FAILED, FAILED_AGAIN);
+    name!("CANCEL_", layout::cancel, FORCED, RECURSIVE);
+    name!("LETTER_", layout::letter, CANCELLED, TIMED_OUT, TERMINATE);
     name!("PLACE_", layout::place, HEAP, VIEW, BULK);
     name!(
         "STATE_",
@@ -579,7 +615,9 @@ pub fn layout_constants() -> HashMap<String, u32> {
         CRASHED,
         SETUP,
         GONE,
-        FREED
+        FREED,
+        CANCELLED,
+        TIMED_OUT
     );
     name!("STATUS_", layout::status, READY, FAILED, ENDED);
     name!(

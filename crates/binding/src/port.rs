@@ -285,6 +285,7 @@ raw_functions! {
         Some(id) => objects::copy(call, &id),
         None => call.undefined(),
     };
+    run attempt = |call, inner| call.number(f64::from(inner.port.attempt(key(call)?)));
     run guard = |call, inner| {
         let number = inner.handles.watch(call)?;
         call.number(f64::from(number))
@@ -300,6 +301,19 @@ raw_functions! {
     run leave = |call, inner| {
         let leaves = inner.port.leave_if_idle();
         call.boolean(leaves)
+    };
+    run resign = |_, inner| {
+        inner.port.resign();
+        nothing()
+    };
+    run untime = |call, inner| {
+        let key = key(call)?;
+        inner.port.end_time(key);
+        nothing()
+    };
+    run over = |call, inner| {
+        let is_over = inner.port.is_over(key(call)?);
+        call.boolean(is_over)
     };
     run handles = |call, inner| call.number(inner.port.handles() as f64);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mobula_sched::Key;
 use mobula_sync::Mutex;
 
+use crate::children::Children;
 use crate::failure::{Failure, Kind};
 use crate::layout::DEPS_CARRIED_MAX;
 use crate::mailbox::Mailbox;
@@ -19,6 +20,8 @@ pub(crate) struct Cell {
     pub(crate) holders: AtomicU32,
     /// The task's function, which says where it waits when it is ready. Written with the task, before anybody else knows of it.
     pub(crate) function: AtomicU32,
+    /// The place of the worker that the task was last handed to.
+    pub(crate) place: AtomicU32,
     pub(crate) body: Mutex<Body>,
 }
 
@@ -30,6 +33,8 @@ pub(crate) enum Body {
     /// A further return of this task, which has not ended.
     Return(Key),
     Waiter(Waiter),
+    /// Of a task that lingers: its further returns, on the way to their end. In no cell.
+    Struck(Vec<Key>),
     Value(Value),
     Failed(Arc<Failure>),
 }
@@ -60,6 +65,10 @@ pub(crate) struct Task {
     pub(crate) deps: Box<[RefEntry]>,
     /// Seldom there.
     pub(crate) returns: Option<Box<Returns>>,
+    /// How often it was begun before, in vain.
+    pub(crate) attempt: u32,
+    /// What it submitted; seldom there.
+    pub(crate) children: Option<Box<Children>>,
 }
 
 impl Task {

@@ -3,12 +3,25 @@
 use std::sync::Arc;
 
 use mobula_sched::{Key, Lane, Local, Phase};
+use mobula_sync::atomic::{Ordering, fence};
 
 use crate::cell::Body;
 use crate::failure::{Failure, Kind};
 use crate::layout::status;
 use crate::runtime::Runtime;
 use crate::value::Value;
+
+/// How a failure found a task.
+#[derive(Debug)]
+pub(crate) struct Struck {
+    pub(crate) function: u32,
+    /// What it had submitted.
+    pub(crate) children: Vec<Key>,
+    /// The phase that it was in.
+    pub(crate) before: Phase,
+    /// The place of the worker that it was last handed to, if it was handed out.
+    pub(crate) place: usize,
+}
 
 impl Runtime {
     /// The task returned a value. Dropped if it was settled before, as when its worker had been given up for dead.
@@ -47,18 +60,34 @@ impl Runtime {
 
     /// The task threw, or its worker died.
     pub(crate) fn fail_with(&self, key: Key, kind: Kind) {
+        self.strike(key, kind, false);
+    }
+
+    /// Fails a task whoever may run it: what it was given lingers, if it was handed out. `None` if it was settled before.
+    pub(crate) fn strike(&self, key: Key, kind: Kind, lingers: bool) -> Option<Struck> {
         if let Kind::Thrown(value) = &kind {
             self.retain_all(&value.refs);
         }
-        let function = match &*self.cell(key).body.lock() {
-            Body::Task(task) => task.function,
-            _ => u32::MAX,
+        let (function, attempt) = match &*self.cell(key).body.lock() {
+            Body::Task(task) => (task.function, task.attempt),
+            _ => (u32::MAX, 0),
         };
-        self.fail(key, Failure::shared(function, kind));
+        let failure = Failure {
+            function,
+            attempt,
+            kind,
+        };
+        self.spread(key, Arc::new(failure), lingers)
     }
 
-    /// Fails a task and all that depend on it, with the same failure. A work list, not recursion: chains are long.
+    /// Fails a task and all that depend on it, with the same failure.
     pub(crate) fn fail(&self, key: Key, failure: Arc<Failure>) {
+        self.spread(key, failure, false);
+    }
+
+    /// A work list, not recursion: chains are long. Tells how the failure found the first.
+    fn spread(&self, key: Key, failure: Arc<Failure>, lingers: bool) -> Option<Struck> {
+        let mut struck = None;
         let mut open = vec![key];
         let mut dependents = Vec::new();
         while let Some(key) = open.pop() {
@@ -69,11 +98,19 @@ impl Runtime {
                 {
                     continue;
                 }
-                let before = std::mem::replace(&mut *body, Body::Failed(failure.clone()));
+                let mut before = std::mem::replace(&mut *body, Body::Failed(failure.clone()));
                 if matches!(before, Body::Task(_)) {
                     self.ended_pending();
                 }
-                self.table.resolve_failed(key, &mut dependents);
+                let phase = self.table.resolve_failed(key, &mut dependents);
+                if let (None, Some(phase)) = (&struck, phase) {
+                    // Before its slot can be another's.
+                    struck = Some(self.struck(key, phase, &mut before));
+                    if lingers && matches!(phase, Phase::Offered | Phase::Running) {
+                        // Whoever ends its code finds it.
+                        self.let_linger(key, &mut before);
+                    }
+                }
                 before
             };
             for dependent in dependents.drain(..) {
@@ -90,11 +127,41 @@ impl Runtime {
                     }
                     self.release_task(&task, key);
                 }
+                Body::Struck(returned) => open.extend(returned),
                 Body::Return(_) => self.release([key]),
                 _ => {}
             }
         }
         self.let_go(failure);
+        struck
+    }
+
+    fn struck(&self, key: Key, before: Phase, body: &mut Body) -> Struck {
+        let (function, children) = match body {
+            Body::Task(task) => (task.function, task.children.take()),
+            _ => (u32::MAX, None),
+        };
+        // With the one in `start_round`: whoever is handed the task sees that it is settled, or is seen here.
+        fence(Ordering::SeqCst);
+        Struck {
+            function,
+            children: children.map_or_else(Vec::new, |all| all.into_keys()),
+            before,
+            place: self.cell(key).place.load(Ordering::Relaxed) as usize,
+        }
+    }
+
+    /// Takes the task out of what is about to be let go of; its further returns are not its to keep.
+    fn let_linger(&self, key: Key, body: &mut Body) {
+        let Body::Task(task) = std::mem::take(body) else {
+            return;
+        };
+        let mut returned = Vec::new();
+        if let Some(returns) = &task.returns {
+            returned.extend(returns.keys.iter().copied());
+        }
+        self.lingering.keep(key, task);
+        *body = Body::Struck(returned);
     }
 
     /// Deletes the value of an object now, whoever refers to it. A task that has not settled fails; what it still comes to is
@@ -111,7 +178,8 @@ impl Runtime {
                 }
                 (Some(phase), Body::Task(_) | Body::Return(_)) if !phase.is_settled() => {
                     drop(body);
-                    return self.fail_with(key, Kind::Freed);
+                    self.fail_with(key, Kind::Freed);
+                    return;
                 }
                 _ => return,
             }

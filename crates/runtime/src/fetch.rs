@@ -13,7 +13,8 @@ use crate::value::{Bytes, Value, Which, table_bytes};
 
 impl Port {
     /// Answers the entries (slot, generation) that were asked for, as many as fit:
-    /// `[state, place, offset, length, refs, refs offset, function, detail]`.
+    /// `[state, place, offset, length, refs, refs offset, function, detail]`. Failures have the attempt in place of refs, what was
+    /// thrown as its detail.
     pub fn fetch(&mut self, bytes: &mut [u8]) {
         self.flush(bytes);
         let mut area = Area::new(bytes);
@@ -77,6 +78,12 @@ impl Port {
             }
             Body::Failed(failure) => {
                 entry[6] = failure.function;
+                // Beside what was thrown there is no room among the words of a value.
+                entry[if matches!(failure.kind, Kind::Thrown(_)) {
+                    7
+                } else {
+                    4
+                }] = failure.attempt;
                 match &failure.kind {
                     Kind::Thrown(value) => {
                         entry[0] = state::THROWN;
@@ -88,6 +95,12 @@ impl Port {
                         write_text(area, heap, text, is_first, &mut entry)?;
                     }
                     Kind::Freed => entry[0] = state::FREED,
+                    Kind::Cancelled { .. } => entry[0] = state::CANCELLED,
+                    Kind::TimedOut { limit } => {
+                        entry[0] = state::TIMED_OUT;
+                        let ms = limit.as_millis() as u64;
+                        (entry[1], entry[2]) = (ms as u32, (ms >> 32) as u32);
+                    }
                     Kind::Setup { text } => {
                         entry[0] = state::SETUP;
                         write_text(area, heap, text, is_first, &mut entry)?;

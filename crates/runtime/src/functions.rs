@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mobula_sched::Slab;
 use mobula_sync::Mutex;
@@ -29,6 +30,12 @@ pub struct Terms {
     pub priority: i8,
     /// How many objects each returns. Workers see to it.
     pub returns: u32,
+    /// How often each may be run again; `u32::MAX`: for ever.
+    pub retries: u32,
+    /// How long one run of each may take.
+    pub limit: Option<Duration>,
+    /// More, for the workers' JavaScript; nothing here looks into it.
+    pub notes: String,
 }
 
 /// A function and the terms on which it is called.
@@ -51,6 +58,15 @@ pub struct Defined {
 
 /// This bit of an id says that calls are not common: they need other than one CPU, or have a priority.
 const SPECIAL: u32 = 1 << 30;
+/// This one that runs have a time limit.
+const TIMED: u32 = 1 << 29;
+/// The rest of it.
+const NUMBER: u32 = TIMED - 1;
+
+/// Whether runs of the function with this id have a time limit.
+pub(crate) fn is_timed(id: u32) -> bool {
+    id != u32::MAX && id & TIMED != 0
+}
 
 /// All definitions, by id. Equal ones share an id.
 #[derive(Debug, Default)]
@@ -86,7 +102,10 @@ impl Functions {
         let same_demand =
             |(other, _): &(Arc<Definition>, u32)| other.terms.demand == definition.terms.demand;
         let is_first_beyond = line == NOWHERE && !state.by_id.iter().any(same_demand);
-        let id = state.by_id.len() as u32 | if line == COMMON { 0 } else { SPECIAL };
+        let is_timed = definition.terms.limit.is_some();
+        let number = state.by_id.len() as u32;
+        let id =
+            number | if line == COMMON { 0 } else { SPECIAL } | if is_timed { TIMED } else { 0 };
         let source = definition.function.source.clone();
         state.sources.entry(source).or_insert(id);
         let definition = Arc::new(definition);
@@ -100,7 +119,7 @@ impl Functions {
 
     pub(crate) fn get(&self, id: u32) -> Option<Arc<Definition>> {
         let state = self.state.lock();
-        let (definition, _) = state.by_id.get((id & !SPECIAL) as usize)?;
+        let (definition, _) = state.by_id.get((id & NUMBER) as usize)?;
         Some(definition.clone())
     }
 
@@ -111,7 +130,7 @@ impl Functions {
     }
 
     pub(crate) fn is_async(&self, id: u32) -> bool {
-        let known = self.are_async.get(id & !SPECIAL);
+        let known = self.are_async.get(id & NUMBER);
         known.is_some_and(|known| known.load(Ordering::Relaxed))
     }
 
@@ -126,12 +145,12 @@ impl Functions {
         // Outside of the lock: lines have one of their own.
         let line = line(&definition.terms);
         let mut state = self.state.lock();
-        if let (Some(entry), Some(line)) = (state.by_id.get_mut((id & !SPECIAL) as usize), line)
+        if let (Some(entry), Some(line)) = (state.by_id.get_mut((id & NUMBER) as usize), line)
             && entry.1 != NOWHERE
         {
             entry.1 = line;
         }
-        let known = self.are_async.at(id & !SPECIAL);
+        let known = self.are_async.at(id & NUMBER);
         !known.swap(true, Ordering::Relaxed)
     }
 
@@ -145,7 +164,7 @@ impl Functions {
             };
         }
         let state = self.state.lock();
-        let special = state.by_id.get((id & !SPECIAL) as usize);
+        let special = state.by_id.get((id & NUMBER) as usize);
         special.map_or(COMMON, |(_, line)| *line)
     }
 }

@@ -1,13 +1,13 @@
 //! What lies where in a port's area, and what the records mean. TypeScript reads these numbers from the addon.
 //!
 //! ```text
-//! header | stock | ops | op heap | tasks | task heap | completions | fetch | fetch heap | exit text
+//! header | stock | ops | op heap | tasks | task heap | completions | letters | fetch | fetch heap | exit text
 //! ```
 //! All words are 32-bit and little-endian; offsets are bytes from the start of the area. An area has one owner at a time:
 //! JavaScript, except during a call into the port.
 
 /// Raised with every change of a record or an offset.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Words of the header, by index.
 pub mod header {
@@ -53,6 +53,12 @@ pub mod header {
     pub const HELD: usize = 21;
     /// Not zero: this worker has been idle for long, and there are others: its thread should end.
     pub const LEAVE: usize = 22;
+    /// The isolate's own 64 bits of the ids of tasks that it submits: the first half.
+    pub const ORIGIN_HIGH: usize = 23;
+    /// The second half.
+    pub const ORIGIN_LOW: usize = 24;
+    /// Letters handed out by `drain`.
+    pub const LETTERS: usize = 25;
     /// The object that `write` made.
     pub const WRITTEN_SLOT: usize = 16;
     /// Its generation.
@@ -78,6 +84,10 @@ pub const TASK_BYTES: usize = 64;
 pub const COMPLETIONS_MAX: usize = 512;
 /// Bytes of a completion: token, status.
 pub const COMPLETION_BYTES: usize = 8;
+/// Letters per `drain`, at most.
+pub const LETTERS_MAX: usize = 64;
+/// Bytes of a letter: kind, and what it is about, as `letter` says.
+pub const LETTER_BYTES: usize = 16;
 /// Entries per `fetch`, at most.
 pub const FETCH_MAX: usize = 512;
 /// Bytes of a fetch entry.
@@ -101,8 +111,10 @@ pub const TASKS_AT: usize = OP_HEAP_AT + HEAP_BYTES;
 pub const TASK_HEAP_AT: usize = TASKS_AT + mobula_sched::BATCH_MAX * TASK_BYTES;
 /// Start of the completions.
 pub const COMPLETIONS_AT: usize = TASK_HEAP_AT + HEAP_BYTES;
+/// Start of the letters.
+pub const LETTERS_AT: usize = COMPLETIONS_AT + COMPLETIONS_MAX * COMPLETION_BYTES;
 /// Start of the fetch entries.
-pub const FETCH_AT: usize = COMPLETIONS_AT + COMPLETIONS_MAX * COMPLETION_BYTES;
+pub const FETCH_AT: usize = LETTERS_AT + LETTERS_MAX * LETTER_BYTES;
 /// Start of the fetch heap.
 pub const FETCH_HEAP_AT: usize = FETCH_AT + FETCH_MAX * FETCH_BYTES;
 /// Start of the exit text.
@@ -121,9 +133,9 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 ///
 /// ```text
 /// word      1     2           3..7  7         8           9       10     11    12      13          14
-/// SUBMIT    slot  generation  id    function  heap offset length  deps   refs  object  generation  further returns
+/// SUBMIT    slot  generation  *     function  heap offset length  deps   refs  object  generation  further returns
 /// PUT       slot  generation  id    -         heap offset length  -      refs  object  generation
-/// RESULT    slot  generation  -     failed    heap offset length  -      refs  object  generation
+/// RESULT    slot  generation  -     how       heap offset length  -      refs  object  generation
 /// RETURN    slot  generation  -     -         heap offset length  -      refs  object  generation
 /// RELEASE   slot  generation
 /// RETAIN    slot  generation
@@ -134,8 +146,12 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// END_WAIT  token
 /// HAND_BACK slot  generation
 /// FREE      slot  generation
+/// CANCEL    slot  generation  flags
 /// COLLECTED
 /// ```
+/// The words of SUBMIT that are marked are those of the task whose code submits (slot and generation, which is 0 if there is none),
+/// and the second half of the id; the first is in the header.
+///
 /// A length of `STORED` says that the bytes lie in the store under (object, generation).
 pub mod op {
     /// A task.
@@ -166,8 +182,38 @@ pub mod op {
     pub const COLLECTED: u32 = 13;
     /// What a task returns beside its first object, in turn; its RESULT follows.
     pub const RETURN: u32 = 14;
+    /// Nobody wants what a task comes to; flags as in `cancel`.
+    pub const CANCEL: u32 = 15;
     /// In place of a length: the bytes lie in the store.
     pub const STORED: u32 = u32::MAX;
+}
+
+/// How a RESULT came about.
+pub mod how {
+    /// The task returned it.
+    pub const DONE: u32 = 0;
+    /// The task threw it.
+    pub const FAILED: u32 = 1;
+    /// The same, and it may be run again.
+    pub const FAILED_AGAIN: u32 = 2;
+}
+
+/// Flags of a CANCEL.
+pub mod cancel {
+    /// A thread that does not let go of the task is given up.
+    pub const FORCED: u32 = 1;
+    /// With all tasks that it started.
+    pub const RECURSIVE: u32 = 2;
+}
+
+/// Kinds of letters, and what their further words say.
+pub mod letter {
+    /// Slot, generation: this task was cancelled.
+    pub const CANCELLED: u32 = 1;
+    /// Slot, generation: this task took too long.
+    pub const TIMED_OUT: u32 = 2;
+    /// Start: this thread should be terminated.
+    pub const TERMINATE: u32 = 3;
 }
 
 /// How bytes come out: where a task's arguments or an object's value lie.
@@ -196,6 +242,10 @@ pub mod state {
     pub const GONE: u32 = 5;
     /// Somebody freed it.
     pub const FREED: u32 = 6;
+    /// The task, or one that it depends on, was cancelled.
+    pub const CANCELLED: u32 = 7;
+    /// The same for a time limit, in milliseconds in two words, at place and offset.
+    pub const TIMED_OUT: u32 = 8;
 }
 
 /// How a wait ended.

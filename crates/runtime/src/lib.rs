@@ -8,8 +8,12 @@
 
 mod area;
 mod budget;
+mod cancel;
 mod cell;
+mod children;
+mod clock;
 mod complete;
+mod conduct;
 mod deadlock;
 mod failure;
 mod fetch;
@@ -19,6 +23,7 @@ mod inline;
 pub mod layout;
 mod ledger;
 mod lines;
+mod lingering;
 mod mailbox;
 mod ops;
 mod park;
@@ -26,6 +31,7 @@ mod pool;
 mod port;
 mod refs;
 mod resources;
+mod retry;
 mod returns;
 mod runtime;
 mod submit;

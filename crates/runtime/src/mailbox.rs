@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use mobula_sched::Bell;
+use mobula_sched::{Bell, Key};
 use std::sync::Arc;
 
 use mobula_sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +19,15 @@ pub struct Mailbox {
     handles: AtomicUsize,
 }
 
+/// Something that an isolate has to act on.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Letter {
+    /// Nobody wants this task any more, which it may have begun.
+    Cancel { key: Key, is_timeout: bool },
+    /// The thread of this start should be terminated (driver).
+    Terminate { start: u32 },
+}
+
 #[derive(Debug, Default)]
 struct Mail {
     completions: VecDeque<(u32, u32)>,
@@ -32,6 +41,8 @@ struct Mail {
     collecting: bool,
     /// The owner's thread should end.
     leave: bool,
+    /// What it is told of tasks and threads.
+    letters: VecDeque<Letter>,
     /// The owner's loop is about to sleep, or sleeps: ring.
     parked: bool,
 }
@@ -43,6 +54,7 @@ impl Mail {
             && !self.stop_is_news
             && !self.collect
             && !self.leave
+            && self.letters.is_empty()
     }
 }
 
@@ -74,6 +86,21 @@ impl Mailbox {
 
     pub(crate) fn complete(&self, token: u32, status: u32) {
         self.deliver(|mail| mail.completions.push_back((token, status)));
+    }
+
+    pub(crate) fn cancel(&self, key: Key, is_timeout: bool) {
+        self.deliver(|mail| mail.letters.push_back(Letter::Cancel { key, is_timeout }));
+    }
+
+    pub(crate) fn terminate(&self, start: u32) {
+        self.deliver(|mail| mail.letters.push_back(Letter::Terminate { start }));
+    }
+
+    /// Takes up to `max` letters.
+    pub(crate) fn take_letters(&self, max: usize) -> Vec<Letter> {
+        let mut mail = self.mail.lock();
+        let count = mail.letters.len().min(max);
+        mail.letters.drain(..count).collect()
     }
 
     pub(crate) fn want_worker(&self) {

@@ -4,10 +4,11 @@ use mobula_sched::{Key, Phase};
 use mobula_store::Object;
 
 use crate::area::Area;
+use crate::cancel::{Why, Wish};
 use crate::cell::{Task, Waiter};
 use crate::deadlock::Need;
 use crate::failure::Kind;
-use crate::layout::{self, header, op};
+use crate::layout::{self, cancel, header, how, op};
 use crate::port::Port;
 use crate::returns::Returns;
 use crate::value::{Bytes, RefEntry, Value};
@@ -106,15 +107,29 @@ impl Port {
                     seat.returned.insert(key);
                 }
                 self.withdraw(key);
+                self.end_time(key);
                 let table = &self.runtime.table;
+                self.runtime.is_nowhere(key);
                 if table.advance(key, Phase::Running, Phase::Ready)
                     || table.advance(key, Phase::Offered, Phase::Ready)
                 {
                     self.runtime.enqueue(key, None);
                     self.queued = true;
+                } else {
+                    self.runtime.let_linger_no_more(key);
                 }
             }
             op::FREE => self.runtime.free(key),
+            op::CANCEL => {
+                let wish = Wish {
+                    why: Why::Cancelled,
+                    is_forced: words[3] & cancel::FORCED != 0,
+                    is_recursive: words[3] & cancel::RECURSIVE != 0,
+                };
+                self.runtime.cancel(key, wish);
+                // What it held may be what others wait for.
+                self.queued = true;
+            }
             op::COLLECTED => self.mailbox.has_collected(),
             unknown => debug_assert!(false, "unknown operation {unknown}"),
         }
@@ -135,16 +150,27 @@ impl Port {
                 values: Vec::new(),
             })
         });
+        let [high, low] = [header::ORIGIN_HIGH, header::ORIGIN_LOW].map(|word| area.header(word));
         let task = Task {
-            id: [words[3], words[4], words[5], words[6]],
+            id: [high, low, words[5], words[6]],
             function: words[7],
             arguments,
             deps,
             returns,
+            attempt: 0,
+            children: None,
         };
         self.runtime
             .submit(key, task, self.seat.as_mut().map(|seat| &mut seat.local));
         self.queued = true;
+        let parent = Key {
+            index: words[3],
+            generation: words[4],
+        };
+        // Generation 0 is nobody's.
+        if parent.generation != 0 {
+            self.runtime.adopt(parent, key);
+        }
     }
 
     fn result(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {
@@ -153,13 +179,23 @@ impl Port {
             seat.in_flight.remove(&key);
         }
         self.withdraw(key);
-        if words[7] == 0 {
-            self.runtime
-                .complete(key, value, self.seat.as_mut().map(|seat| &mut seat.local));
-            self.queued = true;
-        } else {
-            self.runtime.fail_with(key, Kind::Thrown(value));
+        self.end_time(key);
+        match words[7] {
+            how::DONE => {
+                let local = self.seat.as_mut().map(|seat| &mut seat.local);
+                self.runtime.complete(key, value, local);
+                self.queued = true;
+            }
+            how::FAILED_AGAIN if self.runtime.run_again(key) => {
+                if let Some(seat) = &mut self.seat {
+                    // The round may not be over yet.
+                    seat.returned.insert(key);
+                }
+                self.queued = true;
+            }
+            _ => self.runtime.fail_with(key, Kind::Thrown(value)),
         }
+        self.runtime.let_linger_no_more(key);
     }
 
     fn value(&mut self, area: &Area<'_>, words: &[u32; 16]) -> Value {

@@ -15,12 +15,12 @@ use mobula_sync::{Condvar, Mutex};
 
 use crate::budget::{Budget, Granted, Holder};
 use crate::resources::{Demand, Shape, Totals, WHOLE};
+use crate::runtime::ABANDONED_MAX;
 
 #[derive(Debug)]
 pub(crate) struct Pool {
     state: Mutex<State>,
     freed: Condvar,
-    workers_max: u32,
     /// Tasks that have a grant: where there are none, nobody looks for his.
     grants: AtomicUsize,
     /// Workers with unfinished async tasks: where there are none, nobody asks who might do what they pass by.
@@ -42,6 +42,7 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) budget: Budget,
+    workers_max: u32,
     /// Workers inside of a blocking wait.
     blocked: u32,
     /// Threads that run our loop.
@@ -64,6 +65,8 @@ pub(crate) struct State {
     is_breaking: bool,
     /// Of those that live: they take no more work, and end.
     leaving: u32,
+    /// Of those that live: their threads are being terminated, which may take long.
+    abandoned: u32,
 }
 
 impl State {
@@ -79,12 +82,17 @@ impl State {
 
     /// Workers that are idle, or starting, and so many that are not meant left out: they will take their share.
     fn hands(&self, resting: u32) -> u32 {
-        let busy = self.budget.holders() + self.blocked + resting + self.leaving;
+        let busy = self.budget.holders() + self.blocked + resting + self.leaving + self.abandoned;
         self.live.saturating_sub(busy) + self.starting
     }
 
     fn spares(&self, kept: u32) -> u32 {
         self.live.saturating_sub(self.leaving + self.blocked + kept)
+    }
+
+    /// Threads at most: those that are being terminated are replaced before they have ended.
+    fn threads_max(&self) -> u32 {
+        self.workers_max + self.abandoned.min(ABANDONED_MAX)
     }
 
     /// How long one of the threads that are starting should still be waited for.
@@ -183,6 +191,7 @@ const FAILED_STARTS_MAX: u32 = 3;
 impl Pool {
     pub(crate) fn new(totals: &Totals, workers_max: u32) -> Self {
         let state = State {
+            workers_max,
             budget: Budget::new(totals),
             blocked: 0,
             live: 0,
@@ -195,19 +204,25 @@ impl Pool {
             taken: None,
             is_breaking: false,
             leaving: 0,
+            abandoned: 0,
         };
         Self {
             state: Mutex::new(state),
             freed: Condvar::new(),
-            workers_max,
             grants: AtomicUsize::new(0),
             encumbered: AtomicUsize::new(0),
             passed_since: AtomicU64::new(0),
-            asked_to_leave: (0..workers_max).map(|_| AtomicBool::new(false)).collect(),
-            busy_until: (0..workers_max).map(|_| AtomicU64::new(0)).collect(),
+            asked_to_leave: (0..workers_max + ABANDONED_MAX)
+                .map(|_| AtomicBool::new(false))
+                .collect(),
+            busy_until: (0..workers_max + ABANDONED_MAX)
+                .map(|_| AtomicU64::new(0))
+                .collect(),
             began: Instant::now(),
             kept: (totals.cpu.div_ceil(WHOLE) as u32).max(1),
-            shown: (0..workers_max).map(|_| AtomicU64::new(0)).collect(),
+            shown: (0..workers_max + ABANDONED_MAX)
+                .map(|_| AtomicU64::new(0))
+                .collect(),
         }
     }
 
@@ -354,7 +369,7 @@ impl Pool {
                 Relief::Start(left)
             };
         }
-        if state.live < self.workers_max && state.failed_starts < FAILED_STARTS_MAX {
+        if state.live < state.threads_max() && state.failed_starts < FAILED_STARTS_MAX {
             Relief::Start(START_PATIENCE)
         } else {
             Relief::Nobody
@@ -431,7 +446,7 @@ impl Pool {
     pub(crate) fn wedge(&self) -> Option<u64> {
         let state = self.state.lock();
         let is_wedged =
-            state.blocked == state.live && state.starting == 0 && state.live >= self.workers_max;
+            state.blocked == state.live && state.starting == 0 && state.live >= state.threads_max();
         (is_wedged && !state.is_breaking).then_some(state.resumed)
     }
 
@@ -460,7 +475,9 @@ impl Pool {
             0
         };
         let useful = room.saturating_sub(state.hands(resting));
-        let allowed = self.workers_max.saturating_sub(state.live + state.starting);
+        let allowed = state
+            .threads_max()
+            .saturating_sub(state.live + state.starting);
         let queued = (queued as u32).saturating_sub(state.starting);
         let count = useful.min(allowed).min(queued);
         if count > 0 {
@@ -576,6 +593,11 @@ impl Pool {
         may
     }
 
+    /// The worker ends, however many there are.
+    pub(crate) fn resign(&self) {
+        self.state.lock().leaving += 1;
+    }
+
     /// True if workers were asked for, and for so long a time none has come up and none was there.
     pub(crate) fn is_stalled(&self, patience: Duration) -> bool {
         let mut state = self.state.lock();
@@ -607,6 +629,24 @@ impl Pool {
         Ended::Early {
             is_last: state.fail_start(),
         }
+    }
+
+    /// The thread of a worker is being terminated.
+    pub(crate) fn abandon(&self) {
+        self.state.lock().abandoned += 1;
+    }
+
+    /// It has ended.
+    pub(crate) fn no_longer_abandoned(&self) {
+        self.state.lock().abandoned -= 1;
+    }
+
+    pub(crate) fn abandoned(&self) -> u32 {
+        self.state.lock().abandoned
+    }
+
+    pub(crate) fn threads_max(&self) -> u32 {
+        self.state.lock().threads_max()
     }
 
     pub(crate) fn live(&self) -> u32 {

@@ -11,9 +11,9 @@ use crate::budget::Holder;
 use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
-use crate::layout::{self, header};
+use crate::layout::{self, header, letter};
 use crate::ledger::Ledger;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Letter, Mailbox};
 use crate::pool::{Departure, Relief, Resuming};
 use crate::refs::KeySet;
 use crate::runtime::Runtime;
@@ -88,12 +88,16 @@ pub(crate) struct Seat {
     pub(crate) lane: Lane,
     /// Begun and not settled: async tasks, and tasks run inside of a wait.
     pub(crate) in_flight: KeySet,
-    /// Claimed in this round and given back unbegun: no longer this worker's.
+    /// Claimed in this round and queued again, since it was given back unbegun or may be tried again: no longer this worker's.
     pub(crate) returned: KeySet,
     /// Handed to this worker with a grant, and not ended yet.
     pub(crate) granted: KeySet,
     /// Such a record of this round.
     pub(crate) granted_now: Option<Key>,
+    /// Tasks that run here under a time limit.
+    pub(crate) timed: KeySet,
+    /// The task of this round that has one, with it.
+    pub(crate) timed_now: Option<(Key, Duration)>,
     /// What the last wait is for: the one that the thread blocks in.
     pub(crate) need: Need,
     pub(crate) lookout: Lookout,
@@ -123,7 +127,10 @@ impl Seat {
 
     /// False while it is blocked, and when everything has come to its end.
     pub(crate) fn may_run(&self, runtime: &Runtime) -> bool {
-        !runtime.is_stopped() && !self.holder.is_blocked && !self.is_leaving
+        !runtime.is_stopped()
+            && !self.holder.is_blocked
+            && !self.is_leaving
+            && !runtime.conduct.is_dying(self.place)
     }
 
     /// Who else could do what may block this thread, if it has unfinished async tasks: those cannot go on then, and may be
@@ -158,9 +165,7 @@ impl Seat {
 
     /// Something of the last round was begun and has not ended. A round that had async tasks is not ended by itself.
     fn has_begun(&self, runtime: &Runtime) -> bool {
-        let goes_on = |key: &Key| {
-            runtime.table.phase(*key) == Some(Phase::Offered) && !self.returned.contains(key)
-        };
+        let goes_on = |key: &Key| runtime.goes_on(*key) && !self.returned.contains(key);
         self.claims.begun().iter().any(goes_on)
     }
 
@@ -219,7 +224,7 @@ impl Port {
 
     /// A newcomer is a worker from now on, at this place. `None` if no more are allowed.
     pub fn take_seat(&mut self) -> Option<usize> {
-        let (place, claims) = self.runtime.seat(self.start?)?;
+        let (place, claims) = self.runtime.seat(self.start?, &self.mailbox)?;
         self.seat = Some(Seat {
             place,
             local: self.runtime.queues.join(place),
@@ -236,6 +241,8 @@ impl Port {
             returned: KeySet::default(),
             granted: KeySet::default(),
             granted_now: None,
+            timed: KeySet::default(),
+            timed_now: None,
             need: Need::default(),
             lookout: Lookout::default(),
             is_leaving: false,
@@ -307,10 +314,29 @@ impl Port {
         self.outstanding = self.outstanding.saturating_sub(count as u32);
         area.set_header(header::COMPLETIONS, count as u32);
         self.report_wanted(&mut area);
+        self.hand_out_letters(&mut area);
         area.set_header(header::COLLECT, u32::from(self.mailbox.take_collect()));
         area.set_header(header::LEAVE, u32::from(self.mailbox.take_leave()));
         area.set_header(header::STOPPED, u32::from(self.mailbox.hear_stop()));
         area.set_header(header::OUTSTANDING, self.outstanding);
+    }
+
+    fn hand_out_letters(&self, area: &mut Area<'_>) {
+        let letters = self.mailbox.take_letters(layout::LETTERS_MAX);
+        for (k, letter) in letters.iter().enumerate() {
+            let words = match *letter {
+                Letter::Cancel { key, is_timeout } => {
+                    let kind = match is_timeout {
+                        true => letter::TIMED_OUT,
+                        false => letter::CANCELLED,
+                    };
+                    [kind, key.index, key.generation]
+                }
+                Letter::Terminate { start } => [letter::TERMINATE, start, 0],
+            };
+            area.set_words(layout::LETTERS_AT + k * layout::LETTER_BYTES, &words);
+        }
+        area.set_header(header::LETTERS, letters.len() as u32);
     }
 
     /// Adds to the workers that the isolate should start; it zeroes the word when it has.
@@ -338,6 +364,26 @@ impl Port {
         {
             self.runtime.pool.withdraw(key);
             self.queued = true;
+        }
+    }
+
+    /// The run of a task has ended, or has not really begun: its time is not counted any more.
+    pub fn end_time(&mut self, key: Key) {
+        if let Some(seat) = &mut self.seat
+            && seat.timed.remove(&key)
+        {
+            self.runtime.clock.end(seat.place, key);
+        }
+    }
+
+    /// How often a task that is not settled was begun before, in vain.
+    pub fn attempt(&self, key: Key) -> u32 {
+        if self.runtime.table.phase(key).is_none() {
+            return 0;
+        }
+        match &*self.runtime.cell(key).body.lock() {
+            Body::Task(task) => task.attempt,
+            _ => 0,
         }
     }
 
@@ -380,9 +426,9 @@ impl Port {
         }
         let start = self.start.take();
         if exit == (None, String::new())
-            && start.is_some_and(|start| self.runtime.is_terminated(start))
+            && let Some(why) = start.and_then(|start| self.runtime.why_terminated(start))
         {
-            exit.1 = "it was terminated from outside".to_owned();
+            exit.1 = why.to_owned();
         }
         for wait in std::mem::take(&mut self.waits).into_iter().flatten() {
             self.runtime.end_wait(wait);
@@ -439,10 +485,16 @@ impl Port {
         runtime.pool.withdraw_all_of(seat.place);
         runtime.leave(seat.place, end, &text);
         if runtime.is_stopped() {
+            for key in seat.in_flight {
+                runtime.let_linger_no_more(key);
+            }
             // Those who wait were told that it was stopped, which is the reason for this thread's end, too.
             return;
         }
         for key in seat.in_flight {
+            if runtime.run_again(key) {
+                continue;
+            }
             runtime.fail_with(
                 key,
                 Kind::Crashed {
@@ -450,6 +502,7 @@ impl Port {
                     text: text.clone(),
                 },
             );
+            runtime.let_linger_no_more(key);
         }
     }
 
@@ -517,11 +570,29 @@ impl Port {
             && self.outstanding == 0
             && self.ledger.len() == 0;
         seat.is_leaving = seat.is_leaving || (is_idle && self.runtime.pool.may_leave());
-        if seat.is_leaving {
+        let leaves = seat.is_leaving && is_idle;
+        if leaves {
             // Its thread may take a while to end.
             self.runtime.pool.release(&mut seat.holder);
         }
-        seat.is_leaving
+        leaves
+    }
+
+    /// This worker takes nothing any more, and ends when what it has begun has ended: others do the rest.
+    pub fn resign(&mut self) {
+        self.hand_back_unbegun();
+        if let Some(seat) = &mut self.seat
+            && !std::mem::replace(&mut seat.is_leaving, true)
+        {
+            self.runtime.pool.resign();
+        }
+        self.queued = true;
+    }
+
+    /// Whether the task behind a key has ended, if there was one.
+    pub fn is_over(&self, key: Key) -> bool {
+        let phase = self.runtime.table.phase(self.runtime.task_of(key));
+        phase.is_none_or(|phase| phase.is_settled() || phase == Phase::Free)
     }
 
     /// The isolate's loop is awake.

@@ -80,7 +80,7 @@ impl Runtime {
                 open.extend(keys_of(&task.arguments));
                 open.extend(task.deps.iter().map(|entry| entry.key));
             }
-            Body::Return(_) | Body::Waiter(_) | Body::Vacant => {}
+            Body::Return(_) | Body::Waiter(_) | Body::Struck(_) | Body::Vacant => {}
         }
     }
 

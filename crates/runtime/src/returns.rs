@@ -30,10 +30,13 @@ impl Runtime {
     /// The task whose end settles a key: its own, unless the key is a further return.
     pub(crate) fn task_of(&self, key: Key) -> Key {
         if self.table.phase(key).is_none() {
+            // It may name a slot that there never was.
             return key;
         }
-        match &*self.cell(key).body.lock() {
-            Body::Return(task) => *task,
+        let body = self.cell(key).body.lock();
+        match &*body {
+            // Asked under the lock: a slot that is somebody else's by now was emptied under it before.
+            Body::Return(task) if self.table.phase(key) == Some(Phase::Waiting) => *task,
             _ => key,
         }
     }

@@ -1,6 +1,6 @@
 //! The runtime itself: holds the parts and hands them on.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -11,10 +11,13 @@ use mobula_sync::Mutex;
 
 use crate::budget::Granted;
 use crate::cell::Cell;
+use crate::clock::Clock;
+use crate::conduct::Conduct;
 use crate::deadlock::Blocked;
 use crate::failure::{Failure, Kind};
 use crate::functions::{Defined, Definition, Function, Functions, Terms};
 use crate::lines::{COMMON, COMMON_ASYNC, Lines, NOWHERE, lane_of};
+use crate::lingering::Lingering;
 use crate::mailbox::Mailbox;
 use crate::pool::{Departure, Ended, Pool, Relief, Want};
 use crate::resources::{Totals, WHOLE};
@@ -49,6 +52,8 @@ pub struct Stats {
     pub edges: usize,
     /// Live worker threads.
     pub workers: u32,
+    /// Those of them that are being terminated.
+    pub abandoned: u32,
     /// Tasks queued, roughly.
     pub queued: usize,
     /// Of these, how many have what they need and only lack a worker, roughly.
@@ -71,6 +76,11 @@ pub struct Runtime {
     pub(crate) functions: Functions,
     pub(crate) pool: Pool,
     pub(crate) blocked: Blocked,
+    pub(crate) lingering: Lingering,
+    pub(crate) conduct: Conduct,
+    pub(crate) clock: Arc<Clock>,
+    /// For the clock's thread.
+    pub(crate) me: Weak<Runtime>,
     members: Mutex<Members>,
     stopped: AtomicBool,
     /// Tasks that were submitted and have not ended; counted where there is a limit.
@@ -85,18 +95,35 @@ struct Members {
     driver: Option<Weak<Mailbox>>,
     mailboxes: Vec<Weak<Mailbox>>,
     /// By worker place; places are reused.
-    claims: Vec<Option<Arc<Claims>>>,
+    workers: Vec<Option<Member>>,
     /// Why the last thread that should have started did not.
     setup_failure: Option<Arc<Failure>>,
-    /// Starts whose threads are being terminated, until they have ended.
-    terminated: HashSet<u32>,
+    /// Starts whose threads are being terminated, and why, until they have ended.
+    terminated: HashMap<u32, &'static str>,
 }
+
+/// A worker, for others.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) claims: Arc<Claims>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    /// The number of its thread's start.
+    pub(crate) start: u32,
+}
+
+/// Threads that are being terminated and have not ended are replaced, so many of them at most.
+pub(crate) const ABANDONED_MAX: u32 = 16;
 
 impl Runtime {
     /// A runtime without threads over a store.
     pub fn new(config: Config, store: Arc<Store>) -> Arc<Self> {
-        let words = Arc::new(Words::new(config.workers_max as usize));
-        Arc::new(Self {
+        let places = (config.workers_max + ABANDONED_MAX) as usize;
+        let words = Arc::new(Words::new(places));
+        Arc::new_cyclic(|me| Self {
+            lingering: Lingering::default(),
+            conduct: Conduct::new(places),
+            clock: Clock::new(places),
+            me: me.clone(),
             idle: Idle::new(words.clone()),
             pool: Pool::new(&config.totals, config.workers_max),
             store,
@@ -223,6 +250,7 @@ impl Runtime {
     /// Ends everything: all waits, in every isolate, end with the news. Values stay while someone holds the runtime.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
+        self.clock.stop();
         let members = self.members.lock();
         members
             .mailboxes
@@ -284,6 +312,7 @@ impl Runtime {
             slots,
             edges,
             workers: self.pool.live(),
+            abandoned: self.pool.abandoned(),
             queued: self.queues.len() + self.lines.len(),
             startable: self.room() as usize,
         }
@@ -291,11 +320,50 @@ impl Runtime {
 
     /// Somebody terminates the thread of this start: no other end leaves as little behind as this and a heap at its limit.
     pub fn terminating(&self, start: u32) {
-        self.members.lock().terminated.insert(start);
+        let mut members = self.members.lock();
+        let why = members.terminated.entry(start);
+        why.or_insert("it was terminated from outside");
     }
 
-    pub(crate) fn is_terminated(&self, start: u32) -> bool {
-        self.members.lock().terminated.contains(&start)
+    /// The driver heard that the thread of this start should be terminated. False: it came back meanwhile, or has ended.
+    pub fn execute(&self, start: u32) -> bool {
+        let mut members = self.members.lock();
+        let mut workers = members.workers.iter();
+        let is_it = |member: &Option<Member>| {
+            let member = member.as_ref();
+            member.is_some_and(|member| member.start == start)
+        };
+        let Some(place) = workers.position(is_it) else {
+            return false;
+        };
+        if !self.conduct.execute(place) {
+            return false;
+        }
+        self.pool.abandon();
+        members.terminated.insert(
+            start,
+            "its thread was ended, since another task on it was cancelled or took too long and did not let go of the thread",
+        );
+        drop(members);
+        self.ask_for_workers();
+        true
+    }
+
+    pub(crate) fn why_terminated(&self, start: u32) -> Option<&'static str> {
+        self.members.lock().terminated.get(&start).copied()
+    }
+
+    /// A thread has to be terminated, which only the driver can do.
+    pub(crate) fn condemned(&self, start: u32) {
+        let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);
+        if let Some(driver) = driver {
+            driver.terminate(start);
+        }
+    }
+
+    /// The worker at a place.
+    pub(crate) fn member(&self, place: usize) -> Option<Member> {
+        self.members.lock().workers.get(place)?.clone()
     }
 
     /// A thread that was asked for ended. If it never took part, that was a failed start: after the third in a row no more
@@ -361,21 +429,26 @@ impl Runtime {
         }
     }
 
-    /// A place among the claims for the thread of this start. `None` if all are taken.
-    pub(crate) fn seat(&self, start: u32) -> Option<(usize, Arc<Claims>)> {
+    /// A place for the thread of this start. `None` if all are taken.
+    pub(crate) fn seat(&self, start: u32, mailbox: &Arc<Mailbox>) -> Option<(usize, Arc<Claims>)> {
         let mut members = self.members.lock();
-        let place = match members.claims.iter().position(Option::is_none) {
+        let place = match members.workers.iter().position(Option::is_none) {
             Some(place) => place,
             None => {
-                members.claims.push(None);
-                members.claims.len() - 1
+                members.workers.push(None);
+                members.workers.len() - 1
             }
         };
-        if place >= self.config.workers_max as usize {
+        if place >= self.pool.threads_max() as usize {
             return None;
         }
         let claims = Arc::new(Claims::new(self.words.clone(), place));
-        members.claims[place] = Some(claims.clone());
+        members.workers[place] = Some(Member {
+            claims: claims.clone(),
+            mailbox: mailbox.clone(),
+            start,
+        });
+        self.conduct.reset(place);
         self.pool.forget_to_leave(place);
         self.pool.was_busy(place);
         self.pool.joined(start);
@@ -383,7 +456,15 @@ impl Runtime {
     }
 
     pub(crate) fn leave(&self, place: usize, how: Departure, text: &str) {
-        self.members.lock().claims[place] = None;
+        {
+            let mut members = self.members.lock();
+            // Before another thread can have the place.
+            self.clock.end_all(place);
+            if self.conduct.is_dying(place) {
+                self.pool.no_longer_abandoned();
+            }
+            members.workers[place] = None;
+        }
         if self.pool.left(how) {
             self.give_up_starting(format!("threads end as soon as they are up: {text}"));
         }
@@ -408,12 +489,11 @@ impl Runtime {
     /// The claims of all workers but one.
     pub(crate) fn others(&self, place: usize) -> Vec<Arc<Claims>> {
         let members = self.members.lock();
-        let others = members
-            .claims
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != place);
-        others.filter_map(|(_, claims)| claims.clone()).collect()
+        let others = members.workers.iter().enumerate();
+        others
+            .filter(|(other, _)| *other != place)
+            .filter_map(|(_, member)| Some(member.as_ref()?.claims.clone()))
+            .collect()
     }
 
     /// Work was queued or a worker was lost: wakes a sleeper, and asks the driver for more threads if there is more work than

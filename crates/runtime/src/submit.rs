@@ -9,6 +9,9 @@ use crate::refs::keys_of;
 use crate::runtime::Runtime;
 use crate::value::Value;
 
+/// Instead of a worker's place.
+const NOBODY: u32 = u32::MAX;
+
 impl Runtime {
     /// A task under a reserved key. The refs in it are held from now on; the caller's isolate is one more holder.
     pub(crate) fn submit(&self, key: Key, task: Task, local: Option<&mut Local>) {
@@ -18,6 +21,7 @@ impl Runtime {
         self.cell(key)
             .function
             .store(task.function, Ordering::Relaxed);
+        self.is_nowhere(key);
         self.retain_all(&task.arguments.refs);
         self.retain_all(&task.deps);
         let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
@@ -70,13 +74,21 @@ impl Runtime {
         for key in keys {
             // First of all: once it is ready others may be granted what it needs.
             self.pool.withdraw(*key);
-            if self.table.advance(*key, Phase::Offered, Phase::Ready) {
+            self.is_nowhere(*key);
+            if !self.table.advance(*key, Phase::Offered, Phase::Ready) {
+                self.let_linger_no_more(*key);
+            } else {
                 match self.line_of(*key) {
                     line if lane_of(line).is_none() => self.lines.push(line, *key, true),
                     _ => self.enqueue(*key, local.as_deref_mut()),
                 }
             }
         }
+    }
+
+    /// A task is with no worker from now on: before it is ready, and may be another's.
+    pub(crate) fn is_nowhere(&self, key: Key) {
+        self.cell(key).place.store(NOBODY, Ordering::Relaxed);
     }
 
     /// Where a task waits that is ready. It changes when its function is seen to be async.

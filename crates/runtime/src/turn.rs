@@ -1,11 +1,14 @@
 //! What a worker looks at between common tasks and those that wait in lines.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mobula_sched::{Key, Lane, Phase};
+use mobula_sync::atomic::{Ordering, fence};
 
 use crate::area::{Area, Heap};
 use crate::budget::Holder;
+use crate::functions::is_timed;
 use crate::layout;
 use crate::lines::{COMMON, COMMON_ASYNC, Found, Looker, NOWHERE, Next, Sight};
 use crate::port::{Port, Seat};
@@ -56,9 +59,13 @@ impl Port {
         let mut heap = Heap::new(layout::TASK_HEAP_AT);
         let mut written = Vec::new();
         let mut keys = keys.into_iter();
+        let mut left = None;
         for key in keys.by_ref() {
-            if !self.write_task(area, &mut heap, written.len(), key) {
-                runtime.lines.push(runtime.line_of(key), key, true);
+            let limit = runtime.limit_of(key);
+            // Alone: its time begins when it is handed out.
+            let is_too_late = limit.is_some() && !written.is_empty();
+            if is_too_late || !self.write_task(area, &mut heap, written.len(), key) {
+                left = Some(key);
                 break;
             }
             let is_mine = runtime.table.advance(key, Phase::Ready, Phase::Offered);
@@ -69,12 +76,17 @@ impl Port {
                         seat.granted_now = Some(key);
                     }
                     written.push(key);
+                    if limit.is_some() {
+                        seat.timed_now = limit.map(|limit| (key, limit));
+                        break;
+                    }
                 }
                 // It failed meanwhile, or a thread that waited for it has taken it.
                 _ => runtime.pool.withdraw(key),
             }
         }
-        for key in keys.rev() {
+        // The first of them last: to the front of its line.
+        for key in keys.rev().chain(left) {
             runtime.lines.push(runtime.line_of(key), key, true);
         }
         written
@@ -94,11 +106,25 @@ impl Seat {
                 _ => return false,
             },
         };
-        match runtime.table.phase(key) {
+        let taken = match runtime.table.phase(key) {
             Some(Phase::Ready) => self.take_ready(runtime, key, shape),
             Some(Phase::Offered) => self.take_offered(runtime, key, shape),
             _ => false,
+        };
+        if taken {
+            let place = &runtime.cell(key).place;
+            place.store(self.place as u32, Ordering::Relaxed);
+            // With the one in `struck`: it was settled before this, or whoever settles it finds it here.
+            fence(Ordering::SeqCst);
         }
+        let is_wanted = taken && runtime.table.phase(key) == Some(Phase::Running);
+        if taken && !is_wanted {
+            if self.granted.remove(&key) {
+                runtime.withdraw_unused(key);
+            }
+            runtime.let_linger_no_more(key);
+        }
+        is_wanted
     }
 
     fn take_ready(&mut self, runtime: &Runtime, key: Key, shape: Option<Arc<Shape>>) -> bool {
@@ -124,6 +150,10 @@ impl Seat {
             return false;
         }
         let is_mine = runtime.table.advance(key, Phase::Offered, Phase::Running);
+        if !is_mine {
+            // Settled meanwhile, by one who took it for begun.
+            runtime.let_linger_no_more(key);
+        }
         if !shape.is_some_and(|shape| shape.holds()) {
             return is_mine;
         }
@@ -138,6 +168,15 @@ impl Seat {
 }
 
 impl Runtime {
+    /// How long a run of this task may take.
+    pub(crate) fn limit_of(&self, key: Key) -> Option<Duration> {
+        let function = self.cell(key).function.load(Ordering::Relaxed);
+        if !is_timed(function) {
+            return None;
+        }
+        self.functions.get(function)?.terms.limit
+    }
+
     /// Calls `then` with all that a look at the lines takes.
     pub(crate) fn with_looker<T>(
         &self,
@@ -207,7 +246,7 @@ impl Runtime {
     }
 
     /// What a task was granted that came to nothing: others may have looked meanwhile, found it gone, and fallen asleep.
-    fn withdraw_unused(&self, key: Key) {
+    pub(crate) fn withdraw_unused(&self, key: Key) {
         self.pool.withdraw(key);
         if self.has_queued() {
             self.ask_for_workers();

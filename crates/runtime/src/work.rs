@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mobula_sched::{BATCH_MAX, Key, Lane, Phase};
+use mobula_sync::atomic::{Ordering, fence};
 
 use crate::area::{Area, Heap};
 use crate::cell::Body;
@@ -39,12 +40,13 @@ impl Port {
     pub fn next(&mut self, bytes: &mut [u8]) {
         if let Some(seat) = &self.seat {
             self.runtime.pool.show(seat.place, 0);
+            self.runtime.conduct.turn(seat.place);
         }
         self.perform_all(bytes);
         let mut area = Area::new(bytes);
         self.end_round();
-        let is_leaving = self.seat.as_ref().is_some_and(|seat| seat.is_leaving);
-        let keys = if is_leaving || self.runtime.is_stopped() {
+        let ends = |seat: &Seat| seat.is_leaving || self.runtime.conduct.is_dying(seat.place);
+        let keys = if self.seat.as_ref().is_some_and(ends) || self.runtime.is_stopped() {
             Vec::new()
         } else {
             self.gather(&mut area)
@@ -63,7 +65,7 @@ impl Port {
                 seat.round_len = keys.len() as u32;
                 seat.round_started = Some(Instant::now());
                 self.runtime.pool.show(seat.place, seat.holder.parts());
-                seat.claims.start_round(&keys)
+                seat.start_round(&self.runtime, &keys)
             }
             _ => 0,
         };
@@ -87,14 +89,14 @@ impl Port {
             seat.pace = (3 * seat.pace + each) / 4;
             self.runtime.pool.was_busy(seat.place);
         }
-        let table = &self.runtime.table;
+        let runtime = &self.runtime;
         let mut unbegun = Vec::new();
         let (in_flight, returned) = (&mut seat.in_flight, &seat.returned);
         let mut lost = seat.granted_now.take();
         let begun = |key| {
             lost = lost.filter(|other| *other != key);
             // Not if its result is in: then it is settled, or even freed. What went back may be another's by now.
-            if table.phase(key) == Some(Phase::Offered) && !returned.contains(&key) {
+            if runtime.goes_on(key) && !returned.contains(&key) {
                 in_flight.insert(key);
             }
         };
@@ -102,6 +104,12 @@ impl Port {
         seat.returned.clear();
         if let Some(lost) = lost {
             seat.granted.remove(&lost);
+        }
+        if let Some((key, _)) = seat.timed_now.take()
+            && !seat.in_flight.contains(&key)
+        {
+            seat.timed.remove(&key);
+            self.runtime.clock.end(seat.place, key);
         }
         self.runtime.hand_back(&unbegun, Some(&mut seat.local));
     }
@@ -161,7 +169,10 @@ impl Port {
                 // Taken by a thread that waited for it, or failed in the queue.
                 continue;
             }
-            if !self.write_task(area, &mut heap, keys.len(), key) {
+            let limit = self.runtime.limit_of(key);
+            // Alone: its time begins when it is handed out.
+            let is_too_late = limit.is_some() && !keys.is_empty();
+            if is_too_late || !self.write_task(area, &mut heap, keys.len(), key) {
                 self.runtime
                     .enqueue(key, self.seat.as_mut().map(|seat| &mut seat.local));
                 break;
@@ -172,6 +183,10 @@ impl Port {
                 .advance(key, Phase::Ready, Phase::Offered)
             {
                 keys.push(key);
+                if let (Some(limit), Some(seat)) = (limit, &mut self.seat) {
+                    seat.timed_now = Some((key, limit));
+                    break;
+                }
             }
         }
         keys
@@ -272,6 +287,7 @@ impl Port {
         };
         seat.sees_open_records = false;
         seat.awaits_relief = false;
+        runtime.conduct.turn(seat.place);
         // No code of tasks runs here now, whatever this worker still holds.
         runtime.pool.show(seat.place, 0);
         if !seat.may_run(&runtime) {
@@ -381,6 +397,10 @@ impl Port {
         };
         let taken = seat.take(&runtime, key);
         if taken {
+            if let Some(limit) = runtime.limit_of(key) {
+                seat.timed.insert(key);
+                runtime.start_time(seat.place, key, limit);
+            }
             seat.in_flight.insert(key);
             let mut area = Area::new(bytes);
             self.write_task(&mut area, &mut Heap::new(layout::TASK_HEAP_AT), 0, key);
@@ -423,6 +443,29 @@ impl Port {
 }
 
 impl Seat {
+    /// Lets JavaScript begin these. Those that were settled since they were taken from their queue are begun by nobody: whoever
+    /// settles one later finds it here.
+    fn start_round(&mut self, runtime: &Runtime, keys: &[Key]) -> u32 {
+        for key in keys {
+            let place = &runtime.cell(*key).place;
+            place.store(self.place as u32, Ordering::Relaxed);
+        }
+        let round = self.claims.start_round(keys);
+        if let Some((key, limit)) = self.timed_now {
+            self.timed.insert(key);
+            runtime.start_time(self.place, key, limit);
+        }
+        // With the one in `struck`.
+        fence(Ordering::SeqCst);
+        for key in keys {
+            if runtime.table.phase(*key) != Some(Phase::Offered) && self.claims.take_one(*key) {
+                runtime.pool.withdraw(*key);
+                runtime.let_linger_no_more(*key);
+            }
+        }
+        round
+    }
+
     /// The next round, or what there is of it, is from this lane.
     pub(crate) fn takes_from(&mut self, lane: Lane, runtime: &Runtime) {
         self.lane = lane;

@@ -206,8 +206,8 @@ fn what_its_worker_has_no_cpu_for_is_taken_by_the_next_that_has() {
         };
         let terms = Terms {
             demand,
-            priority: 0,
             returns: 1,
+            ..Terms::default()
         };
         scene.runtime.define_on(function, terms).id
     };

@@ -1242,8 +1242,8 @@ fn db(runtime: &Runtime) -> u32 {
     };
     let terms = Terms {
         demand,
-        priority: 0,
         returns: 1,
+        ..Terms::default()
     };
     define(runtime, terms)
 }

@@ -159,6 +159,23 @@ impl Claims {
             .collect()
     }
 
+    /// True if this record is here and was not begun.
+    pub fn has_open(&self, key: Key) -> bool {
+        let batch = self.batch.lock();
+        let open = word(batch.round, OFFERED);
+        let at = batch.keys.iter().position(|k| *k == key);
+        at.is_some_and(|k| self.words()[k].load(Ordering::Acquire) == open)
+    }
+
+    /// Whether this record of the round is the last that was begun; `None` if it is not of this round.
+    pub fn is_latest(&self, key: Key) -> Option<bool> {
+        let batch = self.batch.lock();
+        let at = batch.keys.iter().position(|k| *k == key)?;
+        let claimed = word(batch.round, CLAIMED);
+        let begun = |k: &usize| self.words()[*k].load(Ordering::Acquire) == claimed;
+        Some((0..batch.keys.len()).rev().find(begun) == Some(at))
+    }
+
     /// Takes back one record, if it is here and was not begun.
     pub fn take_one(&self, key: Key) -> bool {
         let batch = self.batch.lock();

@@ -135,14 +135,14 @@ impl Slot {
             .is_ok()
     }
 
-    /// any unsettled → Done or Failed. True for the one caller that settled it: a task lost to a dead worker and its
-    /// late result may race.
-    pub(crate) fn settle(&self, generation: u32, to: Phase) -> bool {
+    /// any unsettled → Done or Failed. The phase before, for the one caller that settled it: a task lost to a dead worker
+    /// and its late result may race.
+    pub(crate) fn settle(&self, generation: u32, to: Phase) -> Option<Phase> {
         let mut state = self.state.load(Ordering::Acquire);
         loop {
             let phase = Phase::of(state & 0xffff_ffff);
             if generation_of(state) != generation || phase.is_settled() || phase == Phase::Free {
-                return false;
+                return None;
             }
             match self.state.compare_exchange_weak(
                 state,
@@ -150,7 +150,7 @@ impl Slot {
                 Ordering::AcqRel,
                 Ordering::Acquire,
             ) {
-                Ok(_) => return true,
+                Ok(_) => return Some(phase),
                 Err(now) => state = now,
             }
         }

@@ -157,7 +157,7 @@ impl Table {
         let Some(slot) = self.slots.get(key.index) else {
             return false;
         };
-        if !slot.settle(key.generation, to) {
+        if slot.settle(key.generation, to).is_none() {
             return false;
         }
         self.visit_dependents(slot, |waiter| {
@@ -169,16 +169,12 @@ impl Table {
     }
 
     /// Settles a slot as failed; all who wait for it are appended to `dependents`, whatever else they wait for: a failure
-    /// is news at once. Each of them is named by one caller only.
-    pub fn resolve_failed(&self, key: Key, dependents: &mut Vec<Key>) -> bool {
-        let Some(slot) = self.slots.get(key.index) else {
-            return false;
-        };
-        if !slot.settle(key.generation, Phase::Failed) {
-            return false;
-        }
+    /// is news at once. Each of them is named by one caller only. Gives the phase before; `None` if it was settled.
+    pub fn resolve_failed(&self, key: Key, dependents: &mut Vec<Key>) -> Option<Phase> {
+        let slot = self.slots.get(key.index)?;
+        let before = slot.settle(key.generation, Phase::Failed)?;
         self.visit_dependents(slot, |waiter| dependents.push(waiter));
-        true
+        Some(before)
     }
 
     /// One of the things a waiter waits for is there. True for the one call that ends its wait.
@@ -240,7 +236,7 @@ mod tests {
             "{key:?} is of another life"
         );
         assert!(!table.resolve(key, Phase::Done, &mut Vec::new()));
-        assert!(!table.resolve_failed(key, &mut Vec::new()));
+        assert_eq!(table.resolve_failed(key, &mut Vec::new()), None);
         let late = table.reserve();
         assert!(table.wait_for(late, &[key], 1), "{key:?} is waited for");
         table.free_many(&[key, late]);

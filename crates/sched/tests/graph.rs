@@ -129,7 +129,7 @@ impl Model {
             );
         } else {
             self.nodes[k].state = State::Failed;
-            assert!(self.table.resolve_failed(key, &mut named));
+            assert!(self.table.resolve_failed(key, &mut named).is_some());
             let waiting = self.where_state(|state| matches!(state, State::Waiting(_)));
             let depend: Vec<usize> = waiting
                 .into_iter()
@@ -152,7 +152,7 @@ impl Model {
             !self.table.resolve(key, Phase::Done, &mut named),
             "settled once"
         );
-        assert!(!self.table.resolve_failed(key, &mut named));
+        assert_eq!(self.table.resolve_failed(key, &mut named), None);
     }
 
     fn run(&mut self, step: &Step) {

@@ -184,6 +184,7 @@ fn a_registration_and_a_failure_do_not_miss_each_other() {
                     fixture
                         .table
                         .resolve_failed(fixture.objects[0], &mut dependents)
+                        .is_some()
                 );
                 dependents.contains(&waiter)
             }
@@ -210,7 +211,7 @@ fn a_late_result_and_a_death_settle_a_task_once() {
                 fixture
                     .table
                     .resolve_failed(fixture.objects[0], &mut dependents)
-                    .then_some(dependents)
+                    .map(|_| dependents)
             }
         });
         let mut ready = Vec::new();

@@ -36,6 +36,8 @@ const bases: readonly ErrorClass[] = [
   mobula.ShutdownError,
   mobula.ObjectFreedError,
   mobula.OutOfDiskError,
+  mobula.TaskCancelledError,
+  mobula.TaskTimeoutError,
 ]
 
 const baseNumbers = new Map<unknown, number>(bases.map((base, number) => [base.prototype, number]))

@@ -2,9 +2,10 @@
 
 import { askToCollect, defineFunction, figures, handles, holdings, resources, running, stop, tend, trim } from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
-import type { ObjectRef } from '../../refs/object-ref.ts'
+import type { ObjectRef, RefParts } from '../../refs/object-ref.ts'
 import type {
   BlankValue,
+  CancelRequest,
   EncodedArguments,
   EncodedValue,
   Engine,
@@ -37,6 +38,8 @@ export interface LocalEngineOptions {
   help?(ref: ObjectRef): void
   /** This thread is about to block (worker). */
   beforeBlock?(): void
+  /** Why the task that blocks should not go on, if it should not (worker). */
+  unwanted?(): Error | undefined
   /** Ends what `start` began (driver). */
   stopThreads?(): Promise<void>
 }
@@ -67,6 +70,12 @@ const inCycle = (cycle: readonly Link[]): DeadlockError => {
   )
 }
 
+const definition = ({ limit, named, ...rest }: FunctionRecord): Parameters<typeof defineFunction>[0] => ({
+  ...rest,
+  named: [...named],
+  ...(limit !== undefined && { limit }),
+})
+
 export class LocalEngine implements Engine {
   readonly runtime: number
   readonly #options: LocalEngineOptions
@@ -85,7 +94,7 @@ export class LocalEngine implements Engine {
   define(record: FunctionRecord): number {
     // A getter among the arguments may have shut the runtime down.
     if (running() !== this.runtime) throw new ShutdownError('the runtime was shut down during the call')
-    const { id, isFirstBeyond } = defineFunction({ ...record, named: [...record.named] })
+    const { id, isFirstBeyond } = defineFunction(definition(record))
     if (isFirstBeyond) warnBeyond(record, resources())
     return id
   }
@@ -112,6 +121,19 @@ export class LocalEngine implements Engine {
 
   draft(blank: BlankValue): EngineDraft {
     return this.#port.draft(blank)
+  }
+
+  get isStopped(): boolean {
+    return this.#port.isStopped
+  }
+
+  cancel({ task, force, recursive }: CancelRequest): void {
+    this.#port.cancel(task, force, recursive)
+    this.#port.flush()
+  }
+
+  isOver({ slot, generation }: RefParts): boolean {
+    return this.#port.raw.over(slot, generation)
   }
 
   free(refs: readonly ObjectRef[]): void {
@@ -171,6 +193,7 @@ export class LocalEngine implements Engine {
         else if (reason === DEADLOCK) givenUp = allWait()
         else if (reason === CYCLE) givenUp = inCycle(readCycle(port))
         else if (reason === STALLED) givenUp = stalled()
+        givenUp ??= this.#options.unwanted?.()
         if (givenUp !== undefined) port.endWait(token)
       }
     } finally {

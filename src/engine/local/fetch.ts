@@ -217,13 +217,17 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
       return { state: 'unreadable', error }
     }
     if (value === plain && state === L.STATE_VALUE) return PLAIN
-    return state === L.STATE_VALUE ? { state: 'value', value } : { state: 'thrown', value, taskName: taskName(words[at + 6] as number) }
+    if (state === L.STATE_VALUE) return { state: 'value', value }
+    return { state: 'thrown', value, taskName: taskName(words[at + 6] as number), attempt: words[at + 7] as number }
   }
+  const failed = { taskName: taskName(words[at + 6] as number), attempt: words[at + 4] as number }
+  if (state === L.STATE_CANCELLED) return { state: 'cancelled', ...failed }
+  if (state === L.STATE_TIMED_OUT) return { state: 'timed-out', limit: (words[at + 1] as number) + 2 ** 32 * (words[at + 2] as number), ...failed }
   const offset = words[at + 2] as number
   const length = words[at + 3] as number
   const from = L.FETCH_HEAP + offset
   const text = new TextDecoder().decode(port.bytes.subarray(from, from + length))
   if (state === L.STATE_SETUP) return { state: 'setup', text }
   const exitCode = words[at + 7] as number
-  return { state: 'crashed', text, exitCode: exitCode === 0 ? null : exitCode - 1, taskName: taskName(words[at + 6] as number) }
+  return { state: 'crashed', text, exitCode: exitCode === 0 ? null : exitCode - 1, ...failed }
 }

@@ -14,6 +14,9 @@ export const TASK_WORDS: number = constant('TASK_BYTES') / 4
 export const TASK_HEAP: number = constant('TASK_HEAP_AT')
 export const COMPLETIONS: number = constant('COMPLETIONS_AT') / 4
 export const COMPLETIONS_MAX: number = constant('COMPLETIONS_MAX')
+export const LETTERS: number = constant('LETTERS_AT') / 4
+export const LETTER_WORDS: number = constant('LETTER_BYTES') / 4
+export const LETTERS_MAX: number = constant('LETTERS_MAX')
 export const FETCH: number = constant('FETCH_AT') / 4
 export const FETCH_MAX: number = constant('FETCH_MAX')
 export const FETCH_WORDS: number = constant('FETCH_BYTES') / 4
@@ -44,6 +47,9 @@ export const H_HELD: number = constant('H_HELD')
 export const H_LEAVE: number = constant('H_LEAVE')
 export const H_COLLECT: number = constant('H_COLLECT')
 export const H_STOPPED: number = constant('H_STOPPED')
+export const H_ORIGIN_HIGH: number = constant('H_ORIGIN_HIGH')
+export const H_ORIGIN_LOW: number = constant('H_ORIGIN_LOW')
+export const H_LETTERS: number = constant('H_LETTERS')
 export const H_WRITTEN_SLOT: number = constant('H_WRITTEN_SLOT')
 export const H_WRITTEN_GENERATION: number = constant('H_WRITTEN_GENERATION')
 
@@ -61,7 +67,19 @@ export const OP_END_WAIT: number = constant('OP_END_WAIT')
 export const OP_HAND_BACK: number = constant('OP_HAND_BACK')
 export const OP_FREE: number = constant('OP_FREE')
 export const OP_COLLECTED: number = constant('OP_COLLECTED')
+export const OP_CANCEL: number = constant('OP_CANCEL')
 export const OP_STORED: number = constant('OP_STORED')
+
+export const HOW_DONE: number = constant('HOW_DONE')
+export const HOW_FAILED: number = constant('HOW_FAILED')
+export const HOW_FAILED_AGAIN: number = constant('HOW_FAILED_AGAIN')
+
+export const CANCEL_FORCED: number = constant('CANCEL_FORCED')
+export const CANCEL_RECURSIVE: number = constant('CANCEL_RECURSIVE')
+
+export const LETTER_CANCELLED: number = constant('LETTER_CANCELLED')
+export const LETTER_TIMED_OUT: number = constant('LETTER_TIMED_OUT')
+export const LETTER_TERMINATE: number = constant('LETTER_TERMINATE')
 
 export const PLACE_HEAP: number = constant('PLACE_HEAP')
 export const PLACE_VIEW: number = constant('PLACE_VIEW')
@@ -74,6 +92,8 @@ export const STATE_CRASHED: number = constant('STATE_CRASHED')
 export const STATE_SETUP: number = constant('STATE_SETUP')
 export const STATE_GONE: number = constant('STATE_GONE')
 export const STATE_FREED: number = constant('STATE_FREED')
+export const STATE_CANCELLED: number = constant('STATE_CANCELLED')
+export const STATE_TIMED_OUT: number = constant('STATE_TIMED_OUT')
 
 export const STATUS_READY: number = constant('STATUS_READY')
 export const STATUS_FAILED: number = constant('STATUS_FAILED')

@@ -24,8 +24,8 @@ const { transfer } = ArrayBuffer.prototype as { readonly transfer?: unknown }
 
 const NO_FURTHER: RefParts[] = []
 
-/** An object of the store. */
-interface Stored {
+/** An object of the store, or a task. */
+export interface Stored {
   readonly slot: number
   readonly generation: number
 }
@@ -50,6 +50,12 @@ export interface PortOptions {
   onLeave?(): void
   /** The number of the function whose code is on the stack, if there is one (worker). */
   runningFunction?(): number | undefined
+  /** The task that the running code belongs to (worker). */
+  runningTask?(): Stored | undefined
+  /** Nobody wants this task any more, which was begun here (worker). */
+  onUnwanted?(task: Stored, isTimeout: boolean): void
+  /** The thread of this start should be terminated (driver). */
+  onDoomed?(start: number): void
 }
 
 export class Port {
@@ -90,6 +96,8 @@ export class Port {
     this.shared = new Int32Array(this.raw.words)
     const [high = 0, low = 0] = randomFillSync(new Uint32Array(2))
     this.#origin = { runtime: options.runtime, high, low }
+    this.words[L.H_ORIGIN_HIGH] = high
+    this.words[L.H_ORIGIN_LOW] = low
     this.#handles = new Handles((slot, generation) => this.#letGo(slot, generation))
     setDispose((parts) => this.release(parts))
     this.flush()
@@ -353,14 +361,22 @@ export class Port {
     this.#later()
   }
 
+  /** The task that this record's isolate wants no more, with the next crossing. */
+  cancel({ slot, generation }: Stored, force: boolean, recursive: boolean): void {
+    this.#reserve(1, 0)
+    const at = this.#record(L.OP_CANCEL)
+    this.words[at + 1] = slot
+    this.words[at + 2] = generation
+    this.words[at + 3] = (force ? L.CANCEL_FORCED : 0) | (recursive ? L.CANCEL_RECURSIVE : 0)
+    this.#commit()
+  }
+
   /** A fresh slot from the stock, as a handle: the one that the record is about. Taken only when nothing can fail any more. */
   #mint(record: number, serial: number = ++this.#serial): RefParts {
     const words = this.words
     const parts = this.#fromStock(serial, 0)
     words[record + 1] = parts.slot
     words[record + 2] = parts.generation
-    words[record + 3] = this.#origin.high
-    words[record + 4] = this.#origin.low
     words[record + 5] = Math.floor(serial / 2 ** 32)
     words[record + 6] = serial
     return parts
@@ -466,6 +482,9 @@ export class Port {
     this.#reserve(1, this.#inlineBytes(args))
     this.#needStock()
     const record = this.#record(L.OP_SUBMIT)
+    const parent = this.#options.runningTask?.()
+    this.words[record + 3] = parent?.slot ?? 0
+    this.words[record + 4] = parent?.generation ?? 0
     this.words[record + 7] = functionId
     this.words[record + 10] = args.deps.length
     this.words[record + 14] = further.length
@@ -538,9 +557,9 @@ export class Port {
   }
 
   /** What a task came to: the worker's word. */
-  result(slot: number, generation: number, value: EncodedValue, failed: boolean): void {
+  result({ slot, generation }: Stored, value: EncodedValue, how: number): void {
     const record = this.#outcome(L.OP_RESULT, { slot, generation }, value)
-    this.words[record + 7] = failed ? 1 : 0
+    this.words[record + 7] = how
     this.#commit()
   }
 
@@ -598,15 +617,21 @@ export class Port {
     // Each answer tells of these once.
     let collects = 0
     let leaves = 0
+    let letters: number
     do {
       this.raw.drain()
       collects |= this.words[L.H_COLLECT] as number
       leaves |= this.words[L.H_LEAVE] as number
       count = this.words[L.H_COMPLETIONS] as number
-      for (let k = 0, at = L.COMPLETIONS; k < count; k++, at += 2) {
-        this.#complete(this.words[at] as number, this.words[at + 1] as number)
+      letters = this.words[L.H_LETTERS] as number
+      if (letters === 0) this.#completeAll(this.words, L.COMPLETIONS, count)
+      else {
+        // Letters first: a task that is cancelled learns of that before it learns of what was cancelled with it. Acting on one may cross.
+        const completions = this.words.slice(L.COMPLETIONS, L.COMPLETIONS + 2 * count)
+        this.#readLetters(letters)
+        this.#completeAll(completions, 0, count)
       }
-    } while (count === L.COMPLETIONS_MAX)
+    } while (count === L.COMPLETIONS_MAX || letters === L.LETTERS_MAX)
     const wanted = this.words[L.H_WANTED] as number
     if (wanted > 0) {
       this.words[L.H_WANTED] = 0
@@ -637,6 +662,21 @@ export class Port {
       this.#commit()
       this.flush()
     }, 2)
+  }
+
+  /** All of them first: acting on one may cross. */
+  #readLetters(count: number): void {
+    const letters = this.words.slice(L.LETTERS, L.LETTERS + count * L.LETTER_WORDS)
+    for (let at = 0; at < letters.length; at += L.LETTER_WORDS) {
+      const kind = letters[at]
+      const slot = letters[at + 1] as number
+      if (kind === L.LETTER_TERMINATE) this.#options.onDoomed?.(slot)
+      else this.#options.onUnwanted?.({ slot, generation: letters[at + 2] as number }, kind === L.LETTER_TIMED_OUT)
+    }
+  }
+
+  #completeAll(words: Uint32Array, from: number, count: number): void {
+    for (let k = 0, at = from; k < count; k++, at += 2) this.#complete(words[at] as number, words[at + 1] as number)
   }
 
   #complete(token: number, code: number): void {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mobula_runtime::layout::{self, header, op, place, state};
+use mobula_runtime::layout::{self, cancel, header, how, letter, op, place, state};
 use mobula_runtime::{Port, Role, Runtime, Which};
 use mobula_sched::Key;
 
@@ -23,10 +23,16 @@ pub(crate) struct Isolate {
     pub(crate) area: Vec<u8>,
     ops: usize,
     heap: usize,
+    /// How often what was written has been handed in.
+    pub(crate) crossings: u64,
     /// Threads wanted and not yet started (driver).
     pub(crate) wanted: u32,
     waits: Vec<bool>,
     free_tokens: Vec<u32>,
+    /// Tasks begun here that nobody wants any more, and whether that is since they took too long.
+    pub(crate) unwanted: Vec<(Key, bool)>,
+    /// Starts whose threads are to be terminated (driver).
+    pub(crate) doomed: Vec<u32>,
 }
 
 /// A finished wait: its token, and how it ended.
@@ -50,9 +56,12 @@ impl Isolate {
             area: record::area(),
             ops: 0,
             heap: 0,
+            crossings: 0,
             wanted: 0,
             waits: Vec::new(),
             free_tokens: Vec::new(),
+            unwanted: Vec::new(),
+            doomed: Vec::new(),
         };
         isolate.flush();
         Some(isolate)
@@ -69,6 +78,7 @@ impl Isolate {
 
     fn crossed(&mut self) {
         (self.ops, self.heap) = (0, 0);
+        self.crossings += 1;
         self.wanted += self.header(header::WANTED);
         record::set_header(&mut self.area, header::WANTED, 0);
     }
@@ -159,6 +169,21 @@ impl Isolate {
         deps: &[Key],
         refs: &[Key],
     ) -> Key {
+        let parent = Key {
+            index: 0,
+            generation: 0,
+        };
+        self.submit_in(parent, function, bytes, (deps, refs))
+    }
+
+    /// The same in the code of a task.
+    pub(crate) fn submit_in(
+        &mut self,
+        parent: Key,
+        function: u32,
+        bytes: &[u8],
+        (deps, refs): (&[Key], &[Key]),
+    ) -> Key {
         self.write_refs(deps);
         self.write_refs(refs);
         self.need_room(bytes);
@@ -169,8 +194,8 @@ impl Isolate {
             op::SUBMIT,
             key.index,
             key.generation,
-            0,
-            0,
+            parent.index,
+            parent.generation,
             0,
             0,
             function,
@@ -210,10 +235,20 @@ impl Isolate {
     }
 
     pub(crate) fn result(&mut self, key: Key, failed: bool, bytes: &[u8], refs: &[Key]) {
+        let how = if failed { how::FAILED } else { how::DONE };
+        self.result_as(how, key, bytes, refs);
+    }
+
+    /// It threw what may be tried again.
+    pub(crate) fn fail_again(&mut self, key: Key, bytes: &[u8]) {
+        self.result_as(how::FAILED_AGAIN, key, bytes, &[]);
+    }
+
+    fn result_as(&mut self, how: u32, key: Key, bytes: &[u8], refs: &[Key]) {
         self.write_refs(refs);
         self.need_room(bytes);
         let [offset, len, object, generation] = self.place(bytes);
-        let (failed, refs) = (u32::from(failed), refs.len() as u32);
+        let refs = refs.len() as u32;
         self.record(&[
             op::RESULT,
             key.index,
@@ -222,7 +257,7 @@ impl Isolate {
             0,
             0,
             0,
-            failed,
+            how,
             offset,
             len,
             0,
@@ -247,6 +282,14 @@ impl Isolate {
 
     pub(crate) fn free(&mut self, key: Key) {
         self.key_record(op::FREE, key);
+    }
+
+    pub(crate) fn cancel(&mut self, key: Key, is_forced: bool, is_recursive: bool) {
+        self.reserve(1, 0);
+        let forced = if is_forced { cancel::FORCED } else { 0 };
+        let recursive = if is_recursive { cancel::RECURSIVE } else { 0 };
+        self.record(&[op::CANCEL, key.index, key.generation, forced | recursive]);
+        self.flush();
     }
 
     pub(crate) fn hand_back(&mut self, key: Key) {
@@ -312,8 +355,24 @@ impl Isolate {
             }
             self.wanted += self.header(header::WANTED);
             record::set_header(&mut self.area, header::WANTED, 0);
+            self.read_letters();
             if count < layout::COMPLETIONS_MAX {
                 return all;
+            }
+        }
+    }
+
+    fn read_letters(&mut self) {
+        for k in 0..self.header(header::LETTERS) as usize {
+            let at = layout::LETTERS_AT + k * layout::LETTER_BYTES;
+            let kind = record::word(&self.area, at);
+            match kind {
+                letter::CANCELLED | letter::TIMED_OUT => self.unwanted.push((
+                    record::key_at(&self.area, at + 4),
+                    kind == letter::TIMED_OUT,
+                )),
+                letter::TERMINATE => self.doomed.push(record::word(&self.area, at + 4)),
+                other => panic!("unknown letter {other}"),
             }
         }
     }
@@ -483,6 +542,10 @@ impl Isolate {
             state::SETUP => Outcome::Setup { text: text() },
             state::GONE => Outcome::Gone,
             state::FREED => Outcome::Freed,
+            state::CANCELLED => Outcome::Cancelled,
+            state::TIMED_OUT => Outcome::TimedOut {
+                ms: u64::from(word(1)) | u64::from(word(2)) << 32,
+            },
             other => panic!("unknown state {other}"),
         }
     }

@@ -41,6 +41,10 @@ pub(crate) enum Outcome {
     },
     Gone,
     Freed,
+    Cancelled,
+    TimedOut {
+        ms: u64,
+    },
 }
 
 impl fmt::Debug for Outcome {
@@ -58,6 +62,8 @@ impl fmt::Debug for Outcome {
             Outcome::Setup { text } => write!(f, "Setup({text:?})"),
             Outcome::Gone => f.write_str("Gone"),
             Outcome::Freed => f.write_str("Freed"),
+            Outcome::Cancelled => f.write_str("Cancelled"),
+            Outcome::TimedOut { ms } => write!(f, "TimedOut({ms})"),
         }
     }
 }

@@ -1,0 +1,42 @@
+//! Tasks that were begun in vain and are run again: their worker died, or they threw what may be tried again.
+
+use mobula_sched::{Key, Phase};
+
+use crate::cell::Body;
+use crate::refs::keys_of;
+use crate::runtime::Runtime;
+
+impl Runtime {
+    /// Queues a task again that had been begun, as often as its terms allow. Its arguments have been kept for this. False: it has
+    /// to fail.
+    pub(crate) fn run_again(&self, key: Key) -> bool {
+        let returned = {
+            let mut body = self.cell(key).body.lock();
+            let Body::Task(task) = &mut *body else {
+                return false;
+            };
+            let definition = self.functions.get(task.function);
+            let retries = definition.map_or(0, |definition| definition.terms.retries);
+            let is_begun = matches!(self.table.phase(key), Some(Phase::Offered | Phase::Running));
+            if task.attempt >= retries || !is_begun {
+                return false;
+            }
+            task.attempt += 1;
+            // What that run started is no longer anybody's.
+            task.children = None;
+            let returns = task.returns.iter_mut();
+            returns
+                .flat_map(|returns| std::mem::take(&mut returns.values))
+                .collect::<Vec<_>>()
+        };
+        self.release(returned.iter().flat_map(keys_of));
+        self.is_nowhere(key);
+        let is_ready = [Phase::Offered, Phase::Running]
+            .into_iter()
+            .any(|begun| self.table.advance(key, begun, Phase::Ready));
+        if is_ready {
+            self.enqueue(key, None);
+        }
+        is_ready
+    }
+}
