@@ -89,6 +89,22 @@ test('it works without the development dependencies: a task runs in a worker', a
   assert.is((await call(process.execPath, ['task.mjs'])).trim(), '42')
 })
 
+test('errors of a task name the file and line of its function, also where Node reads source maps', async () => {
+  const program = `
+    import { get, remote, shutdown } from 'mobula'
+    const fails = remote(() => {
+      throw new Error('of the user')
+    })
+    console.log(await get(fails.remote()).catch((error) => error.stack))
+    await shutdown()
+  `
+  writeFileSync(join(user, 'fails.mjs'), program)
+  for (const options of [[], ['--enable-source-maps']]) {
+    const [, first = ''] = (await call(process.execPath, [...options, 'fails.mjs'])).split('\n')
+    assert.match(first, /\/user\/fails\.mjs:4:/, `with ${options.join() || 'no options'}`)
+  }
+})
+
 test('its types are found and strict', async () => {
   mkdirSync(join(user, 'node_modules', '@types'), { recursive: true })
   for (const name of ['@types/node', 'undici-types']) {
