@@ -7,7 +7,10 @@ const CLASS_BRAND: unique symbol = Symbol.for('mobula.error.brand') as never
 /** The brand an instance carries: its class's, and by the prototype chain those of its parents. */
 export const brandOf = (name: string): symbol => Symbol.for(`mobula.error.${name}`)
 
-/** Called once per class, in a static block: the brand goes on the prototype, so that instances carry it at no cost. */
+/**
+ * Called once per class, in a static block: the brand goes on the prototype, so that instances carry it at no cost. The block says `this`:
+ * a bundler renames a class whose own name stands inside of it.
+ */
 const mark = (Class: { readonly prototype: object }, name: string): void => {
   const brand = brandOf(name)
   Object.defineProperty(Class, CLASS_BRAND, { value: brand })
@@ -50,7 +53,7 @@ export class MobulaError extends Error {
   }
 
   static {
-    mark(MobulaError, 'MobulaError')
+    mark(this, 'MobulaError')
   }
 }
 
@@ -69,7 +72,7 @@ export class TaskError extends MobulaError {
   }
 
   static {
-    mark(TaskError, 'TaskError')
+    mark(this, 'TaskError')
   }
 }
 
@@ -85,7 +88,7 @@ export class WorkerCrashedError extends MobulaError {
   }
 
   static {
-    mark(WorkerCrashedError, 'WorkerCrashedError')
+    mark(this, 'WorkerCrashedError')
   }
 }
 
@@ -96,7 +99,7 @@ export class OutOfMemoryError extends MobulaError {
   }
 
   static {
-    mark(OutOfMemoryError, 'OutOfMemoryError')
+    mark(this, 'OutOfMemoryError')
   }
 }
 
@@ -107,7 +110,7 @@ export class WorkerSetupError extends MobulaError {
   }
 
   static {
-    mark(WorkerSetupError, 'WorkerSetupError')
+    mark(this, 'WorkerSetupError')
   }
 }
 
@@ -118,7 +121,7 @@ export class GetTimeoutError extends MobulaError {
   }
 
   static {
-    mark(GetTimeoutError, 'GetTimeoutError')
+    mark(this, 'GetTimeoutError')
   }
 }
 
@@ -129,7 +132,7 @@ export class PendingCallsLimitError extends MobulaError {
   }
 
   static {
-    mark(PendingCallsLimitError, 'PendingCallsLimitError')
+    mark(this, 'PendingCallsLimitError')
   }
 }
 
@@ -140,7 +143,7 @@ export class ObjectStoreFullError extends MobulaError {
   }
 
   static {
-    mark(ObjectStoreFullError, 'ObjectStoreFullError')
+    mark(this, 'ObjectStoreFullError')
   }
 }
 
@@ -151,7 +154,7 @@ export class OutOfDiskError extends MobulaError {
   }
 
   static {
-    mark(OutOfDiskError, 'OutOfDiskError')
+    mark(this, 'OutOfDiskError')
   }
 }
 
@@ -162,7 +165,7 @@ export class ObjectLostError extends MobulaError {
   }
 
   static {
-    mark(ObjectLostError, 'ObjectLostError')
+    mark(this, 'ObjectLostError')
   }
 }
 
@@ -173,7 +176,7 @@ export class ObjectFreedError extends MobulaError {
   }
 
   static {
-    mark(ObjectFreedError, 'ObjectFreedError')
+    mark(this, 'ObjectFreedError')
   }
 }
 
@@ -184,7 +187,7 @@ export class SerializationError extends MobulaError {
   }
 
   static {
-    mark(SerializationError, 'SerializationError')
+    mark(this, 'SerializationError')
   }
 }
 
@@ -195,7 +198,7 @@ export class CaptureError extends MobulaError {
   }
 
   static {
-    mark(CaptureError, 'CaptureError')
+    mark(this, 'CaptureError')
   }
 }
 
@@ -206,7 +209,7 @@ export class DeadlockError extends MobulaError {
   }
 
   static {
-    mark(DeadlockError, 'DeadlockError')
+    mark(this, 'DeadlockError')
   }
 }
 
@@ -217,6 +220,6 @@ export class ShutdownError extends MobulaError {
   }
 
   static {
-    mark(ShutdownError, 'ShutdownError')
+    mark(this, 'ShutdownError')
   }
 }
