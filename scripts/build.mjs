@@ -1,13 +1,14 @@
 /** Builds the package from a fresh clone: dependencies, the Rust addon, the JavaScript; each only when what it is made from has changed. */
 
-import { copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { bundle } from './bundle.mjs'
 import { addNotes, filesBelow, fingerprint, readNotes } from './fingerprint.mjs'
 import { cleanEnvironment, npm, packageCommand, place, readJson, root, rustEnvironment } from './places.mjs'
-import { duration, StepError, script, toolStep } from './steps.mjs'
+import { duration, StepError, script, step, toolStep } from './steps.mjs'
 
 export const notesFile = place('.cache', 'build.json')
 const lockFile = place('.cache', 'build.lock')
@@ -23,7 +24,7 @@ export const nativeSources = () =>
 const nativeFiles = () => filesBelow(root, ['native']).filter((file) => extname(file) === '.node' || generated.includes(file))
 
 /** The files that `dist` is made from. */
-const scriptSources = () => filesBelow(root, ['src', 'tsconfig.json', 'native/index.d.cts', 'package.json', 'package-lock.json'])
+const scriptSources = () => filesBelow(root, ['src', 'scripts/bundle.mjs', 'tsconfig.json', 'native/index.d.cts', 'package.json', 'package-lock.json'])
 
 const nativeWanted = () => fingerprint(root, nativeSources(), [process.platform, process.arch, readJson(place('package.json')).version])
 const scriptsWanted = () => fingerprint(root, scriptSources())
@@ -142,7 +143,7 @@ async function buildScripts() {
   const wanted = scriptsWanted()
   const emitted = /^TSFILE: .*?(dist\/.+)$/
   const output = await toolStep(
-    'compiling TypeScript (tsc)',
+    'checking types and writing declarations (tsc)',
     process.execPath,
     [packageCommand('typescript', 'tsc'), '-p', 'tsconfig.json', '--listEmittedFiles'],
     {
@@ -152,17 +153,26 @@ async function buildScripts() {
     },
   )
   const kept = new Set(output.split('\n').flatMap((line) => emitted.exec(line.replaceAll('\\', '/'))?.[1]?.trim() ?? []))
-  for (const file of filesBelow(root, ['src']).filter((file) => extname(file) === '.mjs')) {
-    const target = file.replace(/^src/, 'dist')
-    mkdirSync(dirname(place(target)), { recursive: true })
-    copyFileSync(place(file), place(target))
-    kept.add(target)
+  const copied = filesBelow(root, ['src'])
+    .filter((file) => extname(file) === '.mjs')
+    .map((file) => ({ file: file.replace(/^src/, 'dist'), contents: readFileSync(place(file)) }))
+  for (const { file, contents } of [...(await step('bundling (esbuild)', bundle)), ...copied]) {
+    putInPlace(file, contents)
+    kept.add(file)
   }
   // Emptying dist first would be simpler, but a process that runs from it would find it empty for a second.
   for (const file of filesBelow(root, ['dist'])) {
     if (!kept.has(file)) rmSync(place(file))
   }
   addNotes(notesFile, { scriptSources: wanted, scripts: fingerprint(root, filesBelow(root, ['dist'])) })
+}
+
+/** A thread that starts meanwhile reads the old file or the new one. @param {string} file @param {Uint8Array} contents */
+function putInPlace(file, contents) {
+  const fresh = place(`${file}.fresh`)
+  mkdirSync(dirname(fresh), { recursive: true })
+  writeFileSync(fresh, contents)
+  renameSync(fresh, place(file))
 }
 
 /** One build at a time in a checkout: a second one waits, and then has nothing to do. @returns {Promise<() => void>} */
@@ -207,7 +217,7 @@ function lockHolder() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await script(async () => {
     const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
-    if (values.help) console.log('npm run build: installs the dependencies, builds the Rust addon and compiles src to dist, as far as needed.')
+    if (values.help) console.log('npm run build: installs the dependencies, builds the Rust addon and bundles src into dist, as far as needed.')
     else await build()
   })
 }

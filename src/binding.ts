@@ -1,6 +1,5 @@
 /** Loads the addon, once and only here, and checks that it is the one this package was built with. */
 
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type * as Native from '../native/index.cjs'
 import './platform.ts'
@@ -59,11 +58,12 @@ interface RawFunctions {
 type Addon = typeof Native & RawFunctions
 
 const load = (): Addon => {
+  // By names of package.json, which hold wherever the build puts this code.
   const require = createRequire(import.meta.url)
-  const packageVersion = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version
+  const { version: packageVersion } = require('#package') as { version: string }
   let addon: Addon
   try {
-    addon = require('../native/index.cjs') as Addon
+    addon = require('#addon') as Addon
   } catch (cause) {
     const here = `${process.platform}-${process.arch}`
     const message = `mobula's addon for ${here} could not be loaded: run \`npm run build\` in a checkout, or reinstall the package where prebuilt binaries exist.`

@@ -30,7 +30,7 @@ const exceptions: Readonly<Record<string, string>> = {
 
 /** What has one door only: a module that matches may be imported by the files that match, and by no other. */
 const doors: readonly { readonly what: RegExp; readonly by: RegExp; readonly why: string }[] = [
-  { what: /(^|\/)native\//, by: /^src\/binding\.ts$/, why: 'only src/binding.ts loads the addon' },
+  { what: /(^|\/)native\/|^#addon$/, by: /^src\/binding\.ts$/, why: 'only src/binding.ts loads the addon' },
   { what: /^piscina$/, by: /^src\/driver\/piscina-host\.ts$/, why: 'only src/driver/piscina-host.ts sees piscina' },
   { what: /^apache-arrow$/, by: /^src\/codec\/kinds\/arrow\.ts$/, why: 'only src/codec/kinds/arrow.ts sees Arrow' },
 ]
@@ -121,7 +121,7 @@ test('src imports nothing but itself, Node, and what package.json promises to br
   brought.add('tsx')
   const wrong = source.flatMap(({ file, imports }) =>
     imports.flatMap((target) => {
-      if (/^(node:|src\/|native\/)/.test(target)) return []
+      if (/^(node:|src\/|native\/|#)/.test(target)) return []
       const name = target.split('/', target.startsWith('@') ? 2 : 1).join('/')
       return brought.has(name) ? [] : [`${file} imports ${target}`]
     }),

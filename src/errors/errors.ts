@@ -7,7 +7,10 @@ const CLASS_BRAND: unique symbol = Symbol.for('mobula.error.brand') as never
 /** The brand an instance carries: its class's, and by the prototype chain those of its parents. */
 export const brandOf = (name: string): symbol => Symbol.for(`mobula.error.${name}`)
 
-/** Called once per class, in a static block: the brand goes on the prototype, so that instances carry it at no cost. */
+/**
+ * Called once per class, in a static block: the brand goes on the prototype, so that instances carry it at no cost. The block says `this`:
+ * a bundler renames a class whose own name stands inside of it.
+ */
 const mark = (Class: { readonly prototype: object }, name: string): void => {
   const brand = brandOf(name)
   Object.defineProperty(Class, CLASS_BRAND, { value: brand })
@@ -50,7 +53,7 @@ export class MobulaError extends Error {
   }
 
   static {
-    mark(MobulaError, 'MobulaError')
+    mark(this, 'MobulaError')
   }
 }
 
@@ -71,7 +74,7 @@ export class TaskError extends MobulaError {
   }
 
   static {
-    mark(TaskError, 'TaskError')
+    mark(this, 'TaskError')
   }
 }
 
@@ -109,7 +112,7 @@ export class WorkerCrashedError extends MobulaError {
   }
 
   static {
-    mark(WorkerCrashedError, 'WorkerCrashedError')
+    mark(this, 'WorkerCrashedError')
   }
 }
 
@@ -120,7 +123,7 @@ export class OutOfMemoryError extends MobulaError {
   }
 
   static {
-    mark(OutOfMemoryError, 'OutOfMemoryError')
+    mark(this, 'OutOfMemoryError')
   }
 }
 
@@ -131,7 +134,7 @@ export class WorkerSetupError extends MobulaError {
   }
 
   static {
-    mark(WorkerSetupError, 'WorkerSetupError')
+    mark(this, 'WorkerSetupError')
   }
 }
 
@@ -142,7 +145,7 @@ export class GetTimeoutError extends MobulaError {
   }
 
   static {
-    mark(GetTimeoutError, 'GetTimeoutError')
+    mark(this, 'GetTimeoutError')
   }
 }
 
@@ -153,7 +156,7 @@ export class PendingCallsLimitError extends MobulaError {
   }
 
   static {
-    mark(PendingCallsLimitError, 'PendingCallsLimitError')
+    mark(this, 'PendingCallsLimitError')
   }
 }
 
@@ -164,7 +167,7 @@ export class ObjectStoreFullError extends MobulaError {
   }
 
   static {
-    mark(ObjectStoreFullError, 'ObjectStoreFullError')
+    mark(this, 'ObjectStoreFullError')
   }
 }
 
@@ -175,7 +178,7 @@ export class OutOfDiskError extends MobulaError {
   }
 
   static {
-    mark(OutOfDiskError, 'OutOfDiskError')
+    mark(this, 'OutOfDiskError')
   }
 }
 
@@ -186,7 +189,7 @@ export class ObjectLostError extends MobulaError {
   }
 
   static {
-    mark(ObjectLostError, 'ObjectLostError')
+    mark(this, 'ObjectLostError')
   }
 }
 
@@ -197,7 +200,7 @@ export class ObjectFreedError extends MobulaError {
   }
 
   static {
-    mark(ObjectFreedError, 'ObjectFreedError')
+    mark(this, 'ObjectFreedError')
   }
 }
 
@@ -208,7 +211,7 @@ export class SerializationError extends MobulaError {
   }
 
   static {
-    mark(SerializationError, 'SerializationError')
+    mark(this, 'SerializationError')
   }
 }
 
@@ -219,7 +222,7 @@ export class CaptureError extends MobulaError {
   }
 
   static {
-    mark(CaptureError, 'CaptureError')
+    mark(this, 'CaptureError')
   }
 }
 
@@ -230,7 +233,7 @@ export class DeadlockError extends MobulaError {
   }
 
   static {
-    mark(DeadlockError, 'DeadlockError')
+    mark(this, 'DeadlockError')
   }
 }
 
@@ -241,6 +244,6 @@ export class ShutdownError extends MobulaError {
   }
 
   static {
-    mark(ShutdownError, 'ShutdownError')
+    mark(this, 'ShutdownError')
   }
 }

@@ -1,5 +1,6 @@
 /** How a function travels: as a record of text that a worker's loader understands. */
 
+import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
 import { Script } from 'node:vm'
 import { badType, notSupported } from '../errors/bad-input.ts'
@@ -90,5 +91,10 @@ const workingFolder = (): string => {
   }
 }
 
-const OWN = new URL('..', import.meta.url).href
-const isOwn = (file: string): boolean => (file.startsWith('file:') ? file : `file://${file}`).startsWith(OWN)
+/** Both, whichever of them runs: where Node reads source maps, frames of `dist` name files of `src`. */
+const OWN = ['../../src/', '../../dist/'].map((folder) => new URL(folder, import.meta.url).href)
+
+const isOwn = (file: string): boolean => {
+  const url = file.startsWith('file:') ? file : pathToFileURL(file).href
+  return OWN.some((folder) => url.startsWith(folder))
+}

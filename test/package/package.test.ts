@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -50,17 +50,44 @@ test('it holds what a user needs, and nothing that only the project needs', () =
   }
   const strange = files.filter((file) => /^(crates|test|bench|scripts|examples|target|node_modules|\.)/.test(file))
   assert.equal(strange, [])
-  const sources = files.filter((file) => file.endsWith('.js.map')).map((file) => file.replace(/^dist/, 'src').replace(/\.js\.map$/, '.ts'))
-  assert.equal(
-    sources.filter((file) => !files.includes(file)),
-    [],
-    'source maps name files that are not in the package',
-  )
+})
+
+test('its maps name files that it has', () => {
+  const wrong = files
+    .filter((file) => file.endsWith('.map'))
+    .flatMap((file) => {
+      const { sources } = readJson(join(user, 'node_modules', 'mobula', file)) as { sources: string[] }
+      return sources.map((source) => posix.join(posix.dirname(file), source)).flatMap((source) => (files.includes(source) ? [] : [`${file} names ${source}`]))
+    })
+  assert.equal(wrong, [])
 })
 
 test('it can be imported', async () => {
   const printed = await call(process.execPath, ['--input-type=module', '-e', `import * as mobula from 'mobula'; console.log(${names})`])
   assert.match(printed, /\bget\b.*\binit\b.*\bput\b/)
+})
+
+test('what it exports has the name under which it is exported', async () => {
+  // The function behind `remote` has none.
+  const program = `
+    for (const entry of ['mobula', 'mobula/state', 'mobula/testing'])
+      for (const [name, value] of Object.entries(await import(entry))) if (![name, ''].includes(value.name)) console.log(entry, name, value.name)`
+  assert.is(await call(process.execPath, ['--input-type=module', '-e', program]), '')
+})
+
+test('hosts that it does not run on are told so before the addon is loaded', async () => {
+  const bun = `Object.defineProperty(process.versions, 'bun', { value: '1.0.0' }); process.dlopen = () => console.log('the addon is loaded')`
+  for (const entry of ['mobula', 'mobula/state', 'mobula/testing']) {
+    const program = `${bun}; await import('${entry}').catch((error) => console.log(error.message))`
+    const printed = await call(process.execPath, ['--input-type=module', '-e', program])
+    assert.match(printed, /^mobula does not run on Bun: [^\n]*\n$/, entry)
+  }
+})
+
+test('what its modules do when they are loaded is part of it', async () => {
+  // src/engine/local/hold.ts, from which nobody takes a name.
+  const program = `const before = process.listenerCount('exit'); await import('mobula'); console.log(process.listenerCount('exit') - before)`
+  assert.is((await call(process.execPath, ['--input-type=module', '-e', program])).trim(), '1')
 })
 
 test('it can be required where Node can require a module', async () => {
@@ -76,17 +103,40 @@ test('importing it keeps no process alive and starts nothing', async () => {
   assert.is((await call(process.execPath, ['--input-type=module', '-e', program])).trim(), '0')
 })
 
-test('it works without the development dependencies: a task runs in a worker', async () => {
+test('it works without the development dependencies: a task runs in a worker, and meets its runtime by every entry', async () => {
   assert.not.ok(existsSync(join(user, 'node_modules', 'tsx')), 'tsx came with the package')
   const program = `
     import { get, init, remote, shutdown } from 'mobula'
     await init({ numCpus: 1 })
     const double = remote((n) => n * 2)
     console.log(await get(double.remote(21)))
+    const others = remote(async () => {
+      const { isInitialized } = await import('mobula')
+      const { clusterResources } = await import('mobula/state')
+      const { stats } = await import('mobula/testing')
+      return [isInitialized(), (await clusterResources()).CPU, (await stats()).tables.slots > 0]
+    })
+    console.log((await get(others.remote())).join())
     await shutdown()
   `
   writeFileSync(join(user, 'task.mjs'), program)
-  assert.is((await call(process.execPath, ['task.mjs'])).trim(), '42')
+  assert.is(await call(process.execPath, ['task.mjs']), '42\ntrue,1,true\n')
+})
+
+test('errors of a task name the file and line of its function, also where Node reads source maps', async () => {
+  const program = `
+    import { get, remote, shutdown } from 'mobula'
+    const fails = remote(() => {
+      throw new Error('of the user')
+    })
+    console.log(await get(fails.remote()).catch((error) => error.stack))
+    await shutdown()
+  `
+  writeFileSync(join(user, 'fails.mjs'), program)
+  for (const options of [[], ['--enable-source-maps']]) {
+    const [, first = ''] = (await call(process.execPath, [...options, 'fails.mjs'])).split('\n')
+    assert.match(first, /\/user\/fails\.mjs:4:/, `with ${options.join() || 'no options'}`)
+  }
 })
 
 test('its types are found and strict', async () => {

@@ -1,6 +1,6 @@
 /** Runs a test body over a runtime of its own, and takes care that it ends. */
 
-import { collectGarbage } from '../../src/engine/local/collect.ts'
+import { collectHere as collectGarbage } from '../../src/engine/local/collect.ts'
 import { type InitOptions, init, shutdown } from '../../src/index.ts'
 
 export const withRuntime = (options: InitOptions, body: () => Promise<void> | void) => async (): Promise<void> => {

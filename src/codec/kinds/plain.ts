@@ -248,7 +248,7 @@ export const readRecord = (reader: Reader, head: number, at: number, shape: Read
   // Something inside may point back here: the object has to exist before its fields are read.
   const object = {}
   if ((head & REFERENCED) !== 0) reader.remember(at, object)
-  for (const key of shape.keys) put(object, key, reader.value())
+  for (const key of shape.keys) setOwn(object, key, reader.value())
   return object
 }
 
@@ -268,7 +268,7 @@ const readPairs = (reader: Reader, object: object): void => {
 const readPair = (reader: Reader, object: object): void => {
   const key = reader.value()
   if (typeof key !== 'string') reader.damaged('a key that is no string')
-  else put(object, key, reader.value())
+  else setOwn(object, key, reader.value())
 }
 
 export const readWithProperties = (reader: Reader): object => {
@@ -281,7 +281,7 @@ export const readWithProperties = (reader: Reader): object => {
 }
 
 /** Makes an own property: assigning to `__proto__`, or to a name that a class has a setter for, would not. */
-const put = (object: object, key: string, value: unknown): void => {
+const setOwn = (object: object, key: string, value: unknown): void => {
   if (key in object) Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true })
   else (object as Fields)[key] = value
 }

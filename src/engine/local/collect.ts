@@ -15,7 +15,7 @@ const collector = (): NonNullable<typeof collect> => {
 }
 
 /** A major collection of this thread. Finalizers of handles run in the next turn of its loop. */
-export const collectGarbage = (): void => {
+export const collectHere = (): void => {
   collector()()
   finishCollection()
 }

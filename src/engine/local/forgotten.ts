@@ -5,7 +5,7 @@
 
 import type { RawPort } from '../../binding.ts'
 import type { ObjectRef, RefParts } from '../../refs/object-ref.ts'
-import { collectGarbage } from './collect.ts'
+import { collectHere } from './collect.ts'
 
 const SWEEP_AT_LEAST = 64
 
@@ -29,7 +29,7 @@ export class Forgotten {
 
   /** Collects, and lets go of what is found. */
   release(letGo: (parts: RefParts) => void): void {
-    collectGarbage()
+    collectHere()
     this.#sweep((number, parts) => {
       if (!this.#raw.gone(number)) return false
       parts.released = true

@@ -5,7 +5,7 @@ import { attach, functionRecord, type RawPort, turnsOutAsync } from '../../bindi
 import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
 import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, Memory, WaitRequest, WaitStatus } from '../engine.ts'
-import { collectGarbage } from './collect.ts'
+import { collectHere } from './collect.ts'
 import { Forgotten } from './forgotten.ts'
 import { Handles, NOWHERE, SMALL_MAX } from './handles.ts'
 import './hold.ts'
@@ -646,7 +646,7 @@ export class Port {
   /** What is forgotten here goes: a major collection, and a turn of the loop, in which the finalizers of what it found run. */
   forget(then: () => void, rounds = 1): void {
     this.#handles.settle()
-    collectGarbage()
+    collectHere()
     setImmediate(() => {
       if (this.#isStopped) return
       if (rounds > 1) this.forget(then, rounds - 1)
