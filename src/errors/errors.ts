@@ -85,7 +85,7 @@ export class TaskCancelledError extends MobulaError {
   }
 
   static {
-    mark(TaskCancelledError, 'TaskCancelledError')
+    mark(this, 'TaskCancelledError')
   }
 }
 
@@ -96,7 +96,7 @@ export class TaskTimeoutError extends MobulaError {
   }
 
   static {
-    mark(TaskTimeoutError, 'TaskTimeoutError')
+    mark(this, 'TaskTimeoutError')
   }
 }
 
