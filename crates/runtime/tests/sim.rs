@@ -84,8 +84,8 @@ struct Task {
     crashed: bool,
     /// It was cancelled, and all that it starts or not.
     cancelled: Option<bool>,
-    /// It was not handed in when its parent was cancelled with all that it starts, which may be forgotten when it is.
-    may_be_cancelled: bool,
+    /// It was not handed in when its parent was cancelled with all that it starts: it will be cancelled when it is.
+    is_doomed: bool,
     is_object: bool,
 }
 
@@ -378,7 +378,7 @@ impl Sim {
             threw: false,
             crashed: false,
             cancelled: None,
-            may_be_cancelled: false,
+            is_doomed: false,
             is_object,
         });
         self.ids.insert(key, task);
@@ -388,24 +388,17 @@ impl Sim {
         Some(key)
     }
 
-    /// What a task starts after it was cancelled with all that it starts is cancelled as soon as it is handed in, unless the task
-    /// has been forgotten.
+    /// What a task starts after it was cancelled with all that it starts is cancelled as soon as it is handed in.
     fn submitted_late(&mut self, isolate: &mut Isolate, parent: &Frame, key: Key) {
         let task = self.ids[&key];
         if self.tasks[parent.task].cancelled != Some(true) || self.tasks[task].is_object {
             return;
         }
-        let outcome = isolate.fetch(&[parent.key]).remove(0);
-        match outcome {
-            Outcome::Cancelled => {
-                assert!(isolate.port.is_over(key), "nobody wants it");
-                self.tasks[task].cancelled = Some(true);
-                self.seen
-                    .insert("a task is cancelled as soon as it is handed in");
-            }
-            Outcome::Gone => {}
-            other => panic!("it was cancelled: {other:?}"),
-        }
+        isolate.flush();
+        assert!(isolate.port.is_over(key), "nobody wants it");
+        self.tasks[task].cancelled = Some(true);
+        self.seen
+            .insert("a task is cancelled as soon as it is handed in");
     }
 
     /// What was written has been handed in. Whoever moves now hands everything in first.
@@ -441,7 +434,7 @@ impl Sim {
                 continue;
             }
             if !self.is_handed_in(of.written) {
-                self.tasks[task].may_be_cancelled = true;
+                self.tasks[task].is_doomed = true;
                 continue;
             }
             struck.push(task);
@@ -475,7 +468,7 @@ impl Sim {
         let own = match outcome {
             // Its result may be written and not handed in.
             Outcome::Pending => !of.crashed && of.cancelled.is_none(),
-            Outcome::Cancelled => of.cancelled.is_some() || of.may_be_cancelled,
+            Outcome::Cancelled => of.cancelled.is_some() || of.is_doomed,
             // What comes late is dropped.
             _ if of.cancelled.is_some() => false,
             Outcome::Value { bytes, .. } => {
@@ -859,7 +852,7 @@ impl Sim {
         of.runs += 1;
         assert_eq!(of.runs, of.attempt + 1, "task {task} runs again");
         assert_eq!(of.cancelled, None, "nobody wants task {task}");
-        of.may_be_cancelled = false;
+        assert!(!of.is_doomed, "nobody wants task {task}");
         assert_eq!(isolate.port.attempt(record.key), of.attempt);
         let deps: Vec<usize> = record.deps.iter().map(|key| self.ids[key]).collect();
         assert_eq!(deps, self.tasks[task].deps);
@@ -1145,7 +1138,7 @@ impl Sim {
         of.crashed
             || of.threw
             || of.cancelled.is_some()
-            || (of.may_be_cancelled && of.runs == 0)
+            || of.is_doomed
             || of.deps.iter().any(|dep| self.fails(*dep))
     }
 
@@ -1156,7 +1149,7 @@ impl Sim {
                 && self.exists(self.demand(k));
             let most = if may_run { task.attempt + 1 } else { 0 };
             assert!(task.runs <= most, "task {k} ran too often: {task:?}");
-            let is_cancelled = task.cancelled.is_some() || task.may_be_cancelled;
+            let is_cancelled = task.cancelled.is_some() || task.is_doomed;
             if !is_cancelled {
                 assert_eq!(task.runs, most, "task {k} {task:?}");
                 assert!(
