@@ -95,8 +95,8 @@ impl Runtime {
         let Some(member) = self.member(place).filter(|member| member.start == start) else {
             return;
         };
-        // Of a round the last that was begun is what runs, if its code has not ended; earlier ones have ended, or wait.
-        let runs = member.claims.is_latest(key).unwrap_or(true);
+        // Of a round the last that was begun is what runs; earlier ones have ended, and say so with the round, or wait.
+        let runs = self.lingering.has(key) && member.claims.is_latest(key).unwrap_or(true);
         if runs && self.conduct.condemn(place, turns) {
             self.condemned(member.start);
         }

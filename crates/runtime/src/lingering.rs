@@ -23,7 +23,8 @@ impl Lingering {
         self.count.store(tasks.len(), Ordering::Release);
     }
 
-    fn has(&self, key: Key) -> bool {
+    /// The task was settled, and its code has not ended.
+    pub(crate) fn has(&self, key: Key) -> bool {
         self.count.load(Ordering::Acquire) > 0 && self.tasks.lock().contains_key(&key)
     }
 
