@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../../src/binding.ts'
 import { get, init, type ObjectRef, put, remote, shutdown, WorkerCrashedError, wait } from '../../src/index.ts'
+import { collectGarbage as collectEverywhere } from '../../src/testing.ts'
 import { collectGarbage, eventually, rejection, turn, withRuntime } from '../support/with-runtime.ts'
 
 const SEED = 20261121
@@ -123,6 +124,8 @@ test(
       )
     }
     assert.ok((await get(big)).every((x) => x === 1))
+    // Workers that did not die keep views of what they were given until they collect.
+    for (let round = 0; round < 5; round++) await collectEverywhere()
     await eventually(
       () => `threads and pins are back: ${threads()} threads, ${JSON.stringify(figures())}`,
       () => {
