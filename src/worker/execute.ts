@@ -81,11 +81,13 @@ const explained = (error: unknown, { made: { isText } }: Loaded): unknown => {
   return error
 }
 
-const makeFunction = (text: string): Made => {
+/** `beforeImport`: its module may keep this thread busy while it loads. */
+const makeFunction = (text: string, beforeImport: () => void): Made => {
   let isText = false
   try {
     const source = JSON.parse(text) as Source
     isText = source.kind === 'text'
+    if (!isText) beforeImport()
     const fn = loadFunction(source)
     if (typeof fn === 'function') return { isText, fn, loading: undefined }
     const made: Made = { isText, fn: undefined, loading: fn }
@@ -164,7 +166,7 @@ export class Executor {
 
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
   run(at: number): void {
-    const begun = new Begun<Loaded>(this.#port, at, this.#load(this.#port.words[at + 2] as number))
+    const begun = new Begun<Loaded>(this.#port, at, this.#load(at))
     if (this.#waiting.size > 0 && begun.loaded.made.fn !== undefined) {
       // Its code may hold this thread up for long.
       this.giveBackLoading()
@@ -255,7 +257,7 @@ export class Executor {
   /** Runs the task behind a ref inside of a wait for it, if nobody has begun it and it can end without this thread's loop. */
   help(ref: ObjectRef): void {
     if (!this.#port.take(ref)) return
-    const loaded = this.#load(this.#port.words[L.TASKS + 2] as number)
+    const loaded = this.#load(L.TASKS)
     const { fn } = loaded.made
     if (fn === undefined || types.isAsyncFunction(fn)) {
       const { slot, generation } = partsOf(ref)
@@ -267,12 +269,15 @@ export class Executor {
     this.#port.flush()
   }
 
-  #load(id: number): Loaded {
+  /** The function of the record at a word of the area. */
+  #load(at: number): Loaded {
+    const { words } = this.#port
+    const id = words[at + 2] as number
     const known = this.#functions.get(id)
     if (known !== undefined) return known
     const record = this.#port.functionRecord(id)
     const first = record?.first ?? id
-    const made = this.#made.get(first) ?? makeFunction(record?.source ?? 'null')
+    const made = this.#made.get(first) ?? makeFunction(record?.source ?? 'null', () => this.#port.raw.untime(words[at] as number, words[at + 1] as number))
     this.#made.set(first, made)
     const notes = record?.notes ? (JSON.parse(record.notes) as TaskNotes) : NO_NOTES
     const loaded: Loaded = {

@@ -15,7 +15,6 @@ use mobula_sync::{Condvar, Mutex};
 
 use crate::budget::{Budget, Granted, Holder};
 use crate::resources::{Demand, Shape, Totals, WHOLE};
-use crate::runtime::ABANDONED_MAX;
 
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -184,6 +183,9 @@ const START_PATIENCE: Duration = Duration::from_secs(1);
 const TAKEN_PATIENCE: Duration = Duration::from_secs(10);
 /// So long may work be passed by that others should take: then it is taken by whoever looks, unless a thread is coming up for it.
 const PASS_BY_MAX: Duration = Duration::from_secs(1);
+
+/// Threads that are being terminated and have not ended are replaced, so many of them at most.
+pub(crate) const ABANDONED_MAX: u32 = 16;
 
 /// Starts that may fail in a row before no more are tried.
 const FAILED_STARTS_MAX: u32 = 3;

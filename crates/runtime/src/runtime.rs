@@ -19,7 +19,7 @@ use crate::functions::{Defined, Definition, Function, Functions, Terms};
 use crate::lines::{COMMON, COMMON_ASYNC, Lines, NOWHERE, lane_of};
 use crate::lingering::Lingering;
 use crate::mailbox::Mailbox;
-use crate::pool::{Departure, Ended, Pool, Relief, Want};
+use crate::pool::{ABANDONED_MAX, Departure, Ended, Pool, Relief, Want};
 use crate::resources::{Totals, WHOLE};
 
 /// What a runtime is made with.
@@ -110,9 +110,6 @@ pub(crate) struct Member {
     /// The number of its thread's start.
     pub(crate) start: u32,
 }
-
-/// Threads that are being terminated and have not ended are replaced, so many of them at most.
-pub(crate) const ABANDONED_MAX: u32 = 16;
 
 impl Runtime {
     /// A runtime without threads over a store.
