@@ -110,7 +110,11 @@ test(
       { maxRetries: 0 },
     )
     let deaths = 0
+    const state = (): { maps: number; pss: number } => (linux ? { maps: maps(), pss: pssKiB() } : { maps: 0, pss: 0 })
+    let before = state()
     while (deaths < 500) {
+      // Pools of memory and threads have their size by then.
+      if (deaths === 50) before = state()
       const how = Math.floor(next() * 4)
       const doomed = die.remote(how, big)
       const fine = Array.from({ length: Math.floor(next() * 40) }, (_, k) => echo.remote(k))
@@ -124,6 +128,9 @@ test(
       )
     }
     assert.ok((await get(big)).every((x) => x === 1))
+    const after = state()
+    assert.ok(after.maps <= before.maps * 1.2 + 50, `maps ${before.maps} → ${after.maps}`)
+    assert.ok(after.pss <= before.pss + 64 * 1024, `PSS ${before.pss} → ${after.pss} KiB`)
     // Workers that did not die keep views of what they were given until they collect.
     for (let round = 0; round < 5; round++) await collectEverywhere()
     await eventually(
