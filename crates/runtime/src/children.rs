@@ -36,17 +36,13 @@ impl Children {
 impl Runtime {
     /// A task was submitted by the code of another, which may have been cancelled with all that it starts.
     pub(crate) fn adopt(&self, parent: Key, child: Key) {
-        let is_over = |key| {
-            let phase = self.table.phase(key);
-            phase.is_none_or(|phase| phase.is_settled() || phase == Phase::Free)
-        };
         let is_unwanted = {
             let mut body = self.cell(parent).body.lock();
             // Asked under the lock: a slot that is somebody else's by now was emptied under it before.
             match (self.table.phase(parent), &mut *body) {
                 (Some(phase), Body::Task(task)) if !phase.is_settled() => {
                     let children = task.children.get_or_insert_default();
-                    children.push(child, is_over);
+                    children.push(child, |key| self.is_settled(key));
                     false
                 }
                 (Some(Phase::Failed), Body::Failed(failure)) => match failure.kind {

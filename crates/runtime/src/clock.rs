@@ -262,11 +262,7 @@ impl Runtime {
             }
             limits.remove(&key);
         }
-        if self
-            .table
-            .phase(key)
-            .is_none_or(|phase| phase.is_settled() || phase == Phase::Free)
-        {
+        if self.is_settled(key) {
             // It was cancelled, and its code runs on.
             self.stop_thread(key, place, self.cell(key).function.load(Ordering::Relaxed));
             return;

@@ -189,7 +189,8 @@ impl Search<'_> {
 }
 
 impl Runtime {
-    fn is_settled(&self, key: Key) -> bool {
+    /// Nothing more comes of it: it has settled, or is gone.
+    pub(crate) fn is_settled(&self, key: Key) -> bool {
         let phase = self.table.phase(key);
         phase.is_none_or(|phase| phase.is_settled() || phase == Phase::Free)
     }

@@ -591,8 +591,7 @@ impl Port {
 
     /// Whether the task behind a key has ended, if there was one.
     pub fn is_over(&self, key: Key) -> bool {
-        let phase = self.runtime.table.phase(self.runtime.task_of(key));
-        phase.is_none_or(|phase| phase.is_settled() || phase == Phase::Free)
+        self.runtime.is_settled(self.runtime.task_of(key))
     }
 
     /// The isolate's loop is awake.

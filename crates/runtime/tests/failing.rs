@@ -36,6 +36,13 @@ fn db() -> Terms {
     }
 }
 
+fn retried(retries: u32) -> Terms {
+    Terms {
+        retries,
+        ..Terms::default()
+    }
+}
+
 fn limited(ms: u64) -> Terms {
     Terms {
         limit: Some(Duration::from_millis(ms)),
@@ -420,11 +427,7 @@ fn a_task_that_was_not_begun_loses_no_retry() {
 #[test]
 fn what_was_thrown_is_tried_again_from_the_same_budget() {
     let (runtime, mut driver) = start();
-    let terms = Terms {
-        retries: 2,
-        ..Terms::default()
-    };
-    let function = define(&runtime, terms);
+    let function = define(&runtime, retried(2));
     let task = driver.submit(function, b"a", &[], &[]);
     driver.flush();
     let mut first = worker(&runtime, 1);
@@ -452,11 +455,7 @@ fn what_was_thrown_is_tried_again_from_the_same_budget() {
 fn what_is_tried_again_elsewhere_is_not_lost_with_the_worker_that_it_threw_on() {
     for ends_its_round in [true, false] {
         let (runtime, mut driver) = start();
-        let terms = Terms {
-            retries: 1,
-            ..Terms::default()
-        };
-        let function = define(&runtime, terms);
+        let function = define(&runtime, retried(1));
         let task = driver.submit(function, b"a", &[], &[]);
         driver.flush();
         let mut first = worker(&runtime, 1);
@@ -480,11 +479,7 @@ fn what_is_tried_again_elsewhere_is_not_lost_with_the_worker_that_it_threw_on() 
 #[test]
 fn a_cancelled_task_is_not_run_again() {
     let (runtime, mut driver) = start();
-    let terms = Terms {
-        retries: u32::MAX,
-        ..Terms::default()
-    };
-    let function = define(&runtime, terms);
+    let function = define(&runtime, retried(u32::MAX));
     let task = driver.submit(function, b"a", &[], &[]);
     driver.flush();
     let mut first = worker(&runtime, 1);
