@@ -559,10 +559,10 @@ impl Pool {
         }
     }
 
-    /// The worker had something to do until now.
-    pub(crate) fn was_busy(&self, place: usize) {
-        let now = self.began.elapsed().as_millis() as u64;
-        self.busy_until[place].store(now, Ordering::Relaxed);
+    /// The worker had something to do until then.
+    pub(crate) fn was_busy(&self, place: usize, until: Instant) {
+        let until = until.saturating_duration_since(self.began).as_millis() as u64;
+        self.busy_until[place].store(until, Ordering::Relaxed);
     }
 
     /// It had nothing to do for so long.

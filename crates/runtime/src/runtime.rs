@@ -447,7 +447,7 @@ impl Runtime {
         });
         self.conduct.reset(place);
         self.pool.forget_to_leave(place);
-        self.pool.was_busy(place);
+        self.pool.was_busy(place, Instant::now());
         self.pool.joined(start);
         Some((place, claims))
     }

@@ -44,7 +44,9 @@ impl Port {
         }
         self.perform_all(bytes);
         let mut area = Area::new(bytes);
-        self.end_round();
+        // Once for all: where a clock is slow it is what a crossing costs.
+        let now = Instant::now();
+        self.end_round(now);
         let ends = |seat: &Seat| seat.is_leaving || self.runtime.conduct.is_dying(seat.place);
         let keys = if self.seat.as_ref().is_some_and(ends) || self.runtime.is_stopped() {
             Vec::new()
@@ -63,9 +65,9 @@ impl Port {
                 }
                 self.runtime.pool.forget_to_leave(seat.place);
                 seat.round_len = keys.len() as u32;
-                seat.round_started = Some(Instant::now());
+                seat.round_started = Some(now);
                 self.runtime.pool.show(seat.place, seat.holder.parts());
-                seat.start_round(&self.runtime, &keys)
+                seat.start_round(&self.runtime, &keys, now)
             }
             _ => 0,
         };
@@ -82,12 +84,13 @@ impl Port {
         }
     }
 
-    fn end_round(&mut self) {
+    fn end_round(&mut self, now: Instant) {
         let Some(seat) = &mut self.seat else { return };
         if let Some(started) = seat.round_started.take() {
-            let each = started.elapsed().as_nanos() as u64 / u64::from(seat.round_len.max(1));
+            let time = now.saturating_duration_since(started).as_nanos() as u64;
+            let each = time / u64::from(seat.round_len.max(1));
             seat.pace = (3 * seat.pace + each) / 4;
-            self.runtime.pool.was_busy(seat.place);
+            self.runtime.pool.was_busy(seat.place, now);
         }
         let runtime = &self.runtime;
         let mut unbegun = Vec::new();
@@ -445,12 +448,12 @@ impl Port {
 impl Seat {
     /// Lets JavaScript begin these. Those that were settled since they were taken from their queue are begun by nobody: whoever
     /// settles one later finds it here.
-    fn start_round(&mut self, runtime: &Runtime, keys: &[Key]) -> u32 {
+    fn start_round(&mut self, runtime: &Runtime, keys: &[Key], now: Instant) -> u32 {
         for key in keys {
             let place = &runtime.cell(*key).place;
             place.store(self.place as u32, Ordering::Relaxed);
         }
-        let round = self.claims.start_round(keys);
+        let round = self.claims.start_round(keys, now);
         if let Some((key, limit)) = self.timed_now {
             self.timed.insert(key);
             runtime.start_time(self.place, key, limit);

@@ -77,14 +77,14 @@ impl Claims {
         batch.handed = None;
     }
 
-    /// Starts a round with these records; returns its number, which the worker needs to claim them.
-    pub fn start_round(&self, keys: &[Key]) -> u32 {
+    /// Starts a round with these records, handed out `now`; returns its number, which the worker needs to claim them.
+    pub fn start_round(&self, keys: &[Key], now: Instant) -> u32 {
         debug_assert!(keys.len() <= BATCH_MAX);
         let mut batch = self.batch.lock();
         batch.round = (batch.round + 1) & ROUND_MASK;
         batch.keys.clear();
         batch.keys.extend_from_slice(keys);
-        batch.handed = Some(Instant::now());
+        batch.handed = Some(now);
         for k in 0..keys.len() {
             self.words()[k].store(word(batch.round, OFFERED), Ordering::Release);
         }
@@ -204,7 +204,7 @@ mod tests {
         claims.batch.lock().round = ROUND_MASK - 2;
         let mut rounds = Vec::new();
         for index in 0..6 {
-            let round = claims.start_round(&[key(2 * index), key(2 * index + 1)]);
+            let round = claims.start_round(&[key(2 * index), key(2 * index + 1)], Instant::now());
             // As JavaScript reckons, in integers with a sign.
             let offered = ((round as i32) << 2 | OFFERED as i32) as u32;
             assert_eq!(claims.words()[0].load(Ordering::Acquire), offered);

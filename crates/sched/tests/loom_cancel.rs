@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loom::thread;
 use mobula_sched::{Claims, Key, Phase, Table, Words};
@@ -101,7 +101,7 @@ impl Fixture {
         let claims = &self.claims[place];
         let mut round = 0;
         let is_wanted = self.settle_in(place, Phase::Offered, || {
-            round = claims.start_round(&[self.key]);
+            round = claims.start_round(&[self.key], Instant::now());
         });
         if !is_wanted && claims.take_one(self.key) {
             self.withdraw();

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loom::thread;
 use mobula_sched::{Claims, Key, Words};
@@ -45,7 +45,7 @@ fn a_record_is_begun_or_taken_by_a_thief_or_by_name_and_once() {
     check(|| {
         let claims = claims();
         let records = keys::<2>(0);
-        let round = claims.start_round(&records);
+        let round = claims.start_round(&records, Instant::now());
         let thief = thread::spawn({
             let claims = claims.clone();
             move || {
@@ -77,7 +77,7 @@ fn a_thief_of_one_round_never_touches_the_next() {
     check(|| {
         let claims = claims();
         let (first, second) = (keys::<1>(0), keys::<1>(1));
-        let round = claims.start_round(&first);
+        let round = claims.start_round(&first, Instant::now());
         let thief = thread::spawn({
             let claims = claims.clone();
             move || {
@@ -94,7 +94,7 @@ fn a_thief_of_one_round_never_touches_the_next() {
         claims.end_round(|key| begun.push(key), &mut unbegun);
         assert!(unbegun.is_empty(), "it was begun or taken");
         assert_eq!(begun, all);
-        let round = claims.start_round(&second);
+        let round = claims.start_round(&second, Instant::now());
         if claims.begin(0, round) {
             all.push(second[0]);
         }
@@ -108,7 +108,7 @@ fn a_worker_that_dies_gives_back_what_no_thief_took() {
     check(|| {
         let claims = claims();
         let records = keys::<2>(0);
-        let round = claims.start_round(&records);
+        let round = claims.start_round(&records, Instant::now());
         let thief = thread::spawn({
             let claims = claims.clone();
             move || {

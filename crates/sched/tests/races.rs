@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mobula_sched::{Bell, Claims, Idle, Key, Lane, Local, Phase, Queues, Sleeper, Table, Words};
 use mobula_sync::{Condvar, Mutex};
@@ -154,7 +154,7 @@ impl Shared {
             if found && self.queues.has_work() {
                 self.idle.notify();
             }
-            let round = self.claims[me].start_round(&batch);
+            let round = self.claims[me].start_round(&batch, Instant::now());
             for (k, key) in batch.iter().enumerate() {
                 if self.claims[me].begin(k, round) {
                     self.execute(*key, &mut ready);
