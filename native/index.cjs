@@ -846,6 +846,7 @@ module.exports.holdings = nativeBinding.holdings
 module.exports.layoutConstants = nativeBinding.layoutConstants
 module.exports.resources = nativeBinding.resources
 module.exports.running = nativeBinding.running
+module.exports.runs = nativeBinding.runs
 module.exports.start = nativeBinding.start
 module.exports.stop = nativeBinding.stop
 module.exports.tend = nativeBinding.tend

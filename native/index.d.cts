@@ -128,6 +128,31 @@ export declare function resources(): Array<ResourceRecord>
 /** The number of the running runtime; 0: none. */
 export declare function running(): number
 
+/** One run of a task; for one that was not begun, what there is of it. Times are milliseconds of the calendar. */
+export interface RunRecord {
+  /** The task's public id. */
+  id: string
+  /** The task's. */
+  name: string
+  /** How often it had been begun before, in vain. */
+  attempt: number
+  /** The number of the thread that it ran on. */
+  worker?: number
+  /** How it ended, or how far it has come. */
+  outcome: string
+  /** When it was handed in. */
+  submitted: number
+  /** When all that it depends on was there. */
+  ready?: number
+  /** When its code began. */
+  started?: number
+  /** When it ended. */
+  finished?: number
+}
+
+/** The last runs of all tasks, and those that have not ended, in the order of their submission. */
+export declare function runs(): Array<RunRecord>
+
 /** Starts a runtime and returns its number. One runs at a time. */
 export declare function start(options: StartOptions): number
 

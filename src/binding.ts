@@ -42,8 +42,8 @@ export interface RawPort {
   /** The task has ended, or there is none. */
   over(slot: number, generation: number): boolean
   detach(): void
-  /** This isolate is ready to be handed tasks; gives its place among the workers. */
-  sit(): number
+  /** This isolate is ready to be handed tasks; gives its place among the workers. `now`: what the clock of its stamps shows. */
+  sit(now: number): number
   readonly words: ArrayBufferLike
   /** Whether objects may go to disk when the store is full. */
   readonly spills: boolean
@@ -129,6 +129,7 @@ export const threadEnded: typeof Native.threadEnded = addon.threadEnded
 export const assigned: typeof Native.assigned = addon.assigned
 export const figures: typeof Native.figures = addon.figures
 export const resources: typeof Native.resources = addon.resources
+export const runs: typeof Native.runs = addon.runs
 export const holdings: typeof Native.holdings = addon.holdings
 export const handles: typeof Native.handles = addon.handles
 export const askToCollect: typeof Native.askToCollect = addon.askToCollect

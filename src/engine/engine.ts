@@ -56,6 +56,23 @@ export interface FunctionRecord {
   readonly notes: string
 }
 
+/** One run of a task; for one that was not begun, what there is of it. Times are milliseconds since 1970. */
+export interface TaskRun {
+  /** The id of the ref that the call returned. */
+  readonly id: string
+  readonly name: string
+  /** How often the task had been begun before, in vain. */
+  readonly attempt: number
+  /** The number of the thread that it ran on. */
+  readonly worker?: number
+  readonly outcome: 'waiting' | 'queued' | 'running' | 'returned' | 'threw' | 'died' | 'cancelled' | 'timed out' | 'freed' | 'upstream failed' | 'no worker'
+  readonly submitted: number
+  /** When all that it depends on was there, or when it was queued again. */
+  readonly ready?: number
+  readonly started?: number
+  readonly finished?: number
+}
+
 export interface CancelRequest {
   readonly task: RefParts
   /** A thread that does not let go of the task is given up. */
@@ -170,6 +187,8 @@ export interface Engine {
   resources(): readonly ResourceFigure[]
   /** Stored objects by origin, the largest first. Walks all of them. */
   holdings(): readonly Holding[]
+  /** The last runs of all tasks and those that have not ended, in the order of their submission. Walks all of them. */
+  runs(): readonly TaskRun[]
   /** To how many objects each isolate has handles, as of its last crossing: the driver's first. */
   handles(): readonly number[]
   /** Asks all isolates for a major collection; the figure `collecting` counts those that have not done it. */

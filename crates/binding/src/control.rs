@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use mobula_runtime::{Config, Demand, Function, Origin, Runtime, Terms, Totals, layout};
+use mobula_runtime::{Config, Demand, Function, Origin, Outcome, Runtime, Terms, Totals, layout};
 use mobula_store::{Store, StoreConfig, ViewMode};
 use mobula_sync::Mutex;
 use napi::bindgen_prelude::{Error, Result, Status};
@@ -455,6 +455,74 @@ pub fn holdings() -> Vec<HoldingRecord> {
 pub fn handles() -> Vec<f64> {
     let handles = current().map_or_else(Vec::new, |runtime| runtime.handles());
     handles.into_iter().map(|count| count as f64).collect()
+}
+
+/// One run of a task; for one that was not begun, what there is of it. Times are milliseconds of the calendar.
+#[napi(object)]
+#[derive(Debug)]
+pub struct RunRecord {
+    /// The task's public id.
+    pub id: String,
+    /// The task's.
+    pub name: String,
+    /// How often it had been begun before, in vain.
+    pub attempt: u32,
+    /// The number of the thread that it ran on.
+    pub worker: Option<u32>,
+    /// How it ended, or how far it has come.
+    pub outcome: String,
+    /// When it was handed in.
+    pub submitted: f64,
+    /// When all that it depends on was there.
+    pub ready: Option<f64>,
+    /// When its code began.
+    pub started: Option<f64>,
+    /// When it ended.
+    pub finished: Option<f64>,
+}
+
+/// The last runs of all tasks, and those that have not ended, in the order of their submission.
+#[napi(catch_unwind)]
+pub fn runs() -> Vec<RunRecord> {
+    let Some(runtime) = current() else {
+        return Vec::new();
+    };
+    let mut names = HashMap::new();
+    let date = |stamp| (stamp > 0).then(|| runtime.date(stamp));
+    let record = |run: mobula_runtime::Run| RunRecord {
+        id: run.id.iter().map(|word| format!("{word:08x}")).collect(),
+        name: names
+            .entry(run.function)
+            .or_insert_with(|| {
+                let definition = runtime.definition(run.function);
+                definition.map_or_else(String::new, |it| it.function.name.clone())
+            })
+            .clone(),
+        attempt: run.attempt,
+        worker: run.worker,
+        outcome: outcome_name(run.outcome).to_owned(),
+        submitted: runtime.date(run.submitted),
+        ready: date(run.ready),
+        started: date(run.started),
+        finished: date(run.finished),
+    };
+    runtime.runs().into_iter().map(record).collect()
+}
+
+fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Waiting => "waiting",
+        Outcome::Queued => "queued",
+        Outcome::Running => "running",
+        Outcome::Returned => "returned",
+        Outcome::Threw => "threw",
+        Outcome::Died => "died",
+        Outcome::Cancelled => "cancelled",
+        Outcome::TimedOut => "timed out",
+        Outcome::Freed => "freed",
+        Outcome::Upstream => "upstream failed",
+        Outcome::Unstartable => "no worker",
+    }
 }
 
 /// Figures of the runtime and of the store, by name.

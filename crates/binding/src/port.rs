@@ -211,9 +211,12 @@ raw_functions! {
         port.resume(area);
         nothing()
     };
-    run sit = |call, inner| match inner.port.take_seat() {
-        Some(place) => call.number(place as f64),
-        None => Err(Fault::internal("more workers than maxWorkers allows")),
+    run sit = |call, inner| {
+        inner.port.set_clock(call.u32(0)?);
+        match inner.port.take_seat() {
+            Some(place) => call.number(place as f64),
+            None => Err(Fault::internal("more workers than maxWorkers allows")),
+        }
     };
     run take = |call, inner| {
         let key = key(call)?;

@@ -1,6 +1,6 @@
 //! What a slot of the table stands for: a task, a wait, a value or a failure, and how many hold it.
 
-use mobula_sync::atomic::AtomicU32;
+use mobula_sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::Arc;
 
 use mobula_sched::Key;
@@ -8,6 +8,7 @@ use mobula_sync::Mutex;
 
 use crate::children::Children;
 use crate::failure::{Failure, Kind};
+use crate::history::Stamp;
 use crate::layout::DEPS_CARRIED_MAX;
 use crate::mailbox::Mailbox;
 use crate::returns::Returns;
@@ -22,6 +23,10 @@ pub(crate) struct Cell {
     pub(crate) function: AtomicU32,
     /// The place of the worker that the task was last handed to.
     pub(crate) place: AtomicU32,
+    /// When the task was queued.
+    pub(crate) ready: AtomicU64,
+    /// When it was last handed out.
+    pub(crate) handed: AtomicU64,
     pub(crate) body: Mutex<Body>,
 }
 
@@ -67,6 +72,7 @@ pub(crate) struct Task {
     pub(crate) returns: Option<Box<Returns>>,
     /// How often it was begun before, in vain.
     pub(crate) attempt: u32,
+    pub(crate) submitted: Stamp,
     /// What it submitted; seldom there.
     pub(crate) children: Option<Box<Children>>,
 }

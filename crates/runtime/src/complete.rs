@@ -7,6 +7,7 @@ use mobula_sync::atomic::{Ordering, fence};
 
 use crate::cell::Body;
 use crate::failure::{Failure, Kind};
+use crate::history::{Outcome, Run, Stamp};
 use crate::layout::status;
 use crate::runtime::Runtime;
 use crate::value::Value;
@@ -24,8 +25,16 @@ pub(crate) struct Struck {
 }
 
 impl Runtime {
-    /// The task returned a value. Dropped if it was settled before, as when its worker had been given up for dead.
-    pub(crate) fn complete(&self, key: Key, mut value: Value, mut local: Option<&mut Local>) {
+    /// The task returned a value. Dropped if it was settled before, as when its worker had been given up for dead. What there is to
+    /// tell of its run goes to `tell` before anybody hears of it.
+    pub(crate) fn complete(
+        &self,
+        key: Key,
+        mut value: Value,
+        mut local: Option<&mut Local>,
+        now: Stamp,
+        tell: impl FnOnce(Run),
+    ) {
         self.retain_all(&value.refs);
         let mut ready = Vec::new();
         let before = {
@@ -34,6 +43,7 @@ impl Runtime {
             match &*body {
                 Body::Task(task) if !self.table.phase(key).is_none_or(Phase::is_settled) => {
                     value.function = task.function;
+                    tell(self.run_of(key, task, Outcome::Returned));
                 }
                 _ => {
                     drop(body);
@@ -48,11 +58,11 @@ impl Runtime {
             before
         };
         for waiter in ready {
-            self.arrived(waiter, status::READY, local.as_deref_mut());
+            self.arrived(waiter, status::READY, local.as_deref_mut(), now);
         }
         if let Body::Task(mut task) = before {
             if let Some(returns) = task.returns.take() {
-                self.settle_returns(*returns, task.function, local);
+                self.settle_returns(*returns, task.function, local, now);
             }
             self.release_task(&task, key);
         }
@@ -63,8 +73,23 @@ impl Runtime {
         self.strike(key, kind, false);
     }
 
+    /// The same for a run of which the caller knows more than the history would.
+    pub(crate) fn end_run(&self, key: Key, kind: Kind, tell: impl FnOnce(Run)) {
+        self.strike_by(key, kind, false, tell);
+    }
+
     /// Fails a task whoever may run it: what it was given lingers, if it was handed out. `None` if it was settled before.
     pub(crate) fn strike(&self, key: Key, kind: Kind, lingers: bool) -> Option<Struck> {
+        self.strike_by(key, kind, lingers, |run| self.note_end(key, run))
+    }
+
+    fn strike_by(
+        &self,
+        key: Key,
+        kind: Kind,
+        lingers: bool,
+        tell: impl FnOnce(Run),
+    ) -> Option<Struck> {
         if let Kind::Thrown(value) = &kind {
             self.retain_all(&value.refs);
         }
@@ -77,17 +102,24 @@ impl Runtime {
             attempt,
             kind,
         };
-        self.spread(key, Arc::new(failure), lingers)
+        self.spread(key, Arc::new(failure), lingers, tell)
     }
 
     /// Fails a task and all that depend on it, with the same failure.
     pub(crate) fn fail(&self, key: Key, failure: Arc<Failure>) {
-        self.spread(key, failure, false);
+        self.spread(key, failure, false, |run| self.note_end(key, run));
     }
 
     /// A work list, not recursion: chains are long. Tells how the failure found the first.
-    fn spread(&self, key: Key, failure: Arc<Failure>, lingers: bool) -> Option<Struck> {
+    fn spread(
+        &self,
+        key: Key,
+        failure: Arc<Failure>,
+        lingers: bool,
+        tell: impl FnOnce(Run),
+    ) -> Option<Struck> {
         let mut struck = None;
+        let mut tell = Some(tell);
         let mut open = vec![key];
         let mut dependents = Vec::new();
         while let Some(key) = open.pop() {
@@ -101,6 +133,15 @@ impl Runtime {
                 let mut before = std::mem::replace(&mut *body, Body::Failed(failure.clone()));
                 if matches!(before, Body::Task(_)) {
                     self.ended_pending();
+                }
+                match (&before, tell.take()) {
+                    (Body::Task(task), Some(tell)) => {
+                        tell(self.run_of(key, task, Outcome::of(&failure.kind)));
+                    }
+                    (Body::Task(task), None) => {
+                        self.note_end(key, self.run_of(key, task, Outcome::Upstream));
+                    }
+                    _ => {}
                 }
                 let phase = self.table.resolve_failed(key, &mut dependents);
                 if let (None, Some(phase)) = (&struck, phase) {

@@ -7,7 +7,7 @@
 //! JavaScript, except during a call into the port.
 
 /// Raised with every change of a record or an offset.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Words of the header, by index.
 pub mod header {
@@ -135,7 +135,7 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// word      1     2           3..7  7         8           9       10     11    12      13          14
 /// SUBMIT    slot  generation  *     function  heap offset length  deps   refs  object  generation  further returns
 /// PUT       slot  generation  id    -         heap offset length  -      refs  object  generation
-/// RESULT    slot  generation  -     how       heap offset length  -      refs  object  generation
+/// RESULT    slot  generation  began how       heap offset length  -      refs  object  generation
 /// RETURN    slot  generation  -     -         heap offset length  -      refs  object  generation
 /// RELEASE   slot  generation
 /// RETAIN    slot  generation
@@ -150,7 +150,8 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// COLLECTED
 /// ```
 /// The words of SUBMIT that are marked are those of the task whose code submits (slot and generation, which is 0 if there is none),
-/// and the second half of the id; the first is in the header.
+/// and the second half of the id; the first is in the header. A result says when its run began, in microseconds of the isolate's own
+/// clock, which may have overflowed, if that is known; 0: it is not.
 ///
 /// A length of `STORED` says that the bytes lie in the store under (object, generation).
 pub mod op {

@@ -18,6 +18,7 @@ mod deadlock;
 mod failure;
 mod fetch;
 mod functions;
+mod history;
 mod holdings;
 mod inline;
 pub mod layout;
@@ -42,6 +43,7 @@ mod work;
 
 pub use budget::Granted;
 pub use functions::{Defined, Definition, Function, Terms};
+pub use history::{Outcome, Run, Stamp};
 pub use holdings::{Holding, Origin};
 pub use mailbox::Mailbox;
 pub use park::Reason;

@@ -7,8 +7,7 @@ use crate::area::Area;
 use crate::cancel::{Why, Wish};
 use crate::cell::{Task, Waiter};
 use crate::deadlock::Need;
-use crate::failure::Kind;
-use crate::layout::{self, cancel, header, how, op};
+use crate::layout::{self, cancel, header, op};
 use crate::port::Port;
 use crate::returns::Returns;
 use crate::value::{Bytes, RefEntry, Value};
@@ -16,7 +15,9 @@ use crate::value::{Bytes, RefEntry, Value};
 impl Port {
     /// Reads and performs what was written since the last time, and fills the stock up.
     pub fn flush(&mut self, area: &mut [u8]) {
+        self.crossed = None;
         self.perform_all(area);
+        self.close_segment();
         let mut area = Area::new(area);
         if std::mem::take(&mut self.queued) {
             self.runtime.ask_for_workers();
@@ -151,7 +152,9 @@ impl Port {
             })
         });
         let [high, low] = [header::ORIGIN_HIGH, header::ORIGIN_LOW].map(|word| area.header(word));
+        let submitted = self.burst.stamp(&self.runtime.history);
         let task = Task {
+            submitted,
             id: [high, low, words[5], words[6]],
             function: words[7],
             arguments,
@@ -175,26 +178,9 @@ impl Port {
 
     fn result(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {
         let value = self.value(area, words);
-        if let Some(seat) = &mut self.seat {
-            seat.in_flight.remove(&key);
-        }
         self.withdraw(key);
         self.end_time(key);
-        match words[7] {
-            how::DONE => {
-                let local = self.seat.as_mut().map(|seat| &mut seat.local);
-                self.runtime.complete(key, value, local);
-                self.queued = true;
-            }
-            how::FAILED_AGAIN if self.runtime.run_again(key) => {
-                if let Some(seat) = &mut self.seat {
-                    // The round may not be over yet.
-                    seat.returned.insert(key);
-                }
-                self.queued = true;
-            }
-            _ => self.runtime.fail_with(key, Kind::Thrown(value)),
-        }
+        self.end_run(key, words[7], value, words[3]);
         self.runtime.let_linger_no_more(key);
     }
 

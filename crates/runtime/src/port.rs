@@ -11,13 +11,14 @@ use crate::budget::Holder;
 use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
-use crate::layout::{self, header, letter};
+use crate::history::{Burst, Outcome, OwnClock, Run, Segment, Stamp};
+use crate::layout::{self, header, how, letter};
 use crate::ledger::Ledger;
 use crate::mailbox::{Letter, Mailbox};
 use crate::pool::{Departure, Relief, Resuming};
 use crate::refs::KeySet;
 use crate::runtime::Runtime;
-use crate::value::{RefEntry, Stored, Which};
+use crate::value::{RefEntry, Stored, Value, Which};
 
 /// What an isolate does.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,10 @@ pub struct Port {
     is_driver: bool,
     /// The number of its thread's start (workers).
     start: Option<u32>,
+    own_clock: OwnClock,
+    pub(crate) burst: Burst,
+    /// When this crossing began, once somebody has asked.
+    pub(crate) crossed: Option<Instant>,
     /// Tasks were queued since others were last told.
     pub(crate) queued: bool,
     /// Said that it is about to sleep, and not yet that it is awake.
@@ -107,6 +112,8 @@ pub(crate) struct Seat {
     pub(crate) has_worked: bool,
     pub(crate) round_len: u32,
     pub(crate) round_started: Option<Instant>,
+    /// What has ended of this round, and when that was.
+    pub(crate) segment: Segment,
     /// Nanoseconds that one record takes, as a moving average.
     pub(crate) pace: u64,
 }
@@ -214,6 +221,9 @@ impl Port {
             seat: None,
             is_driver,
             start,
+            own_clock: OwnClock::default(),
+            burst: Burst::default(),
+            crossed: None,
             queued: false,
             is_announced: false,
             runtime,
@@ -249,9 +259,76 @@ impl Port {
             has_worked: false,
             round_len: 0,
             round_started: None,
+            segment: Segment::default(),
             pace: crate::work::PACE_AT_FIRST,
         });
         Some(place)
+    }
+
+    /// What the clock shows, in microseconds, with which this isolate stamps its results. They may overflow.
+    pub fn set_clock(&mut self, own: u32) {
+        self.own_clock = OwnClock::showing(own, self.runtime.history.now());
+    }
+
+    /// When this crossing began.
+    pub(crate) fn now(&mut self) -> Stamp {
+        let crossed = *self.crossed.get_or_insert_with(Instant::now);
+        self.runtime.history.at(crossed)
+    }
+
+    /// The run of a task has ended, with this value. `own` is when it began by this isolate's clock, if that was looked at.
+    pub(crate) fn end_run(&mut self, key: Key, how: u32, value: Value, own: u32) {
+        let now = self.now();
+        let began = self.own_clock.moment(own, now);
+        let Self {
+            runtime,
+            seat: Some(seat),
+            start,
+            ..
+        } = self
+        else {
+            return;
+        };
+        // Others went on beside those of the round, or inside of one.
+        let is_of_round = !seat.in_flight.remove(&key);
+        let (history, place, segment) = (&runtime.history, seat.place, &mut seat.segment);
+        if is_of_round && own != 0 {
+            segment.close(history, place, began);
+        }
+        let mut tell = |run| {
+            let (worker, finished) = (*start, now);
+            let run = Run { worker, ..run };
+            match is_of_round {
+                true => segment.keep(history, place, run),
+                false => history.keep(place, Run { finished, ..run }),
+            }
+        };
+        match how {
+            how::DONE => {
+                runtime.complete(key, value, Some(&mut seat.local), now, tell);
+                self.queued = true;
+            }
+            how::FAILED_AGAIN if runtime.run_again(key, Outcome::Threw, &mut tell) => {
+                // The round may not be over yet.
+                seat.returned.insert(key);
+                self.queued = true;
+            }
+            _ => runtime.end_run(key, Kind::Thrown(value), tell),
+        }
+    }
+
+    /// All that has ended has ended by now.
+    pub(crate) fn close_segment(&mut self) {
+        if self
+            .seat
+            .as_ref()
+            .is_some_and(|seat| !seat.segment.is_empty())
+        {
+            let now = self.now();
+            if let Some(seat) = &mut self.seat {
+                seat.segment.close(&self.runtime.history, seat.place, now);
+            }
+        }
     }
 
     /// True for the isolate that called `init`.
@@ -434,7 +511,7 @@ impl Port {
             self.runtime.end_wait(wait);
         }
         if let Some(seat) = self.seat.take() {
-            self.leave(seat, exit);
+            self.leave(seat, start, exit);
         } else if let Some(start) = start
             && !self.runtime.is_stopped()
         {
@@ -452,7 +529,7 @@ impl Port {
         runtime.ask_for_workers();
     }
 
-    fn leave(&self, mut seat: Seat, (exit_code, text): (Option<u32>, String)) {
+    fn leave(&self, mut seat: Seat, start: Option<u32>, (exit_code, text): (Option<u32>, String)) {
         let runtime = &self.runtime;
         let end = if seat.is_leaving {
             Departure::Retired
@@ -483,6 +560,8 @@ impl Port {
             runtime.pool.release(&mut seat.holder);
         }
         runtime.pool.withdraw_all_of(seat.place);
+        let now = runtime.history.now();
+        seat.segment.close(&runtime.history, seat.place, now);
         runtime.leave(seat.place, end, &text);
         if runtime.is_stopped() {
             for key in seat.in_flight {
@@ -492,16 +571,21 @@ impl Port {
             return;
         }
         for key in seat.in_flight {
-            if runtime.run_again(key) {
+            let note = |run| {
+                runtime.history.note(Run {
+                    worker: start,
+                    finished: now,
+                    ..run
+                });
+            };
+            if runtime.run_again(key, Outcome::Died, note) {
                 continue;
             }
-            runtime.fail_with(
-                key,
-                Kind::Crashed {
-                    exit_code,
-                    text: text.clone(),
-                },
-            );
+            let kind = Kind::Crashed {
+                exit_code,
+                text: text.clone(),
+            };
+            runtime.end_run(key, kind, note);
             runtime.let_linger_no_more(key);
         }
     }
@@ -596,6 +680,7 @@ impl Port {
 
     /// The isolate's loop is awake.
     pub fn retract(&mut self) {
+        self.burst.is_over();
         self.is_announced = false;
         self.mailbox.retract();
         if let Some(seat) = &self.seat {
@@ -609,6 +694,7 @@ impl Port {
         if !std::mem::take(&mut self.is_announced) {
             return;
         }
+        self.burst.is_over();
         self.mailbox.retract();
         if let Some(seat) = &self.seat
             && !self.runtime.idle.retract(seat.place)

@@ -1,26 +1,31 @@
 //! Tasks that were begun in vain and are run again: their worker died, or they threw what may be tried again.
 
 use mobula_sched::{Key, Phase};
+use mobula_sync::atomic::Ordering;
 
 use crate::cell::Body;
+use crate::history::{Outcome, Run};
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
 
 impl Runtime {
     /// Queues a task again that had been begun, as often as its terms allow. Its arguments have been kept for this. False: it has
-    /// to fail.
-    pub(crate) fn run_again(&self, key: Key) -> bool {
+    /// to fail. What there is to tell of the run that was in vain goes
+    /// to `tell`, before another can begin.
+    pub(crate) fn run_again(&self, key: Key, outcome: Outcome, tell: impl FnOnce(Run)) -> bool {
         let returned = {
             let mut body = self.cell(key).body.lock();
             let Body::Task(task) = &mut *body else {
                 return false;
             };
+            let run = self.run_of(key, task, outcome);
             let definition = self.functions.get(task.function);
             let retries = definition.map_or(0, |definition| definition.terms.retries);
             let is_begun = matches!(self.table.phase(key), Some(Phase::Offered | Phase::Running));
             if task.attempt >= retries || !is_begun {
                 return false;
             }
+            tell(run);
             task.attempt += 1;
             // What that run started is no longer anybody's.
             task.children = None;
@@ -31,6 +36,8 @@ impl Runtime {
         };
         self.release(returned.iter().flat_map(keys_of));
         self.is_nowhere(key);
+        let now = self.history.now();
+        self.cell(key).ready.store(now, Ordering::Relaxed);
         let is_ready = [Phase::Offered, Phase::Running]
             .into_iter()
             .any(|begun| self.table.advance(key, begun, Phase::Ready));

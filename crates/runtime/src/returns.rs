@@ -4,6 +4,7 @@ use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
 use crate::cell::Body;
+use crate::history::Stamp;
 use crate::layout::status;
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
@@ -69,6 +70,7 @@ impl Runtime {
         returns: Returns,
         function: u32,
         mut local: Option<&mut Local>,
+        now: Stamp,
     ) {
         debug_assert_eq!(returns.keys.len(), returns.values.len(), "a value each");
         for (key, mut value) in returns.keys.into_iter().zip(returns.values) {
@@ -91,7 +93,7 @@ impl Runtime {
                 None => self.release([key]),
             }
             for waiter in ready {
-                self.arrived(waiter, status::READY, local.as_deref_mut());
+                self.arrived(waiter, status::READY, local.as_deref_mut(), now);
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::conduct::Conduct;
 use crate::deadlock::Blocked;
 use crate::failure::{Failure, Kind};
 use crate::functions::{Defined, Definition, Function, Functions, Terms};
+use crate::history::History;
 use crate::lines::{COMMON, COMMON_ASYNC, Lines, NOWHERE, lane_of};
 use crate::lingering::Lingering;
 use crate::mailbox::Mailbox;
@@ -79,6 +80,7 @@ pub struct Runtime {
     pub(crate) lingering: Lingering,
     pub(crate) conduct: Conduct,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) history: History,
     /// For the clock's thread.
     pub(crate) me: Weak<Runtime>,
     members: Mutex<Members>,
@@ -120,6 +122,7 @@ impl Runtime {
             lingering: Lingering::default(),
             conduct: Conduct::new(places),
             clock: Clock::new(places),
+            history: History::new(places),
             me: me.clone(),
             idle: Idle::new(words.clone()),
             pool: Pool::new(&config.totals, config.workers_max),

@@ -4,6 +4,7 @@ use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
 use crate::cell::{Body, Task};
+use crate::history::Stamp;
 use crate::lines::lane_of;
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
@@ -21,6 +22,9 @@ impl Runtime {
         self.cell(key)
             .function
             .store(task.function, Ordering::Relaxed);
+        let now = task.submitted;
+        self.cell(key).ready.store(now, Ordering::Relaxed);
+        self.cell(key).handed.store(0, Ordering::Relaxed);
         self.is_nowhere(key);
         self.retain_all(&task.arguments.refs);
         self.retain_all(&task.deps);
@@ -38,7 +42,7 @@ impl Runtime {
                 .find(|dep| self.table.phase(**dep) == Some(Phase::Failed));
             match failed.and_then(|dep| self.failure_of(*dep)) {
                 Some(failure) => self.fail(key, failure),
-                None if ready => self.make_ready(key, local),
+                None if ready => self.make_ready(key, local, now),
                 None => {}
             }
         }
@@ -53,7 +57,11 @@ impl Runtime {
     }
 
     /// The last dependency is there.
-    pub(crate) fn make_ready(&self, key: Key, local: Option<&mut Local>) {
+    pub(crate) fn make_ready(&self, key: Key, local: Option<&mut Local>, now: Stamp) {
+        // Before anybody can be handed it; if it failed meanwhile its slot may be another's, who has more to tell later.
+        if self.table.phase(key) == Some(Phase::Waiting) {
+            self.cell(key).ready.store(now, Ordering::Relaxed);
+        }
         if self.table.advance(key, Phase::Waiting, Phase::Ready) {
             self.enqueue(key, local);
         }

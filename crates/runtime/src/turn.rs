@@ -112,8 +112,9 @@ impl Seat {
             _ => false,
         };
         if taken {
-            let place = &runtime.cell(key).place;
-            place.store(self.place as u32, Ordering::Relaxed);
+            let cell = runtime.cell(key);
+            cell.place.store(self.place as u32, Ordering::Relaxed);
+            cell.handed.store(runtime.history.now(), Ordering::Relaxed);
             // With the one in `struck`: it was settled before this, or whoever settles it finds it here.
             fence(Ordering::SeqCst);
         }

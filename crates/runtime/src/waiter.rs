@@ -3,6 +3,7 @@
 use mobula_sched::{Key, Local, Phase};
 
 use crate::cell::{Body, Waiter};
+use crate::history::Stamp;
 use crate::layout::status;
 use crate::runtime::Runtime;
 
@@ -33,11 +34,11 @@ impl Runtime {
     }
 
     /// Somebody's countdown reached zero.
-    pub(crate) fn arrived(&self, key: Key, how: u32, local: Option<&mut Local>) {
+    pub(crate) fn arrived(&self, key: Key, how: u32, local: Option<&mut Local>, now: Stamp) {
         if self.is_waiter(key) {
             self.end(key, how);
         } else {
-            self.make_ready(key, local);
+            self.make_ready(key, local, now);
         }
     }
 

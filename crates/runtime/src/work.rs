@@ -42,10 +42,12 @@ impl Port {
             self.runtime.pool.show(seat.place, 0);
             self.runtime.conduct.turn(seat.place);
         }
-        self.perform_all(bytes);
-        let mut area = Area::new(bytes);
         // Once for all: where a clock is slow it is what a crossing costs.
         let now = Instant::now();
+        self.crossed = Some(now);
+        self.perform_all(bytes);
+        self.close_segment();
+        let mut area = Area::new(bytes);
         self.end_round(now);
         let ends = |seat: &Seat| seat.is_leaving || self.runtime.conduct.is_dying(seat.place);
         let keys = if self.seat.as_ref().is_some_and(ends) || self.runtime.is_stopped() {
@@ -449,9 +451,12 @@ impl Seat {
     /// Lets JavaScript begin these. Those that were settled since they were taken from their queue are begun by nobody: whoever
     /// settles one later finds it here.
     fn start_round(&mut self, runtime: &Runtime, keys: &[Key], now: Instant) -> u32 {
+        let at = runtime.history.at(now);
+        self.segment.begin(at);
         for key in keys {
-            let place = &runtime.cell(*key).place;
-            place.store(self.place as u32, Ordering::Relaxed);
+            let cell = runtime.cell(*key);
+            cell.place.store(self.place as u32, Ordering::Relaxed);
+            cell.handed.store(at, Ordering::Relaxed);
         }
         let round = self.claims.start_round(keys, now);
         if let Some((key, limit)) = self.timed_now {

@@ -123,6 +123,12 @@ impl Slot {
         (generation_of(state) == generation).then(|| Phase::of(state & 0xffff_ffff))
     }
 
+    /// The generation that it is in, and the phase of that.
+    pub(crate) fn occupant(&self) -> (u32, Phase) {
+        let state = self.state.load(Ordering::Acquire);
+        (generation_of(state), Phase::of(state & 0xffff_ffff))
+    }
+
     /// `from` → `to`, if this generation is in `from`. True for the one caller that did it.
     pub(crate) fn advance(&self, generation: u32, from: Phase, to: Phase) -> bool {
         self.state

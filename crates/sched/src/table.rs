@@ -81,6 +81,12 @@ impl Table {
         self.slots.get(key.index)?.phase(key.generation)
     }
 
+    /// The key that names a slot now, and its phase: for walks over the table.
+    pub fn occupant(&self, index: u32) -> Option<(Key, Phase)> {
+        let (generation, phase) = self.slots.get(index)?.occupant();
+        Some((Key { index, generation }, phase))
+    }
+
     /// `from` → `to`; true for the one caller that did it.
     pub fn advance(&self, key: Key, from: Phase, to: Phase) -> bool {
         self.slots

@@ -1,6 +1,6 @@
 /** The local engine: worker threads of this process over the addon. */
 
-import { askToCollect, defineFunction, figures, handles, holdings, resources, running, stop, tend, trim } from '../../binding.ts'
+import { askToCollect, defineFunction, figures, handles, holdings, resources, running, runs, stop, tend, trim } from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import type { ObjectRef, RefParts } from '../../refs/object-ref.ts'
 import type {
@@ -16,6 +16,7 @@ import type {
   Outcome,
   PendingWait,
   ResourceFigure,
+  TaskRun,
   WaitRequest,
   WaitStatus,
 } from '../engine.ts'
@@ -221,6 +222,10 @@ export class LocalEngine implements Engine {
 
   settled(refs: readonly ObjectRef[], visit: (position: number) => void): void {
     fetchSettled(this.#port, refs, visit)
+  }
+
+  runs(): readonly TaskRun[] {
+    return runs() as TaskRun[]
   }
 
   figures(): EngineFigures {

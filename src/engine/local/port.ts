@@ -19,6 +19,9 @@ const NO_FUNCTION: number = 2 ** 32 - 1
 /** Refs or keys that one record carries; longer tables take several. */
 const TABLE_MAX = 2048
 
+/** Microseconds, as far as they fit into a word; never 0, which says that nobody looked. */
+const ownClock = (): number => (performance.now() * 1000) >>> 0 || 1
+
 /** Node 22 and later. */
 const { transfer } = ArrayBuffer.prototype as { readonly transfer?: unknown }
 
@@ -82,6 +85,8 @@ export class Port {
   /** Handles let go of by records that were not handed in yet. */
   #hasReleases = false
   #isStopped = false
+  /** When the next task that hands in its result began, if somebody looked. */
+  #stamp = 0
 
   constructor(options: PortOptions) {
     this.#options = options
@@ -135,7 +140,7 @@ export class Port {
 
   /** From now on this thread is handed tasks (worker). */
   takeSeat(): void {
-    this.#place = this.raw.sit()
+    this.#place = this.raw.sit(ownClock())
   }
 
   /** Where this worker's claims lie among the shared words. */
@@ -559,8 +564,15 @@ export class Port {
   /** What a task came to: the worker's word. */
   result({ slot, generation }: Stored, value: EncodedValue, how: number): void {
     const record = this.#outcome(L.OP_RESULT, { slot, generation }, value)
+    this.words[record + 3] = this.#stamp
+    this.#stamp = 0
     this.words[record + 7] = how
     this.#commit()
+  }
+
+  /** The next result is of a task that begins now, which the runtime keeps a record of. */
+  stamp(): void {
+    this.#stamp = ownClock()
   }
 
   /** What it returns beside its first object, in turn; the result follows. */
