@@ -35,6 +35,9 @@ pub(crate) fn current() -> Option<Arc<Runtime>> {
 /// A thread is up within a second, on a loaded machine within a few.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Some fifty times what the crossing itself takes.
+const CROSSING: Duration = Duration::from_micros(50);
+
 /// More do not make a copy faster: memory has no more to give.
 const COPY_THREADS: u32 = 4;
 
@@ -156,6 +159,7 @@ pub fn start(options: StartOptions) -> Result<u32> {
         copy_threads: options.copy_threads.unwrap_or(COPY_THREADS),
         async_max: options.async_max,
         pending_max: options.pending_max,
+        crossing: CROSSING,
         start_patience: START_PATIENCE,
     };
     *current = Some(Runtime::new(config, store));

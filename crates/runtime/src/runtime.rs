@@ -40,6 +40,8 @@ pub struct Config {
     pub async_max: u32,
     /// Tasks that may be submitted and not ended.
     pub pending_max: Option<u32>,
+    /// How much work one crossing should hand out, by what tasks took so far: more only makes it wait behind itself.
+    pub crossing: Duration,
     /// What the start of a thread may take before a driver that blocks gives up: it cannot hear why none comes up.
     pub start_patience: Duration,
 }
@@ -71,6 +73,8 @@ pub struct Runtime {
     pub(crate) cells: Slab<Cell>,
     pub(crate) queues: Queues,
     pub(crate) lines: Lines,
+    /// The configured one, in nanoseconds.
+    pub(crate) crossing: u64,
     /// There is CPU enough for common tasks, in all.
     pub(crate) has_cpu: bool,
     pub(crate) idle: Idle,
@@ -133,6 +137,7 @@ impl Runtime {
             blocked: Blocked::default(),
             queues: Queues::new(),
             lines: Lines::new(),
+            crossing: u64::try_from(config.crossing.as_nanos()).unwrap_or(u64::MAX),
             has_cpu: config.totals.cpu >= WHOLE,
             functions: Functions::default(),
             members: Mutex::default(),

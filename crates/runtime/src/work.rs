@@ -14,10 +14,8 @@ use crate::runtime::Runtime;
 use crate::turn::Turn;
 use crate::value::{Bytes, Value, Which, table_bytes};
 
-/// How much work, in nanoseconds, one crossing should hand out: more only makes it wait behind itself.
-const CROSSING_NS: u64 = 50_000;
-/// Before anything was measured, one record at a time.
-pub(crate) const PACE_AT_FIRST: u64 = CROSSING_NS;
+/// What one record takes, in nanoseconds, before anything was measured: as much as a crossing should hand out.
+pub(crate) const PACE_AT_FIRST: u64 = 50_000;
 /// Records that were not begun for so long may be taken by others.
 const PATIENCE: Duration = Duration::from_micros(200);
 
@@ -133,7 +131,7 @@ impl Port {
             return keys;
         }
         let most = room.min(BATCH_MAX) as u64;
-        let mut count = (CROSSING_NS / seat.pace.max(1)).clamp(1, most) as usize;
+        let mut count = (self.runtime.crossing / seat.pace.max(1)).clamp(1, most) as usize;
         if seat.yield_cpu(&self.runtime) {
             self.runtime.ask_for_relief();
             return keys;

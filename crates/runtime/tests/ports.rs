@@ -30,21 +30,20 @@ fn thrown(bytes: &[u8]) -> Outcome {
     }
 }
 
-/// A driver and a worker that has been through its first rounds, so that it takes many records at once.
+/// A driver and a worker that takes as many records at once as there are.
 fn pair(slots: u32, workers_max: u32) -> (Arc<Runtime>, Isolate, Isolate) {
-    let runtime = runtime(slots, workers_max);
+    let runtime = runtime_with(|config| {
+        (config.totals.cpu, config.workers_max) = (u64::from(slots) * WHOLE, workers_max);
+        config.crossing = Duration::from_secs(3600);
+    });
     let mut driver = Isolate::driver(&runtime);
     let mut worker = Isolate::worker(&runtime);
-    let mut taken = 0;
-    // A thread that others kept from running looks slow: until it has shown that it is not.
-    while taken < 16 {
-        let keys = [(); 32].map(|()| driver.submit(F, b"warm", &[], &[]));
-        driver.flush();
-        taken = run_round(&mut worker).len();
-        run_all(&mut worker);
-        keys.iter().for_each(|key| driver.release(*key));
-        driver.flush();
-    }
+    let keys = [(); 32].map(|()| driver.submit(F, b"warm", &[], &[]));
+    driver.flush();
+    assert_eq!(run_round(&mut worker).len(), 32);
+    run_all(&mut worker);
+    keys.iter().for_each(|key| driver.release(*key));
+    driver.flush();
     driver.wanted = 0;
     (runtime, driver, worker)
 }
