@@ -31,6 +31,9 @@ export interface AssignedRecord {
   gpus: Array<number>
 }
 
+/** Nothing happens any more. */
+export declare function clearFaults(): void
+
 /** What became of a definition. */
 export interface DefinedRecord {
   /** Names it in records. */
@@ -70,6 +73,23 @@ export interface DefinitionRecord {
 
 /** The driver was told to terminate the thread of this start. False: it must not any more. */
 export declare function executeThread(start: number): boolean
+
+/** The points by number. */
+export declare function faultPoints(): Array<string>
+
+/** What is to happen at a point that tests have something happen at. */
+export interface FaultRecord {
+  /** `kill`, `delay` or `drop`. */
+  action: string
+  /** From this pass on; with a seed, at one in so many. */
+  nth: number
+  /** At so many passes; may be infinite. */
+  times: number
+  /** Of a delay. */
+  ms: number
+  /** Chooses the passes. */
+  seed?: number
+}
 
 /** Figures of the runtime and of the store, by name. */
 export declare function figures(): Record<string, number>
@@ -112,6 +132,9 @@ export declare function holdings(): Array<HoldingRecord>
 /** Every constant of the record layout, by name. TypeScript has no copy of these numbers. */
 export declare function layoutConstants(): Record<string, number>
 
+/** This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late. */
+export declare function passFault(point: number): string | number | null
+
 /** A resource of the running runtime, in parts of 1/10,000. */
 export interface ResourceRecord {
   /** `CPU`, `GPU`, or as it was named. */
@@ -152,6 +175,9 @@ export interface RunRecord {
 
 /** The last runs of all tasks, and those that have not ended, in the order of their submission. */
 export declare function runs(): Array<RunRecord>
+
+/** Something is to happen at a point, in all threads. */
+export declare function setFault(point: number, fault: FaultRecord): void
 
 /** Starts a runtime and returns its number. One runs at a time. */
 export declare function start(options: StartOptions): number

@@ -4,4 +4,5 @@
 import './platform.ts'
 
 export { collectGarbage } from './api/collect-garbage.ts'
+export { type Fault, faults } from './api/faults.ts'
 export { type Stats, stats } from './api/stats.ts'

@@ -65,7 +65,19 @@ export interface TaskRun {
   readonly attempt: number
   /** The number of the thread that it ran on. */
   readonly worker?: number
-  readonly outcome: 'waiting' | 'queued' | 'running' | 'returned' | 'threw' | 'died' | 'cancelled' | 'timed out' | 'freed' | 'upstream failed' | 'no worker'
+  readonly outcome:
+    | 'waiting'
+    | 'queued'
+    | 'running'
+    | 'returned'
+    | 'threw'
+    | 'died'
+    | 'cancelled'
+    | 'timed out'
+    | 'freed'
+    | 'lost'
+    | 'upstream failed'
+    | 'no worker'
   readonly submitted: number
   /** When all that it depends on was there, or when it was queued again. */
   readonly ready?: number
@@ -120,6 +132,7 @@ export type Outcome =
   | { readonly state: 'unreadable'; readonly error: unknown }
   | { readonly state: 'gone' }
   | { readonly state: 'freed' }
+  | { readonly state: 'lost' }
 
 /** How a wait ended. `failed`: one of the awaited objects failed, and the wait was to end with the first failure. */
 export type WaitStatus = 'ready' | 'failed' | 'ended' | 'stopped'

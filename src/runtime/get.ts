@@ -270,6 +270,8 @@ export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }
       return outcome.error
     case 'freed':
       return new ObjectFreedError(`${ref}: its value was freed`)
+    case 'lost':
+      return new ObjectLostError(`${ref}: its value was lost`)
     case 'gone':
       return new ObjectLostError(`${ref}: its value is gone, since nothing referred to it any more`)
   }

@@ -16,6 +16,7 @@ import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
 import { errorOf } from '../runtime/get.ts'
 import { endScope, enter, keepScope, leave, nested, taskOnStack } from '../runtime/running.ts'
 import { Begun } from './begun.ts'
+import { AFTER_RUN, BEFORE_RUN, BEFORE_SEAL, passes } from './fault-points.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 
@@ -314,6 +315,10 @@ export class Executor {
   }
 
   #call(begun: Task, fn: AnyFunction, args: unknown[]): void {
+    if (passes(this.#port, BEFORE_RUN)) {
+      this.#port.handBack(begun.slot, begun.generation)
+      return
+    }
     let result: unknown
     let later: Promise<unknown> | undefined
     try {
@@ -321,12 +326,14 @@ export class Executor {
       if (isThenable(result)) later = Promise.resolve(result)
     } catch (error) {
       this.#flushOutput()
+      passes(this.#port, AFTER_RUN)
       this.#fail(begun, error, this.#isRetryable(begun, error))
       return
     }
     this.#flushOutput()
     if (later === undefined) {
       begun.loaded.goesOn = false
+      passes(this.#port, AFTER_RUN)
       this.#complete(begun, result)
     } else this.#settle(begun, later)
   }
@@ -341,6 +348,7 @@ export class Executor {
       this.#inFlight.delete(begun)
       this.#port.hold(this.#inFlight.size)
       this.#flushOutput()
+      passes(this.#port, AFTER_RUN)
       report()
       endScope()
       this.#port.flush()
@@ -375,6 +383,7 @@ export class Executor {
     try {
       const first = returns === 1 ? value : this.#completeOthers(begun, value)
       const encoded = encode(first, () => `task '${name}': ${returns === 1 ? 'result' : 'result[0]'}`)
+      passes(this.#port, BEFORE_SEAL)
       this.#port.result(begun, encoded, L.HOW_DONE)
     } catch (error) {
       this.#fail(begun, error)

@@ -8,6 +8,7 @@ import { setCurrent } from '../runtime/current.ts'
 import { runningTask, taskOnStack } from '../runtime/running.ts'
 import { Executor } from './execute.ts'
 import { reportExit } from './exit.ts'
+import { passes, WORKER_START } from './fault-points.ts'
 import { prefixOutput } from './output.ts'
 import { Retirement } from './retire.ts'
 import { setUp } from './set-up.ts'
@@ -42,6 +43,7 @@ export const install = async (start: WorkerStart): Promise<void> => {
   const flushOutput = prefixOutput(start)
   reportExit(port)
   if (start.setup !== undefined) await setUp(port, start.setup)
+  passes(port, WORKER_START)
   port.takeSeat()
 }
 

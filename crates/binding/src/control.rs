@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use mobula_runtime::{Config, Demand, Function, Origin, Outcome, Runtime, Terms, Totals, layout};
+use mobula_runtime::{
+    Action, Config, Demand, Fault, Faults, Function, Origin, Outcome, Point, Runtime, Terms,
+    Totals, layout,
+};
 use mobula_store::{Store, StoreConfig, ViewMode};
 use mobula_sync::Mutex;
-use napi::bindgen_prelude::{Error, Result, Status};
+use napi::bindgen_prelude::{Either, Error, Result, Status};
 use napi_derive::napi;
 
 use crate::objects;
@@ -18,6 +21,9 @@ use crate::objects;
 static CURRENT: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
 static STORE: Mutex<Option<Kept>> = Mutex::new(None);
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+/// Of all runtimes, one after the other.
+static FAULTS: LazyLock<Arc<Faults>> = LazyLock::new(Arc::default);
 
 /// The store of the last runtime, which the next takes over if it wants the same.
 #[derive(Debug)]
@@ -159,6 +165,7 @@ pub fn start(options: StartOptions) -> Result<u32> {
         copy_threads: options.copy_threads.unwrap_or(COPY_THREADS),
         async_max: options.async_max,
         pending_max: options.pending_max,
+        faults: FAULTS.clone(),
         crossing: CROSSING,
         start_patience: START_PATIENCE,
     };
@@ -194,6 +201,7 @@ pub fn tend() {
         let now = Instant::now();
         runtime.store().tend(now);
         runtime.tend_clock();
+        runtime.tend_wakes();
         runtime.retire(now, SPARE_IDLE_MAX);
     }
 }
@@ -524,6 +532,7 @@ fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Cancelled => "cancelled",
         Outcome::TimedOut => "timed out",
         Outcome::Freed => "freed",
+        Outcome::Lost => "lost",
         Outcome::Upstream => "upstream failed",
         Outcome::Unstartable => "no worker",
     }
@@ -561,6 +570,64 @@ pub fn figures() -> HashMap<String, f64> {
         set("storeDiskBytes", stats.disk as f64);
     }
     figures
+}
+
+/// What is to happen at a point that tests have something happen at.
+#[napi(object)]
+#[derive(Debug)]
+pub struct FaultRecord {
+    /// `kill`, `delay` or `drop`.
+    pub action: String,
+    /// From this pass on; with a seed, at one in so many.
+    pub nth: f64,
+    /// At so many passes; may be infinite.
+    pub times: f64,
+    /// Of a delay.
+    pub ms: f64,
+    /// Chooses the passes.
+    pub seed: Option<f64>,
+}
+
+/// The points by number.
+#[napi(catch_unwind)]
+pub fn fault_points() -> Vec<&'static str> {
+    Point::ALL.map(Point::name).to_vec()
+}
+
+/// Something is to happen at a point, in all threads.
+#[napi(catch_unwind)]
+pub fn set_fault(point: u32, fault: FaultRecord) {
+    let action = match fault.action.as_str() {
+        "kill" => Action::Kill,
+        "drop" => Action::Drop,
+        _ => Action::Delay(Duration::from_secs_f64(fault.ms / 1000.0)),
+    };
+    let fault = Fault {
+        action,
+        nth: fault.nth as u64,
+        times: fault.times as u64,
+        seed: fault.seed.map(|seed| seed as u64),
+    };
+    if let Some(point) = Point::ALL.get(point as usize) {
+        FAULTS.set(*point, fault);
+    }
+}
+
+/// Nothing happens any more.
+#[napi(catch_unwind)]
+pub fn clear_faults() {
+    FAULTS.clear();
+}
+
+/// This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late.
+#[napi(catch_unwind)]
+pub fn pass_fault(point: u32) -> Option<Either<String, f64>> {
+    let point = Point::ALL.get(point as usize)?;
+    Some(match FAULTS.pass(*point)? {
+        Action::Kill => Either::A("kill".to_owned()),
+        Action::Drop => Either::A("drop".to_owned()),
+        Action::Delay(time) => Either::B(time.as_secs_f64() * 1000.0),
+    })
 }
 
 /// The version of the addon, which must be that of the package.
@@ -652,7 +719,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         LEAVE,
         ORIGIN_HIGH,
         ORIGIN_LOW,
-        LETTERS
+        LETTERS,
+        FAULTS
     );
     name!(
         "OP_",
@@ -688,6 +756,7 @@ pub fn layout_constants() -> HashMap<String, u32> {
         SETUP,
         GONE,
         FREED,
+        LOST,
         CANCELLED,
         TIMED_OUT
     );

@@ -35,6 +35,9 @@ impl Runtime {
         now: Stamp,
         tell: impl FnOnce(Run),
     ) {
+        if self.config.faults.lose(&value) {
+            return self.end_run(key, Kind::Lost, tell);
+        }
         self.retain_all(&value.refs);
         let mut ready = Vec::new();
         let before = {

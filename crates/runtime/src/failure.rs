@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     TimedOut { limit: Duration },
     /// Somebody freed the object.
     Freed,
+    /// Its bytes are lost.
+    Lost,
 }
 
 impl Failure {

@@ -95,6 +95,7 @@ impl Port {
                         write_text(area, heap, text, is_first, &mut entry)?;
                     }
                     Kind::Freed => entry[0] = state::FREED,
+                    Kind::Lost => entry[0] = state::LOST,
                     Kind::Cancelled { .. } => entry[0] = state::CANCELLED,
                     Kind::TimedOut { limit } => {
                         entry[0] = state::TIMED_OUT;

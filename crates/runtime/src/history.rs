@@ -41,6 +41,8 @@ pub enum Outcome {
     TimedOut,
     /// Somebody freed what it would have come to.
     Freed,
+    /// What it returned is lost.
+    Lost,
     /// Something that it depends on failed.
     Upstream,
     /// No worker could be started.
@@ -226,6 +228,7 @@ impl Outcome {
             Kind::Cancelled { .. } => Self::Cancelled,
             Kind::TimedOut { .. } => Self::TimedOut,
             Kind::Freed => Self::Freed,
+            Kind::Lost => Self::Lost,
         }
     }
 }

@@ -59,6 +59,8 @@ pub mod header {
     pub const ORIGIN_LOW: usize = 24;
     /// Letters handed out by `drain`.
     pub const LETTERS: usize = 25;
+    /// A bit for each point at which a fault is set.
+    pub const FAULTS: usize = 26;
     /// The object that `write` made.
     pub const WRITTEN_SLOT: usize = 16;
     /// Its generation.
@@ -243,6 +245,8 @@ pub mod state {
     pub const GONE: u32 = 5;
     /// Somebody freed it.
     pub const FREED: u32 = 6;
+    /// Its bytes are lost.
+    pub const LOST: u32 = 9;
     /// The task, or one that it depends on, was cancelled.
     pub const CANCELLED: u32 = 7;
     /// The same for a time limit, in milliseconds in two words, at place and offset.

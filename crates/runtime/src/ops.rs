@@ -46,6 +46,7 @@ impl Port {
         self.restock(&mut area);
         self.mailbox.set_handles(self.ledger.len());
         area.set_header(header::OUTSTANDING, self.outstanding);
+        area.set_header(header::FAULTS, self.runtime.config.faults.mask());
         area.set_header(header::ROOM, self.runtime.room_for_tasks());
     }
 

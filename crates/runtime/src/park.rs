@@ -25,6 +25,9 @@ pub enum Reason {
     Cycle = 4,
 }
 
+/// So often a driver looks for wake-ups that got lost.
+const TEND_EVERY: Duration = Duration::from_secs(2);
+
 /// Slices in which nobody went on, before one of them must give up.
 const WEDGED_SLICES: u32 = 10;
 
@@ -53,10 +56,21 @@ impl Port {
             Reason::Stalled
         } else {
             // A thread that blocks has no timers that would.
-            self.runtime.store.tend(Instant::now());
+            let now = Instant::now();
+            self.runtime.store.tend(now);
+            self.tend_wakes(now);
             Reason::Slice
         };
         area.set_header(header::PARK_REASON, reason as u32);
+    }
+
+    /// A driver that blocks does it here.
+    fn tend_wakes(&mut self, now: Instant) {
+        let tended = *self.tended.get_or_insert(now);
+        if self.is_driver() && now - tended > TEND_EVERY {
+            self.tended = Some(now);
+            self.runtime.tend_wakes();
+        }
     }
 
     /// True for the one waiter that must give up, since none of those that wait can go on otherwise.

@@ -11,6 +11,7 @@ use crate::budget::Holder;
 use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
+use crate::faults::FaultyBell;
 use crate::history::{Burst, Outcome, OwnClock, Run, Segment, Stamp};
 use crate::layout::{self, header, how, letter};
 use crate::ledger::Ledger;
@@ -67,6 +68,8 @@ pub struct Port {
     pub(crate) crossed: Option<Instant>,
     /// Tasks were queued since others were last told.
     pub(crate) queued: bool,
+    /// When it last looked for lost wake-ups while it blocked (driver).
+    pub(crate) tended: Option<Instant>,
     /// Said that it is about to sleep, and not yet that it is awake.
     is_announced: bool,
 }
@@ -200,7 +203,8 @@ impl Seat {
 impl Port {
     /// Takes part in a runtime. `None` if no more workers are allowed.
     pub fn new(runtime: Arc<Runtime>, role: Role, bell: Arc<dyn Bell>) -> Option<Self> {
-        let mailbox = Mailbox::new(bell);
+        let faults = runtime.config.faults.clone();
+        let mailbox = Mailbox::new(Arc::new(FaultyBell { bell, faults }));
         let is_driver = role == Role::Driver;
         runtime.join(&mailbox, is_driver);
         let start = match role {
@@ -225,6 +229,7 @@ impl Port {
             burst: Burst::default(),
             crossed: None,
             queued: false,
+            tended: None,
             is_announced: false,
             runtime,
         };

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::conduct::Conduct;
 use crate::deadlock::Blocked;
 use crate::failure::{Failure, Kind};
+use crate::faults::Faults;
 use crate::functions::{Defined, Definition, Function, Functions, Terms};
 use crate::history::History;
 use crate::lines::{COMMON, COMMON_ASYNC, Lines, NOWHERE, lane_of};
@@ -40,6 +41,8 @@ pub struct Config {
     pub async_max: u32,
     /// Tasks that may be submitted and not ended.
     pub pending_max: Option<u32>,
+    /// What tests have happen.
+    pub faults: Arc<Faults>,
     /// How much work one crossing should hand out, by what tasks took so far: more only makes it wait behind itself.
     pub crossing: Duration,
     /// What the start of a thread may take before a driver that blocks gives up: it cannot hear why none comes up.
@@ -89,6 +92,8 @@ pub struct Runtime {
     pub(crate) me: Weak<Runtime>,
     members: Mutex<Members>,
     stopped: AtomicBool,
+    /// Something could have begun when `tend_wakes` was called last.
+    pub(crate) lay_idle: AtomicBool,
     /// Tasks that were submitted and have not ended; counted where there is a limit.
     pending: AtomicU32,
     /// Bytes written into the store since all isolates were last asked to collect.
@@ -142,6 +147,7 @@ impl Runtime {
             functions: Functions::default(),
             members: Mutex::default(),
             stopped: AtomicBool::new(false),
+            lay_idle: AtomicBool::new(false),
             pending: AtomicU32::new(0),
             written: AtomicU64::new(0),
             config,

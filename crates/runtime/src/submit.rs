@@ -4,6 +4,7 @@ use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
 use crate::cell::{Body, Task};
+use crate::failure::{Failure, Kind};
 use crate::history::Stamp;
 use crate::lines::lane_of;
 use crate::refs::keys_of;
@@ -51,6 +52,12 @@ impl Runtime {
     /// An object with its value, under a reserved key.
     pub(crate) fn put(&self, key: Key, value: Value) {
         self.cell(key).holders.store(1, Ordering::Relaxed);
+        if self.config.faults.lose(&value) {
+            let failure = Failure::shared(u32::MAX, Kind::Lost);
+            *self.cell(key).body.lock() = Body::Failed(failure);
+            self.table.resolve_failed(key, &mut Vec::new());
+            return;
+        }
         self.retain_all(&value.refs);
         *self.cell(key).body.lock() = Body::Value(value);
         self.table.resolve(key, Phase::Done, &mut Vec::new());

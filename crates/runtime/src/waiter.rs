@@ -3,6 +3,7 @@
 use mobula_sched::{Key, Local, Phase};
 
 use crate::cell::{Body, Waiter};
+use crate::faults::{Action, Point, later};
 use crate::history::Stamp;
 use crate::layout::status;
 use crate::runtime::Runtime;
@@ -68,7 +69,15 @@ impl Runtime {
         let body = std::mem::take(&mut *self.cell(key).body.lock());
         self.table.free_many(&[key]);
         if let Body::Waiter(waiter) = body {
-            waiter.mailbox.complete(waiter.token, how);
+            self.tell(waiter, how);
+        }
+    }
+
+    fn tell(&self, Waiter { mailbox, token, .. }: Waiter, how: u32) {
+        match self.config.faults.pass(Point::Completion) {
+            None => mailbox.complete(token, how),
+            Some(Action::Delay(time)) => later(time, move || mailbox.complete(token, how)),
+            Some(_) => mailbox.complete_unheard(token, how),
         }
     }
 }

@@ -202,6 +202,7 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   partsOf(ref).settled = true
   if (state === L.STATE_GONE) return { state: 'gone' }
   if (state === L.STATE_FREED) return { state: 'freed' }
+  if (state === L.STATE_LOST) return { state: 'lost' }
   if (state === L.STATE_VALUE || state === L.STATE_THROWN) {
     const { slot, generation } = partsOf(ref)
     const owner: Owner = { slot, generation, which: VALUE }

@@ -542,6 +542,7 @@ impl Isolate {
             state::SETUP => Outcome::Setup { text: text() },
             state::GONE => Outcome::Gone,
             state::FREED => Outcome::Freed,
+            state::LOST => Outcome::Lost,
             state::CANCELLED => Outcome::Cancelled,
             state::TIMED_OUT => Outcome::TimedOut {
                 ms: u64::from(word(1)) | u64::from(word(2)) << 32,

@@ -40,6 +40,7 @@ pub(crate) fn runtime_with(change: impl FnOnce(&mut Config)) -> Arc<Runtime> {
         copy_threads: 4,
         async_max: 1000,
         pending_max: None,
+        faults: Arc::default(),
         crossing: Duration::from_micros(50),
         start_patience: Duration::from_secs(30),
     };

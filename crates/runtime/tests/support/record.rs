@@ -41,6 +41,7 @@ pub(crate) enum Outcome {
     },
     Gone,
     Freed,
+    Lost,
     Cancelled,
     TimedOut {
         ms: u64,
@@ -62,6 +63,7 @@ impl fmt::Debug for Outcome {
             Outcome::Setup { text } => write!(f, "Setup({text:?})"),
             Outcome::Gone => f.write_str("Gone"),
             Outcome::Freed => f.write_str("Freed"),
+            Outcome::Lost => f.write_str("Lost"),
             Outcome::Cancelled => f.write_str("Cancelled"),
             Outcome::TimedOut { ms } => write!(f, "TimedOut({ms})"),
         }
