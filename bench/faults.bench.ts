@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { cancel, type ObjectRef } from '../src/index.ts'
 import { type Mobula, openMobula } from './mobula.ts'
+import { ownProcess } from './support/own-process.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
 
 const THREADS = Math.min(2, availableParallelism())
@@ -20,14 +21,6 @@ const settled = (promise: Promise<unknown>): Promise<unknown> =>
   )
 
 const since = (start: number): number => performance.now() - start
-
-/** From the call that ends a thread to the next result, on every thread. */
-const afterDeath = async ({ exit, identity, get }: Mobula): Promise<number> => {
-  const start = performance.now()
-  await settled(get(exit.remote()))
-  await get(Array.from({ length: THREADS }, (_, k) => identity.remote(k)))
-  return since(start)
-}
 
 const piscina = (who: string, run: (pool: Piscina) => Promise<number>): Rival => {
   let pool: Piscina | undefined
@@ -98,16 +91,8 @@ export const suite: Suite = {
     {
       bench: 'a thread that ends itself, until all threads give results again',
       unit: 'ms',
-      params: { threads: THREADS },
-      rivals: [
-        openMobula('mobula', THREADS, afterDeath),
-        piscina('piscina', async (pool) => {
-          const start = performance.now()
-          await settled(pool.run(undefined, { name: 'exit' }))
-          await Promise.all(Array.from({ length: THREADS }, (_, k) => pool.run(k, { name: 'identity' })))
-          return since(start)
-        }),
-      ],
+      params: { threads: 2 },
+      rivals: [ownProcess('mobula', 'death', 'mobula'), ownProcess('piscina', 'death', 'piscina')],
     },
     {
       bench: 'cancel of a queued task, until it is settled',

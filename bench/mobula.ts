@@ -10,8 +10,6 @@ export interface Mobula {
   readonly sum: RemoteFunction<(numbers: Float64Array) => number>
   /** Computes for so many microseconds. */
   readonly busy: RemoteFunction<(microseconds: number) => number>
-  /** Ends its thread. */
-  readonly exit: RemoteFunction<() => never>
   /** Takes so many milliseconds, and no CPU. */
   readonly sleep: RemoteFunction<(ms: number) => Promise<unknown>>
   readonly count: RemoteFunction<(...values: unknown[]) => number>
@@ -35,7 +33,6 @@ const busy = remote((microseconds: number): number => {
   while (performance.now() < end) rounds++
   return rounds
 })
-const exit = remote((): never => process.exit(0), { maxRetries: 0 })
 const sleep = remote(async (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms)))
 const several = remote((count: number): number[] => Array.from({ length: count }, (_, k) => k), { numReturns: RETURNS })
 const count = remote((...values: unknown[]): number => values.length)
@@ -50,7 +47,7 @@ export const openMobula = (who: string, threads: number, run: (mobula: Mobula) =
     await init({ numCpus: threads, objectStoreMemory: 2 ** 31 })
     await get(Array.from({ length: threads * 4 }, (_, k) => identity.remote(k)))
   },
-  run: () => run({ identity, sum, busy, exit, sleep, count, several, get, put, wait }),
+  run: () => run({ identity, sum, busy, sleep, count, several, get, put, wait }),
   close: async () => {
     if (--users === 0) await shutdown()
   },

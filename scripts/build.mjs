@@ -156,7 +156,7 @@ async function buildScripts() {
   const copied = filesBelow(root, ['src'])
     .filter((file) => extname(file) === '.mjs')
     .map((file) => ({ file: file.replace(/^src/, 'dist'), contents: readFileSync(place(file)) }))
-  for (const { file, contents } of [...(await step('bundling (esbuild)', bundle)), ...copied]) {
+  for (const { file, contents } of [...(await step('bundling (rolldown)', bundle)), ...copied]) {
     putInPlace(file, contents)
     kept.add(file)
   }
@@ -167,7 +167,7 @@ async function buildScripts() {
   addNotes(notesFile, { scriptSources: wanted, scripts: fingerprint(root, filesBelow(root, ['dist'])) })
 }
 
-/** A thread that starts meanwhile reads the old file or the new one. @param {string} file @param {Uint8Array} contents */
+/** A thread that starts meanwhile reads the old file or the new one. @param {string} file @param {string | Uint8Array} contents */
 function putInPlace(file, contents) {
   const fresh = place(`${file}.fresh`)
   mkdirSync(dirname(fresh), { recursive: true })

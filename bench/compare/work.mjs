@@ -1,6 +1,7 @@
 /** The functions that every rival runs, as a plain JavaScript module that any pool can load. */
 
 import { readFileSync } from 'node:fs'
+import { getEnvironmentData } from 'node:worker_threads'
 
 export const noop = () => {}
 
@@ -45,6 +46,14 @@ export function busy(microseconds) {
 }
 
 export const exit = () => process.exit(0)
+
+/** Returns when so many threads are in here; a word of the environment's counts those of each round. @param {{ round: number, count: number }} what */
+export function meet({ round, count }) {
+  const words = /** @type {Int32Array} */ (/** @type {unknown} */ (getEnvironmentData('words')))
+  Atomics.add(words, round, 1)
+  Atomics.notify(words, round)
+  for (let here = Atomics.load(words, round); here < count; here = Atomics.load(words, round)) Atomics.wait(words, round, here)
+}
 
 /** Milliseconds, and no CPU. @param {number} ms */
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

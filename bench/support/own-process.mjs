@@ -1,10 +1,14 @@
-/** A fresh process that starts a pool, and prints what its bench asks for: `first <who>`, `idle <seconds>` or `queued <tasks>`. */
+/** A fresh process that starts a pool, and prints what its bench asks for: `first <who>`, `death <who>`, `idle <seconds>` or `queued <tasks>`. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import { setEnvironmentData } from 'node:worker_threads'
 
 const WORKERS = 2
+/** So many deaths count, after one that does not. */
+const DEATHS = 5
 const [, , what, argument] = process.argv
+const work = new URL('../compare/work.mjs', import.meta.url)
 
 const startMobula = async () => {
   const { get, init, remote } = await import('../../dist/index.js')
@@ -16,8 +20,9 @@ const startMobula = async () => {
 
 const startPiscina = async () => {
   const { Piscina } = await import('piscina')
-  const pool = new Piscina({ filename: new URL('../compare/work.mjs', import.meta.url).href, minThreads: WORKERS, maxThreads: WORKERS })
+  const pool = new Piscina({ filename: work.href, minThreads: WORKERS, maxThreads: WORKERS })
   await pool.run(1, { name: 'identity' })
+  return pool
 }
 
 /** Nanoseconds on a CPU, by thread. */
@@ -73,8 +78,47 @@ const first = async (who) => {
   return performance.now() - start
 }
 
+/** @typedef {{ exit: () => Promise<unknown>, meet: (round: number) => Promise<unknown> }} Mortal what ends a thread, and what all threads have to take part in */
+
+/** @returns {Promise<Mortal>} */
+const mortalMobula = async () => {
+  await startMobula()
+  const { get, remote } = await import('../../dist/index.js')
+  const exit = remote.module(work, 'exit').options({ maxRetries: 0 })
+  const meet = remote.module(work, 'meet')
+  return { exit: () => get(exit.remote()), meet: (round) => get(Array.from({ length: WORKERS }, () => meet.remote({ round, count: WORKERS }))) }
+}
+
+/** @returns {Promise<Mortal>} */
+const mortalPiscina = async () => {
+  const pool = await startPiscina()
+  pool.on('error', () => {})
+  return {
+    exit: () => pool.run(undefined, { name: 'exit' }),
+    meet: (round) => Promise.all(Array.from({ length: WORKERS }, () => pool.run({ round, count: WORKERS }, { name: 'meet' }))),
+  }
+}
+
+/**
+ * Milliseconds from the call that ends a thread until all threads have taken part in something again; the median of several.
+ * @param {string | undefined} who
+ */
+const death = async (who) => {
+  setEnvironmentData('words', new Int32Array(new SharedArrayBuffer(4 * (2 + DEATHS))))
+  const { exit, meet } = await (who === 'piscina' ? mortalPiscina() : mortalMobula())
+  await meet(0)
+  const times = []
+  for (let round = 1; round <= 1 + DEATHS; round++) {
+    const start = performance.now()
+    await exit().catch(() => {})
+    await meet(round)
+    times.push(performance.now() - start)
+  }
+  return Number(times.slice(1).sort((a, b) => a - b)[DEATHS >> 1])
+}
+
 /** @type {Record<string, (argument: string | undefined) => Promise<number>>} */
-const figures = { idle: (seconds) => idle(Number(seconds)), first: (who) => first(who), queued: (count) => queued(Number(count)) }
+const figures = { death, idle: (seconds) => idle(Number(seconds)), first: (who) => first(who), queued: (count) => queued(Number(count)) }
 
 console.log(String(await figures[what ?? '']?.(argument)))
 process.exit(0)
