@@ -1,6 +1,6 @@
 /** `faults`: has things go wrong where tests want them to. */
 
-import { clearFaults, faultPoints, setFault } from '../binding.ts'
+import * as engine from '../engine/local/faults.ts'
 import { badRange, badType, nearest } from '../errors/bad-input.ts'
 import { checkOptions, optionalInteger, optionalNumber } from '../options/check.ts'
 
@@ -36,14 +36,12 @@ const POSSIBLE: Readonly<Record<string, readonly Action[]>> = {
 const MS_MAX = 2 ** 31
 const MS = 10
 
-const points: readonly string[] = Object.freeze(faultPoints())
-
 const pointOf = (point: unknown): number => {
   if (typeof point !== 'string') throw badType('point', 'the name of a fault point', point)
-  const number = points.indexOf(point)
+  const number = engine.points.indexOf(point)
   if (number >= 0) return number
-  const near = nearest(point, points)
-  throw badRange('point', near === undefined ? `one of ${points.join(', ')}` : `one of ${points.join(', ')} (did you mean '${near}'?)`, point)
+  const near = nearest(point, engine.points)
+  throw badRange('point', near === undefined ? `one of ${engine.points.join(', ')}` : `one of ${engine.points.join(', ')} (did you mean '${near}'?)`, point)
 }
 
 const actionOf = (action: unknown, point: string): Action => {
@@ -91,7 +89,7 @@ export const faults: {
   /** Nothing goes wrong any more. */
   clear(): void
 } = Object.freeze({
-  points: (): readonly string[] => points,
+  points: (): readonly string[] => engine.points,
   set: (point: string, fault: Fault): void => {
     const number = pointOf(point)
     if (fault === undefined) throw badType('fault', 'an object', fault)
@@ -102,7 +100,7 @@ export const faults: {
     const ms = optionalNumber(raw.ms, 'fault.ms', 0, MS_MAX)
     if (ms !== undefined && action !== 'delay') throw badRange('fault.ms', `nothing with '${action}': only a delay has a length`, ms)
     const seed = optionalInteger(raw.seed, 'fault.seed', 0)
-    setFault(number, { action, nth, times, ms: ms ?? MS, ...(seed !== undefined && { seed }) })
+    engine.set(number, { action, nth, times, ms: ms ?? MS, ...(seed !== undefined && { seed }) })
   },
-  clear: (): void => clearFaults(),
+  clear: (): void => engine.clear(),
 })
