@@ -34,6 +34,7 @@ mod resources;
 mod retry;
 mod returns;
 mod runtime;
+mod seniority;
 mod submit;
 mod turn;
 mod value;

@@ -17,6 +17,7 @@ use crate::mailbox::{Letter, Mailbox};
 use crate::pool::{Departure, Relief, Resuming};
 use crate::refs::KeySet;
 use crate::runtime::Runtime;
+use crate::seniority::Seniority;
 use crate::value::{RefEntry, Stored, Which};
 
 /// What an isolate does.
@@ -86,6 +87,7 @@ pub(crate) struct Seat {
     pub(crate) yields_until: Option<Instant>,
     /// Where the tasks of the last round came from.
     pub(crate) lane: Lane,
+    pub(crate) seniority: Seniority,
     /// Begun and not settled: async tasks, and tasks run inside of a wait.
     pub(crate) in_flight: KeySet,
     /// Claimed in this round and queued again, since it was given back unbegun or may be tried again: no longer this worker's.
@@ -237,6 +239,7 @@ impl Port {
             awaits_relief: false,
             yields_until: None,
             lane: Lane::Plain,
+            seniority: Seniority::default(),
             in_flight: KeySet::default(),
             returned: KeySet::default(),
             granted: KeySet::default(),
