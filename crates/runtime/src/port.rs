@@ -81,6 +81,8 @@ pub(crate) struct Seat {
     pub(crate) is_searching: bool,
     /// The last look found records of others that may be taken later: it will look again by itself.
     pub(crate) sees_open_records: bool,
+    /// The last look found something that a claim keeps back: it will look again by itself.
+    pub(crate) sees_claim: bool,
     /// The last look passed something by for a thread that may be long in coming: it will look again by itself.
     pub(crate) awaits_relief: bool,
     /// Until then it leaves its CPU to a worker that takes what it passes by.
@@ -157,11 +159,12 @@ impl Seat {
             return false;
         }
         let waits_unseen = relief.is_some() && !self.awaits_relief && runtime.has_plain();
+        let sight = runtime.look(&self.holder, true, relief.is_some());
+        // Whoever made the claim may have had no CPU for what it keeps back, and sleeps without a timer.
+        let claim_is_unseen = sight.later.is_some() && !self.sees_claim;
         waits_unseen
-            || runtime
-                .look(&self.holder, true, relief.is_some())
-                .finds
-                .is_some()
+            || claim_is_unseen
+            || sight.finds.is_some()
             || (self.has_cpu(runtime) && self.overlooks_records(runtime))
     }
 
@@ -236,6 +239,7 @@ impl Port {
             wedged: None,
             is_searching: false,
             sees_open_records: false,
+            sees_claim: false,
             awaits_relief: false,
             yields_until: None,
             lane: Lane::Plain,

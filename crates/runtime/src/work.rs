@@ -290,6 +290,7 @@ impl Port {
             return Forage::Nothing;
         };
         seat.sees_open_records = false;
+        seat.sees_claim = false;
         seat.awaits_relief = false;
         runtime.conduct.turn(seat.place);
         // No code of tasks runs here now, whatever this worker still holds.
@@ -314,6 +315,7 @@ impl Port {
             return Forage::Work;
         }
         let mut soonest = sight.later;
+        seat.sees_claim = soonest.is_some();
         if seat.has_cpu(&runtime) {
             let mut taken = Vec::new();
             for claims in runtime.others(seat.place) {

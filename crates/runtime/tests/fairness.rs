@@ -8,7 +8,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mobula_runtime::{Function, Runtime, Terms, WHOLE};
+use mobula_runtime::{Demand, Forage, Function, Runtime, Terms, WHOLE};
 use mobula_sched::Key;
 use support::isolate::Isolate;
 use support::{assert_empty, runtime_with};
@@ -28,15 +28,34 @@ fn start(async_max: u32) -> (Arc<Runtime>, Isolate) {
 }
 
 fn define(runtime: &Runtime, name: &str, priority: i8) -> u32 {
+    define_on(
+        runtime,
+        name,
+        Terms {
+            priority,
+            ..Terms::default()
+        },
+    )
+}
+
+fn define_on(runtime: &Runtime, name: &str, terms: Terms) -> u32 {
     let function = Function {
         name: name.to_owned(),
         source: String::new(),
     };
-    let terms = Terms {
-        priority,
-        ..Terms::default()
-    };
     runtime.define_on(function, terms).id
+}
+
+/// Calls need so much CPU.
+fn with_cpu(cpu: u64) -> Terms {
+    let demand = Demand {
+        cpu,
+        ..Demand::default()
+    };
+    Terms {
+        demand,
+        ..Terms::default()
+    }
 }
 
 /// Begins the only task of the next round.
@@ -242,4 +261,57 @@ fn common_tasks_that_lie_deep_are_begun_though_others_go_before_all_of_them() {
     driver.flush();
     storm_until(&mut worker, other, 2 * (PATIENCE + 1));
     end(&runtime, driver, [worker]);
+}
+
+#[test]
+fn a_worker_that_looked_before_a_claim_was_made_does_not_sleep_beside_what_it_keeps_back() {
+    let (runtime, mut driver) = start(100);
+    let function = define(&runtime, "f", 0);
+    let [large, none] = [2 * WHOLE, 0].map(|cpu| define_on(&runtime, "f", with_cpu(cpu)));
+    let [mut busy, mut idle, mut maker] = [(); 3].map(|()| Isolate::worker(&runtime));
+    let long = driver.submit(function, b"", &[], &[]);
+    driver.flush();
+    begin(&mut busy, long);
+    driver.submit(large, b"", &[], &[]);
+    for _ in 1..PATIENCE {
+        let other = driver.submit(function, b"", &[], &[]);
+        driver.flush();
+        begin(&mut idle, other);
+        idle.result(other, false, b"", &[]);
+    }
+    idle.flush();
+    assert_eq!(
+        idle.port.forage(),
+        Forage::Nothing,
+        "it holds the other CPU"
+    );
+    // The large one is due after this, and what keeps CPU for it is made by one who has none for anything.
+    let last = driver.submit(none, b"", &[], &[]);
+    driver.flush();
+    begin(&mut maker, last);
+    maker.result(last, false, b"", &[]);
+    maker.flush();
+    assert_eq!(maker.port.forage(), Forage::Nothing);
+    assert!(maker.port.announce());
+    driver.submit(function, b"", &[], &[]);
+    driver.flush();
+    assert!(!maker.bell.take(), "it could not begin it");
+    let mut looks_again = false;
+    while !idle.port.announce() {
+        looks_again |= idle.port.forage() != Forage::Nothing;
+    }
+    assert!(looks_again, "nobody sees the end of the claim");
+    busy.result(long, false, b"", &[]);
+    for worker in [&mut idle, &mut maker] {
+        worker.port.retract();
+    }
+    while runtime.stats().queued > 0 {
+        for worker in [&mut busy, &mut idle, &mut maker] {
+            for record in worker.next() {
+                assert!(worker.begin(record.k));
+                worker.result(record.key, false, b"", &[]);
+            }
+        }
+    }
+    end(&runtime, driver, [busy, idle, maker]);
 }
