@@ -9,6 +9,9 @@ use crate::Sim;
 use crate::support::isolate::Isolate;
 use crate::worker::Worker;
 
+/// Where tasks start others for ever, the driver submits none while so many are queued: those before one bound its patience.
+const QUEUED_MAX: usize = 4;
+
 #[derive(Debug)]
 pub(crate) struct Wait {
     pub(crate) on: Vec<usize>,
@@ -57,9 +60,13 @@ impl Sim {
 
     pub(crate) fn act(&mut self, driver: &mut Isolate) {
         match self.rng.below(13) {
+            0..=4 if self.is_stormy && self.queue.len() >= QUEUED_MAX => {}
             0..=4 => {
                 let known = self.handles.clone();
                 let key = self.submit(driver, &known, None);
+                if self.is_stormy {
+                    driver.flush();
+                }
                 match key {
                     Some(key) if self.is_for_ever_pending(key) => self.pending.push(key),
                     key => self.handles.extend(key),

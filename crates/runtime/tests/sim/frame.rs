@@ -21,6 +21,8 @@ pub(crate) struct Frame {
     pub(crate) helped: usize,
     pub(crate) left: usize,
     pub(crate) waiting: Waiting,
+    /// Steps that it only computes.
+    pub(crate) computes: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,7 @@ impl Sim {
             helped: 0,
             left: self.tasks[task].plan.children,
             waiting: Waiting::NotYet,
+            computes: self.tasks[task].plan.computes,
         }
     }
 
@@ -87,6 +90,14 @@ impl Sim {
             worker.isolate.flush();
             return true;
         }
+        if frame.computes > 0 {
+            frame.computes -= 1;
+            match is_sync {
+                true => worker.stack.push(frame),
+                false => worker.asyncs.push(frame),
+            }
+            return true;
+        }
         let isolate = &mut worker.isolate;
         let mut moved = true;
         // A thread that blocks while async tasks live on it may wait for one of them for ever: such code is at fault.
@@ -100,7 +111,7 @@ impl Sim {
                 isolate.flush();
             }
             if let Some(child) = self.rng.pick(&frame.children)
-                && self.rng.chance(10)
+                && self.rng.chance(if self.is_stormy { 0 } else { 10 })
             {
                 let struck = self.cancel(isolate, child);
                 worker.notes(&struck, Some(&frame));
@@ -199,6 +210,7 @@ impl Sim {
         }
         if is_tried_again && of.attempt < retries {
             of.attempt += 1;
+            self.queue.unbegun.push(frame.task);
             of.tried_again = Some(Written {
                 by: place,
                 crossings: isolate.crossings,

@@ -3,7 +3,14 @@
 use mobula_runtime::{Demand, WHOLE};
 use mobula_sched::Key;
 
+use crate::frame::Frame;
 use crate::{Sim, TURNS_OUT, WAYS};
+
+/// Another storm begins if the last `RECENT` tasks have no more than so many of their tasks: those that there were are over, or few.
+const STORMS_MAX: usize = 3;
+const RECENT: usize = 20;
+/// Steps of a long computation.
+const COMPUTES: u32 = 3000;
 
 pub(crate) const SIZES: [usize; 6] = [4, 200, 1024, 1025, 5000, 20_000];
 
@@ -21,6 +28,10 @@ pub(crate) struct Plan {
     pub(crate) size: usize,
     /// Its terms, by number.
     pub(crate) terms: usize,
+    /// Its code starts another like it.
+    pub(crate) storms: bool,
+    /// So many steps it only computes.
+    pub(crate) computes: u32,
 }
 
 impl Sim {
@@ -57,6 +68,54 @@ impl Sim {
             },
             returns_refs: rng.chance(30),
             size: SIZES[rng.below(SIZES.len())],
+            storms: false,
+            computes: 0,
+        }
+    }
+
+    /// The same where tasks start others for ever: the first child of such a task is one, too, and all others are small.
+    pub(crate) fn plan_of_storm(&mut self, parent: Option<&Frame>) -> Plan {
+        let before = parent.map(|frame| &self.tasks[frame.task].plan);
+        let goes_on = before
+            .filter(|plan| plan.storms && parent.is_some_and(|frame| frame.children.is_empty()));
+        let goes_on = goes_on.map(|plan| (plan.terms, plan.is_async));
+        let is_another = parent.is_none() && {
+            let recent = self.tasks.iter().rev().take(RECENT);
+            recent.filter(|task| task.plan.storms).count() < STORMS_MAX && self.rng.chance(30)
+        };
+        let storms = goes_on.is_some() || is_another;
+        let mut terms = if self.rng.chance(50) {
+            0
+        } else {
+            self.rng.below(WAYS)
+        };
+        if !self.exists(&self.terms[terms].1.demand) {
+            terms = 0;
+        }
+        let rng = &mut self.rng;
+        let is_async = rng.chance(20);
+        let terms = if is_async { terms + WAYS } else { terms };
+        let (terms, is_async) = goes_on.unwrap_or((terms, is_async));
+        Plan {
+            children: if storms {
+                1 + usize::from(rng.chance(2))
+            } else {
+                0
+            },
+            waits: false,
+            terms,
+            helps: false,
+            is_async,
+            throws: !storms && rng.chance(8),
+            throws_again: u32::from(!storms && rng.chance(8)),
+            returns_refs: false,
+            size: SIZES[0],
+            storms,
+            computes: if !storms && rng.chance(10) {
+                COMPUTES
+            } else {
+                0
+            },
         }
     }
 

@@ -60,7 +60,11 @@ impl Sim {
         parent: Option<(usize, &Frame)>,
     ) -> Option<Key> {
         self.budget = self.budget.checked_sub(1)?;
-        let (task, plan) = (self.tasks.len(), self.plan(parent.is_some()));
+        let task = self.tasks.len();
+        let plan = match self.is_stormy {
+            true => self.plan_of_storm(parent.map(|(_, frame)| frame)),
+            false => self.plan(parent.is_some()),
+        };
         let mut some = |most: usize, percent| -> Vec<Key> {
             let picks = (0..most).filter_map(|_| self.rng.pick(known));
             let picks: Vec<Key> = picks.collect();
@@ -71,7 +75,9 @@ impl Sim {
         };
         let (deps, refs) = (some(4, 40), some(3, 20));
         let size = SIZES[self.rng.below(SIZES.len())];
-        let is_object = self.rng.chance(10);
+        // Nothing but a cancel or a death ends a storm.
+        let deps = if plan.storms { Vec::new() } else { deps };
+        let is_object = !plan.storms && self.rng.chance(10);
         let key = if is_object {
             isolate.put(&bytes_of(task, size), &refs)
         } else {
@@ -103,6 +109,9 @@ impl Sim {
             is_object,
         });
         self.ids.insert(key, task);
+        if !is_object {
+            self.queue.unbegun.push(task);
+        }
         if let Some((_, frame)) = parent {
             self.submitted_late(isolate, frame, key);
         }

@@ -60,6 +60,7 @@ impl Sim {
             if only_what_must || self.rng.chance(30) {
                 self.seen.insert("a worker retires");
                 worker.isolate.close(Some(0), "");
+                self.queue.count_anew();
             } else {
                 self.workers[place] = Some(worker);
             }
@@ -80,6 +81,7 @@ impl Sim {
             if of.attempt < retries {
                 of.attempt += 1;
                 of.tried_again = None;
+                self.queue.unbegun.push(frame.task);
                 self.seen
                     .insert("a task that died with its worker is run again");
             } else {
@@ -87,6 +89,7 @@ impl Sim {
             }
         }
         worker.isolate.close(Some(7), "died");
+        self.queue.count_anew();
     }
 
     pub(crate) fn move_worker(
@@ -148,6 +151,7 @@ impl Sim {
                 worker.isolate.flush();
                 if terms == TURNS_OUT && !std::mem::replace(&mut self.has_turned_out, true) {
                     self.runtime.turns_out_async(record.function);
+                    self.queue.count_anew();
                 }
             }
             return true;
@@ -212,6 +216,10 @@ impl Sim {
         let others = self.cpu_in_use();
         assert!(others + cpu <= self.cpu, "more CPU is used than there is");
         worker.cpu = Some(cpu);
+        if self.is_stormy {
+            let records: Vec<TaskRecord> = worker.round.iter().cloned().collect();
+            self.note_round(worker, &records);
+        }
         for record in &worker.round {
             let cpu = self.demand(task_of(&record.bytes)).cpu;
             assert_eq!(
