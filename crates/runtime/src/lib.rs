@@ -36,6 +36,7 @@ mod resources;
 mod retry;
 mod returns;
 mod runtime;
+mod seniority;
 mod submit;
 mod tend;
 mod turn;

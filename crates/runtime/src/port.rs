@@ -19,6 +19,7 @@ use crate::mailbox::{Letter, Mailbox};
 use crate::pool::{Departure, Relief, Resuming};
 use crate::refs::KeySet;
 use crate::runtime::Runtime;
+use crate::seniority::Seniority;
 use crate::value::{RefEntry, Stored, Value, Which};
 
 /// What an isolate does.
@@ -88,12 +89,15 @@ pub(crate) struct Seat {
     pub(crate) is_searching: bool,
     /// The last look found records of others that may be taken later: it will look again by itself.
     pub(crate) sees_open_records: bool,
+    /// The last look found something that a claim keeps back: it will look again by itself.
+    pub(crate) sees_claim: bool,
     /// The last look passed something by for a thread that may be long in coming: it will look again by itself.
     pub(crate) awaits_relief: bool,
     /// Until then it leaves its CPU to a worker that takes what it passes by.
     pub(crate) yields_until: Option<Instant>,
     /// Where the tasks of the last round came from.
     pub(crate) lane: Lane,
+    pub(crate) seniority: Seniority,
     /// Begun and not settled: async tasks, and tasks run inside of a wait.
     pub(crate) in_flight: KeySet,
     /// Claimed in this round and queued again, since it was given back unbegun or may be tried again: no longer this worker's.
@@ -165,11 +169,12 @@ impl Seat {
             return false;
         }
         let waits_unseen = relief.is_some() && !self.awaits_relief && runtime.has_plain();
+        let sight = runtime.look(&self.holder, true, relief.is_some());
+        // Whoever made the claim may have had no CPU for what it keeps back, and sleeps without a timer.
+        let claim_is_unseen = sight.later.is_some() && !self.sees_claim;
         waits_unseen
-            || runtime
-                .look(&self.holder, true, relief.is_some())
-                .finds
-                .is_some()
+            || claim_is_unseen
+            || sight.finds.is_some()
             || (self.has_cpu(runtime) && self.overlooks_records(runtime))
     }
 
@@ -249,9 +254,11 @@ impl Port {
             wedged: None,
             is_searching: false,
             sees_open_records: false,
+            sees_claim: false,
             awaits_relief: false,
             yields_until: None,
             lane: Lane::Plain,
+            seniority: Seniority::default(),
             in_flight: KeySet::default(),
             returned: KeySet::default(),
             granted: KeySet::default(),

@@ -137,6 +137,10 @@ impl Port {
             return keys;
         }
         seat.yields_until = None;
+        if seat.seniority.count_round() {
+            // Others may need what it was given.
+            self.queued |= seat.take_over(&self.runtime);
+        }
         let mut lanes = seat.lanes(&self.runtime);
         if self.runtime.lines.is_waiting() {
             match self.gather_in_turn(area, count) {
@@ -163,7 +167,7 @@ impl Port {
         while keys.len() < count {
             let Some(seat) = &mut self.seat else { break };
             let [Some(lane), other] = lanes else { break };
-            let Some(key) = seat.local.next(&self.runtime.queues, lane) else {
+            let Some(key) = seat.next(&self.runtime, lane) else {
                 lanes = [other.filter(|_| keys.is_empty()), None];
                 continue;
             };
@@ -289,6 +293,7 @@ impl Port {
             return Forage::Nothing;
         };
         seat.sees_open_records = false;
+        seat.sees_claim = false;
         seat.awaits_relief = false;
         runtime.conduct.turn(seat.place);
         // No code of tasks runs here now, whatever this worker still holds.
@@ -313,6 +318,7 @@ impl Port {
             return Forage::Work;
         }
         let mut soonest = sight.later;
+        seat.sees_claim = soonest.is_some();
         if seat.has_cpu(&runtime) {
             let mut taken = Vec::new();
             for claims in runtime.others(seat.place) {
@@ -472,6 +478,25 @@ impl Seat {
         round
     }
 
+    /// The next task of a lane: nearest first, or, every so often, the one that has waited longest.
+    fn next(&mut self, runtime: &Runtime, lane: Lane) -> Option<Key> {
+        let is_ready = |key| runtime.table.phase(key) == Some(Phase::Ready);
+        match self.seniority.take(lane) {
+            true => self.local.eldest(&runtime.queues, lane, is_ready),
+            false => self.local.next(&runtime.queues, lane),
+        }
+    }
+
+    /// Queues here what others were handed and left lying. True if there was something.
+    fn take_over(&mut self, runtime: &Runtime) -> bool {
+        let mut taken = Vec::new();
+        for claims in runtime.others(self.place) {
+            claims.take_back(PATIENCE, false, &mut taken);
+        }
+        runtime.hand_back(&taken, Some(&mut self.local));
+        !taken.is_empty()
+    }
+
     /// The next round, or what there is of it, is from this lane.
     pub(crate) fn takes_from(&mut self, lane: Lane, runtime: &Runtime) {
         self.lane = lane;
@@ -486,9 +511,12 @@ impl Seat {
             return [Some(Lane::Async), None];
         }
         // One that may take everything takes what others pass by; those have the rest.
-        let is_turn_of_async = self.lane == Lane::Plain
-            && (self.holder.is_encumbered || !runtime.pool.has_encumbered())
-            && runtime.queues.has_work_in(Lane::Async);
+        let takes_turns = self.holder.is_encumbered
+            || !runtime.pool.has_encumbered()
+            // Those may be full, or compute.
+            || self.seniority.is_due(Lane::Async);
+        let is_turn_of_async =
+            takes_turns && self.lane == Lane::Plain && runtime.queues.has_work_in(Lane::Async);
         let first = if is_turn_of_async {
             Lane::Async
         } else {

@@ -34,6 +34,8 @@ pub struct Local {
     deques: [Worker<Key>; 2],
     /// Where the last theft succeeded: who had much may have more.
     victim: usize,
+    /// By lane: whose eldest is next.
+    turns: [usize; 2],
 }
 
 impl std::fmt::Debug for Local {
@@ -80,6 +82,7 @@ impl Queues {
             worker,
             deques,
             victim: 0,
+            turns: [0; 2],
         }
     }
 
@@ -169,6 +172,34 @@ impl Local {
             .pop()
             .or_else(|| self.take_injected(queues, lane))
             .or_else(|| self.steal(queues, lane))
+    }
+
+    /// What has waited longest in one of the queues of this kind, which take turns: the injector, and each deque, also its own.
+    /// Who takes only the next starves the far ends of all of them as long as he goes on making work. What nobody wants is dropped
+    /// on the way.
+    pub fn eldest(
+        &mut self,
+        queues: &Queues,
+        lane: Lane,
+        is_wanted: impl Fn(Key) -> bool,
+    ) -> Option<Key> {
+        let stealers = queues.stealers();
+        let count = 1 + stealers.len();
+        let turn = &mut self.turns[lane as usize];
+        for at in (*turn..*turn + count).map(|at| at % count) {
+            let take = || match at.checked_sub(1) {
+                None => retry(|| queues.injectors[lane as usize].steal()),
+                Some(worker) => stealers[worker]
+                    .as_ref()
+                    .and_then(|stealers| retry(|| stealers[lane as usize].steal())),
+            };
+            let key = std::iter::from_fn(take).find(|key| is_wanted(*key));
+            if key.is_some() {
+                *turn = at + 1;
+                return key;
+            }
+        }
+        None
     }
 
     fn take_injected(&self, queues: &Queues, lane: Lane) -> Option<Key> {
