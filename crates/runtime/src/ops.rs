@@ -116,7 +116,7 @@ impl Port {
                     self.runtime.enqueue(key, None);
                     self.queued = true;
                 } else {
-                    self.runtime.let_linger_no_more(key);
+                    self.runtime.let_settled_linger_no_more(key);
                 }
             }
             op::FREE => self.runtime.free(key),
@@ -192,6 +192,8 @@ impl Port {
                     seat.returned.insert(key);
                 }
                 self.queued = true;
+                // It may have been begun elsewhere by now, and struck: then it lingers for that.
+                return;
             }
             _ => self.runtime.fail_with(key, Kind::Thrown(value)),
         }

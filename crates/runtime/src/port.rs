@@ -493,7 +493,7 @@ impl Port {
         runtime.leave(seat.place, end, &text);
         if runtime.is_stopped() {
             for key in seat.in_flight {
-                runtime.let_linger_no_more(key);
+                runtime.let_settled_linger_no_more(key);
             }
             // Those who wait were told that it was stopped, which is the reason for this thread's end, too.
             return;
