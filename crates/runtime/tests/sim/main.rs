@@ -44,8 +44,8 @@ use worker::Worker;
 
 const SEEDS: u64 = 200;
 /// One seed of so many is stormy: its tasks start others for ever, which is so many.
-const STORMY: u64 = 25;
-const STORM: usize = 3000;
+const STORMY: u64 = 10;
+const STORM: usize = 2500;
 /// The ways to call a function, and the same for functions that are known to be async.
 const WAYS: usize = 8;
 /// A function of which that turns out when a call of it goes on after an `await`.

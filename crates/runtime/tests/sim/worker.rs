@@ -60,7 +60,7 @@ impl Sim {
             if only_what_must || self.rng.chance(30) {
                 self.seen.insert("a worker retires");
                 worker.isolate.close(Some(0), "");
-                self.queue.count_anew();
+                self.queue.count_rounds_anew();
             } else {
                 self.workers[place] = Some(worker);
             }
