@@ -45,6 +45,12 @@ impl Runtime {
         self.table.phase(key) == Some(Phase::Offered) || self.lingering.has(key)
     }
 
+    /// A task will not be begun, since somebody has settled it: he holds its lock until he has kept what it was given.
+    pub(crate) fn let_settled_linger_no_more(&self, key: Key) {
+        drop(self.cell(key).body.lock());
+        self.let_linger_no_more(key);
+    }
+
     /// The code of a task has ended, or never will be begun. Nothing happens for most: they are settled by that very end.
     pub(crate) fn let_linger_no_more(&self, key: Key) {
         if let Some(task) = self.lingering.take(key) {

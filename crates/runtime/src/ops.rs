@@ -118,7 +118,7 @@ impl Port {
                     self.runtime.enqueue(key, None);
                     self.queued = true;
                 } else {
-                    self.runtime.let_linger_no_more(key);
+                    self.runtime.let_settled_linger_no_more(key);
                 }
             }
             op::FREE => self.runtime.free(key),
@@ -181,7 +181,10 @@ impl Port {
         let value = self.value(area, words);
         self.withdraw(key);
         self.end_time(key);
-        self.end_run(key, words[7], value, words[3]);
+        if self.end_run(key, words[7], value, words[3]) {
+            // It may have been begun elsewhere by now, and struck: then it lingers for that.
+            return;
+        }
         self.runtime.let_linger_no_more(key);
     }
 

@@ -288,8 +288,9 @@ impl Port {
         self.runtime.history.at(crossed)
     }
 
-    /// The run of a task has ended, with this value. `own` is when it began by this isolate's clock, if that was looked at.
-    pub(crate) fn end_run(&mut self, key: Key, how: u32, value: Value, own: u32) {
+    /// The run of a task has ended, with this value. `own` is when it began by this isolate's clock, if that was looked at. True:
+    /// it is run again.
+    pub(crate) fn end_run(&mut self, key: Key, how: u32, value: Value, own: u32) -> bool {
         let now = self.now();
         let began = self.own_clock.moment(own, now);
         let Self {
@@ -299,7 +300,7 @@ impl Port {
             ..
         } = self
         else {
-            return;
+            return false;
         };
         // Others went on beside those of the round, or inside of one.
         let is_of_round = !seat.in_flight.remove(&key);
@@ -324,9 +325,11 @@ impl Port {
                 // The round may not be over yet.
                 seat.returned.insert(key);
                 self.queued = true;
+                return true;
             }
             _ => runtime.end_run(key, Kind::Thrown(value), tell),
         }
+        false
     }
 
     /// All that has ended has ended by now.
@@ -577,7 +580,7 @@ impl Port {
         runtime.leave(seat.place, end, &text);
         if runtime.is_stopped() {
             for key in seat.in_flight {
-                runtime.let_linger_no_more(key);
+                runtime.let_settled_linger_no_more(key);
             }
             // Those who wait were told that it was stopped, which is the reason for this thread's end, too.
             return;

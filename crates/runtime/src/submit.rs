@@ -91,7 +91,7 @@ impl Runtime {
             self.pool.withdraw(*key);
             self.is_nowhere(*key);
             if !self.table.advance(*key, Phase::Offered, Phase::Ready) {
-                self.let_linger_no_more(*key);
+                self.let_settled_linger_no_more(*key);
             } else {
                 match self.line_of(*key) {
                     line if lane_of(line).is_none() => self.lines.push(line, *key, true),

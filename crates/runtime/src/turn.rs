@@ -123,7 +123,7 @@ impl Seat {
             if self.granted.remove(&key) {
                 runtime.withdraw_unused(key);
             }
-            runtime.let_linger_no_more(key);
+            runtime.let_settled_linger_no_more(key);
         }
         is_wanted
     }
@@ -153,7 +153,7 @@ impl Seat {
         let is_mine = runtime.table.advance(key, Phase::Offered, Phase::Running);
         if !is_mine {
             // Settled meanwhile, by one who took it for begun.
-            runtime.let_linger_no_more(key);
+            runtime.let_settled_linger_no_more(key);
         }
         if !shape.is_some_and(|shape| shape.holds()) {
             return is_mine;

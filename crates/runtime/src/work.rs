@@ -472,7 +472,7 @@ impl Seat {
         for key in keys {
             if runtime.table.phase(*key) != Some(Phase::Offered) && self.claims.take_one(*key) {
                 runtime.pool.withdraw(*key);
-                runtime.let_linger_no_more(*key);
+                runtime.let_settled_linger_no_more(*key);
             }
         }
         round

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mobula_runtime::layout::status;
-use mobula_runtime::{Demand, Function, Role, Runtime, Terms, WHOLE};
+use mobula_runtime::{Demand, Forage, Function, Role, Runtime, Terms, WHOLE};
 use mobula_sched::Key;
 use support::isolate::Isolate;
 use support::record::Outcome;
@@ -365,6 +365,33 @@ fn time_is_counted_from_the_beginning_of_each_run_alone() {
         assert_eq!(outcome(&mut driver, task), value(b"done"));
     }
     end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn the_time_of_a_task_that_was_taken_back_unbegun_is_counted_from_its_next_beginning_alone() {
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let (runtime, mut driver) = start();
+    runtime.skip_time(Duration::ZERO);
+    let function = define(&runtime, limited(60 * 60_000));
+    let task = driver.submit(function, b"a", &[], &[]);
+    driver.flush();
+    let [mut stuck, mut thief] = [1, 2].map(|start| worker(&runtime, start));
+    assert_eq!(stuck.next().len(), 1);
+    runtime.skip_time(minutes(40));
+    // Longer than others leave it there.
+    std::thread::sleep(Duration::from_millis(1));
+    assert_eq!(thief.port.forage(), Forage::Work);
+    begin(&mut thief, task);
+    runtime.skip_time(minutes(40));
+    assert_eq!(outcome(&mut driver, task), Outcome::Pending);
+    runtime.skip_time(minutes(40));
+    assert_eq!(
+        outcome(&mut driver, task),
+        Outcome::TimedOut { ms: 60 * 60_000 }
+    );
+    thief.result(task, false, b"late", &[]);
+    assert!(!stuck.begin(0));
+    end(&runtime, [driver, stuck, thief]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use mobula_runtime::Role;
 use mobula_runtime::layout::status;
 use mobula_sched::Key;
 
@@ -45,6 +46,7 @@ impl Sim {
                 self.handles.extend(fresh);
             }
         }
+        self.give_up(driver);
         if only_listens {
             driver.flush();
         } else {
@@ -52,13 +54,19 @@ impl Sim {
         }
         for _ in 0..std::mem::take(&mut driver.wanted) {
             moved = true;
-            let isolate = Isolate::worker(&self.runtime);
-            self.workers.push(Some(Worker::new(isolate)));
+            let start = self.workers.len() as u32;
+            let isolate = Isolate::new(&self.runtime, Role::Worker { start });
+            let isolate = isolate.expect("a place for one more worker");
+            self.workers.push(Some(Worker::new(isolate, start)));
         }
         moved
     }
 
     pub(crate) fn act(&mut self, driver: &mut Isolate) {
+        if self.rng.chance(4) {
+            self.skip_time(driver);
+            return;
+        }
         match self.rng.below(13) {
             0..=4 if self.is_stormy && self.queue.len() >= QUEUED_MAX => {}
             0..=4 => {
@@ -132,9 +140,12 @@ impl Sim {
                     all.retain(|key| parents.contains(&self.ids[key]) && goes_on(key));
                 }
                 if let Some(key) = self.rng.pick(&all) {
-                    let struck = self.cancel(driver, key);
+                    let (struck, is_forced) = self.cancel(driver, key);
                     let workers = self.workers.iter_mut().flatten();
                     workers.for_each(|worker| worker.notes(&struck, None));
+                    if is_forced {
+                        self.watch(&struck, None);
+                    }
                 }
             }
             _ => {}

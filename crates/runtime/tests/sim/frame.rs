@@ -113,10 +113,13 @@ impl Sim {
             if let Some(child) = self.rng.pick(&frame.children)
                 && self.rng.chance(if self.is_stormy { 0 } else { 10 })
             {
-                let struck = self.cancel(isolate, child);
+                let (struck, is_forced) = self.cancel(isolate, child);
                 worker.notes(&struck, Some(&frame));
                 let workers = self.workers.iter_mut().flatten();
                 workers.for_each(|worker| worker.notes(&struck, None));
+                if is_forced {
+                    self.watch(&struck, Some(worker));
+                }
             }
         } else if frame.waiting == Waiting::NotYet
             && plan.waits
@@ -127,11 +130,13 @@ impl Sim {
                 let taken = isolate.take(frame.children[frame.helped]);
                 frame.helped += 1;
                 if let Some(record) = taken {
+                    self.start_time(self.ids[&record.key]);
                     let inner = self.begin(isolate, &record);
                     if self.tasks[inner.task].plan.is_async && inner.task.is_multiple_of(2) {
                         // As for async functions: it is known only now that it cannot run here.
                         self.tasks[inner.task].runs -= 1;
                         inner.held.iter().for_each(|key| isolate.release(*key));
+                        self.timed.remove(&inner.task);
                         isolate.hand_back(record.key);
                     } else {
                         worker.stack.push(frame);
@@ -207,6 +212,12 @@ impl Sim {
             isolate.fail_again(frame.key, &bytes);
         } else {
             isolate.result(frame.key, plan.throws, &bytes, refs);
+        }
+        if let Some(timed) = self.timed.get_mut(&frame.task) {
+            timed.end = Some(Written {
+                by: place,
+                crossings: isolate.crossings,
+            });
         }
         if is_tried_again && of.attempt < retries {
             of.attempt += 1;

@@ -24,6 +24,7 @@ mod queue;
 #[path = "../support/mod.rs"]
 mod support;
 mod task;
+mod time;
 mod whole;
 mod worker;
 
@@ -40,18 +41,19 @@ use support::isolate::Isolate;
 use support::rng::Rng;
 use support::runtime_with;
 use task::Task;
+use time::{Timed, Watch};
 use worker::Worker;
 
 const SEEDS: u64 = 200;
 /// One seed of so many is stormy: its tasks start others for ever, which is so many.
-const STORMY: u64 = 25;
-const STORM: usize = 3000;
+const STORMY: u64 = 10;
+const STORM: usize = 2500;
 /// The ways to call a function, and the same for functions that are known to be async.
 const WAYS: usize = 8;
 /// A function of which that turns out when a call of it goes on after an `await`.
 const TURNS_OUT: usize = 2 * WAYS;
 /// What has to happen in some run, or the simulation shows less than it says.
-const MUST_BE_SEEN: [&str; 10] = [
+const MUST_BE_SEEN: [&str; 13] = [
     "a worker retires",
     "a task that died with its worker is run again",
     "a task that threw is run again",
@@ -60,6 +62,9 @@ const MUST_BE_SEEN: [&str; 10] = [
     "a task is cancelled with the one that started it",
     "a task is cancelled as soon as it is handed in",
     "code ends since it is told that nobody wants it",
+    "a run takes too long",
+    "a thread is given up",
+    "a thread comes back before it is given up",
     "a line has its turn that was passed over for long",
     "a task is begun that was passed over for long",
 ];
@@ -81,6 +86,10 @@ struct Sim {
     /// Tasks start others for ever, as far as the budget goes.
     is_stormy: bool,
     queue: Queue,
+    /// That have passed.
+    minutes: u64,
+    timed: HashMap<usize, Timed>,
+    watches: Vec<Watch>,
     seen: HashSet<&'static str>,
     /// Out while it moves.
     driver: Option<Isolate>,
@@ -106,6 +115,8 @@ impl Sim {
             config.totals.gpus = gpus as u32;
             config.totals.named = vec![("db".to_owned(), db)];
         });
+        // From now on by hand.
+        runtime.skip_time(Duration::ZERO);
         let define = |number: usize, terms: Terms| {
             let function = Function {
                 name: number.to_string(),
@@ -134,6 +145,7 @@ impl Sim {
                     priority,
                     returns: 1,
                     retries: retries(&mut rng),
+                    limit: rng.chance(40).then(time::limit),
                     ..Terms::default()
                 },
             ));
@@ -158,6 +170,9 @@ impl Sim {
             },
             is_stormy,
             queue: Queue::default(),
+            minutes: 0,
+            timed: HashMap::new(),
+            watches: Vec::new(),
             deaths: rng.below(8),
             seen: HashSet::new(),
             rng,

@@ -7,6 +7,7 @@ use crate::Sim;
 use crate::support::isolate::Isolate;
 use crate::support::record::Outcome;
 use crate::task::bytes_of;
+use crate::time::limit;
 
 impl Sim {
     /// True if this outcome is one that the task may have.
@@ -16,6 +17,7 @@ impl Sim {
             // Its result may be written and not handed in.
             Outcome::Pending => !of.crashed && of.cancelled.is_none(),
             Outcome::Cancelled => of.cancelled.is_some() || of.is_doomed,
+            Outcome::TimedOut { ms } => of.is_late && u128::from(*ms) == limit().as_millis(),
             // What comes late is dropped.
             _ if of.cancelled.is_some() => false,
             Outcome::Value { bytes, .. } => {
@@ -69,6 +71,9 @@ impl Sim {
 pub(crate) fn is_failure(outcome: &Outcome) -> bool {
     matches!(
         outcome,
-        Outcome::Thrown { .. } | Outcome::Crashed { .. } | Outcome::Cancelled
+        Outcome::Thrown { .. }
+            | Outcome::Crashed { .. }
+            | Outcome::Cancelled
+            | Outcome::TimedOut { .. }
     )
 }

@@ -73,18 +73,21 @@ impl Sim {
         }
     }
 
-    /// The same where tasks start others for ever: the first child of such a task is one, too, and all others are small.
+    /// The same where tasks start others for ever: the first child of such a task is one, too, and all others start none.
     pub(crate) fn plan_of_storm(&mut self, parent: Option<&Frame>) -> Plan {
-        let before = parent.map(|frame| &self.tasks[frame.task].plan);
-        let goes_on = before
-            .filter(|plan| plan.storms && parent.is_some_and(|frame| frame.children.is_empty()));
-        let goes_on = goes_on.map(|plan| (plan.terms, plan.is_async));
+        // Some of what is submitted beside a storm waits where its tasks do.
+        let beside = match parent {
+            Some(frame) => Some(&self.tasks[frame.task]),
+            None => self.tasks.last(),
+        };
+        let like = beside.map(|task| (task.plan.terms, task.plan.is_async));
+        let goes_on = parent.is_some_and(|frame| frame.children.is_empty());
         let is_another = parent.is_none() && {
             let recent = self.tasks.iter().rev().take(RECENT);
             recent.filter(|task| task.plan.storms).count() < STORMS_MAX && self.rng.chance(30)
         };
-        let storms = goes_on.is_some() || is_another;
-        let mut terms = if self.rng.chance(50) {
+        let storms = goes_on || is_another;
+        let mut terms = if self.rng.chance(30) {
             0
         } else {
             self.rng.below(WAYS)
@@ -95,7 +98,8 @@ impl Sim {
         let rng = &mut self.rng;
         let is_async = rng.chance(20);
         let terms = if is_async { terms + WAYS } else { terms };
-        let (terms, is_async) = goes_on.unwrap_or((terms, is_async));
+        let keeps = goes_on || (!is_another && rng.chance(25));
+        let (terms, is_async) = like.filter(|_| keeps).unwrap_or((terms, is_async));
         Plan {
             children: if storms {
                 1 + usize::from(rng.chance(2))

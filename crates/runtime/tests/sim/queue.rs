@@ -15,7 +15,7 @@
 //!
 //! What lies in the round of a worker is not counted: rounds are short here. `fairness.rs` has that it is taken over.
 //!
-//! When a worker ends, and when a function turns out to be async, the queues are mixed: all is counted anew.
+//! When a worker ends, and when a function turns out to be async, queues are mixed: what concerns them is counted anew.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ use crate::worker::Worker;
 use crate::{Sim, WAYS};
 
 const PATIENCE: u32 = 64;
+/// Rounds after which it counts as seen that something was passed over: fewer, since what happens depends on the clock, too.
+const LONG: u32 = PATIENCE / 2;
 /// Every line that there can be.
 const LINES: u32 = 2 * WAYS as u32;
 /// A line's first claim lasts so long.
@@ -78,6 +80,12 @@ impl Queue {
     pub(crate) fn count_anew(&mut self) {
         self.tasks.clear();
         self.lines.clear();
+    }
+
+    /// A worker has retired, and its deque, with nothing but common tasks in it, was mixed with others.
+    pub(crate) fn count_rounds_anew(&mut self) {
+        let queued = self.tasks.values_mut();
+        queued.for_each(|queued| queued.rounds.clear());
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -230,14 +238,14 @@ impl Sim {
     fn note_patience(&mut self, queue: &Queue, task: usize) {
         let line = self.line_of(task);
         let passed = queue.lines.get(&line);
-        if passed.is_some_and(|passed| passed.times >= PATIENCE) {
+        if passed.is_some_and(|passed| passed.times >= LONG) {
             self.seen
                 .insert("a line has its turn that was passed over for long");
         }
         let Some(queued) = queue.tasks.get(&task) else {
             return;
         };
-        if queued.rounds.values().any(|rounds| *rounds >= PATIENCE) {
+        if queued.rounds.values().any(|rounds| *rounds >= LONG) {
             self.seen
                 .insert("a task is begun that was passed over for long");
         }

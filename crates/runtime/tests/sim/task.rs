@@ -30,6 +30,8 @@ pub(crate) struct Task {
     pub(crate) cancelled: Option<bool>,
     /// It was not handed in when its parent was cancelled with all that it starts: it will be cancelled when it is.
     pub(crate) is_doomed: bool,
+    /// A run of it took too long.
+    pub(crate) is_late: bool,
     pub(crate) is_object: bool,
 }
 
@@ -106,6 +108,7 @@ impl Sim {
             crashed: false,
             cancelled: None,
             is_doomed: false,
+            is_late: false,
             is_object,
         });
         self.ids.insert(key, task);
@@ -153,7 +156,7 @@ impl Sim {
     }
 
     /// Cancels a task. Tells which were struck by it.
-    pub(crate) fn cancel(&mut self, isolate: &mut Isolate, key: Key) -> Vec<Key> {
+    pub(crate) fn cancel(&mut self, isolate: &mut Isolate, key: Key) -> (Vec<Key>, bool) {
         isolate.flush();
         let is_recursive = self.rng.chance(60);
         let mut struck = Vec::new();
@@ -172,7 +175,8 @@ impl Sim {
                 open.extend(self.children_of(task));
             }
         }
-        isolate.cancel(key, false, is_recursive);
+        let is_forced = self.rng.chance(40);
+        isolate.cancel(key, is_forced, is_recursive);
         for (k, task) in struck.iter().enumerate() {
             let of = &mut self.tasks[*task];
             of.cancelled = Some(is_recursive);
@@ -189,7 +193,8 @@ impl Sim {
         if !struck.is_empty() {
             assert_eq!(isolate.fetch(&[key]), [Outcome::Cancelled]);
         }
-        struck.iter().map(|task| self.tasks[*task].key).collect()
+        let struck = struck.iter().map(|task| self.tasks[*task].key).collect();
+        (struck, is_forced)
     }
 
     pub(crate) fn fails(&self, task: usize) -> bool {

@@ -137,7 +137,8 @@ impl Sim {
             let has_heard = |key: &Key| worker.has_heard(*key);
             assert!(worker.should_hear.iter().all(has_heard), "it is told");
             let is_cancelled = |(key, is_timeout): &(Key, bool)| {
-                !is_timeout && self.tasks[self.ids[key]].cancelled.is_some()
+                let of = &self.tasks[self.ids[key]];
+                of.cancelled.is_some() && (of.is_late || !is_timeout)
             };
             assert!(worker.isolate.unwanted.iter().all(is_cancelled));
             assert!(worker.stack.is_empty() && worker.asyncs.is_empty() && worker.round.is_empty());

@@ -28,6 +28,12 @@ pub(crate) struct Worker {
     pub(crate) timer: bool,
     /// It was one too many: its thread is about to end.
     pub(crate) is_leaving: bool,
+    /// It was given up: its thread is about to end.
+    pub(crate) is_dying: bool,
+    /// The number of its start.
+    pub(crate) start: u32,
+    /// How often it has been in its loop.
+    pub(crate) turns: u64,
     /// CPU that it holds for running code; `None`: it may run none.
     pub(crate) cpu: Option<u64>,
     /// What code that blocked on it, and lost its CPU by that, needs to go on.
@@ -56,11 +62,19 @@ impl Sim {
             self.die(worker);
             return true;
         }
+        if worker.is_dying {
+            if only_what_must || self.rng.chance(30) {
+                self.die(worker);
+            } else {
+                self.workers[place] = Some(worker);
+            }
+            return true;
+        }
         if worker.is_leaving {
             if only_what_must || self.rng.chance(30) {
                 self.seen.insert("a worker retires");
                 worker.isolate.close(Some(0), "");
-                self.queue.count_anew();
+                self.queue.count_rounds_anew();
             } else {
                 self.workers[place] = Some(worker);
             }
@@ -72,6 +86,12 @@ impl Sim {
     }
 
     pub(crate) fn die(&mut self, worker: Worker) {
+        let tasks = worker
+            .keys()
+            .chain(worker.round.iter().map(|record| record.key));
+        for key in tasks {
+            self.timed.remove(&self.ids[&key]);
+        }
         for frame in worker.stack.iter().chain(&worker.asyncs) {
             let retries = self.retries(frame.task);
             let of = &mut self.tasks[frame.task];
@@ -186,6 +206,7 @@ impl Sim {
                 worker.isolate.header(header::LEAVE) != 0 && worker.isolate.port.leave_if_idle();
             return true;
         }
+        worker.turns += 1;
         match worker.isolate.port.forage() {
             Forage::Work => {
                 self.next_round(worker);
@@ -206,6 +227,7 @@ impl Sim {
     }
 
     pub(crate) fn next_round(&mut self, worker: &mut Worker) {
+        worker.turns += 1;
         worker.was_free = worker.asyncs.is_empty();
         worker.round = worker.isolate.next().into();
         let Some(first) = worker.round.front() else {
@@ -216,6 +238,12 @@ impl Sim {
         let others = self.cpu_in_use();
         assert!(others + cpu <= self.cpu, "more CPU is used than there is");
         worker.cpu = Some(cpu);
+        for record in &worker.round {
+            let task = task_of(&record.bytes);
+            self.start_time(task);
+            let is_alone = worker.round.len() == 1 || !self.timed.contains_key(&task);
+            assert!(is_alone, "its time begins with the round");
+        }
         if self.is_stormy {
             let records: Vec<TaskRecord> = worker.round.iter().cloned().collect();
             self.note_round(worker, &records);
@@ -254,7 +282,7 @@ impl Sim {
 }
 
 impl Worker {
-    pub(crate) fn new(isolate: Isolate) -> Self {
+    pub(crate) fn new(isolate: Isolate, start: u32) -> Self {
         Self {
             isolate,
             stack: Vec::new(),
@@ -266,6 +294,9 @@ impl Worker {
             mode: Mode::Awake,
             timer: false,
             is_leaving: false,
+            is_dying: false,
+            start,
+            turns: 0,
             cpu: None,
             resumes: 0,
             is_blocked: false,
@@ -279,6 +310,12 @@ impl Worker {
         let run_here = frames.map(|frame| frame.key);
         self.should_hear
             .extend(run_here.filter(|key| struck.contains(key)));
+    }
+
+    /// The tasks whose code has begun here and has not ended, but for the one that moves.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        let frames = self.stack.iter().chain(&self.asyncs);
+        frames.map(|frame| frame.key)
     }
 
     /// It was told that nobody wants this task any more.
