@@ -72,6 +72,20 @@ pub struct Run {
     pub finished: Stamp,
 }
 
+impl Run {
+    /// Each moment is told by another thread, as of when it began to cross: one that began a hair before may have met what came of
+    /// another's.
+    fn straighten(&mut self) {
+        let mut last = self.submitted;
+        for moment in [&mut self.ready, &mut self.started, &mut self.finished] {
+            if *moment > 0 {
+                *moment = last.max(*moment);
+                last = *moment;
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct History {
     began: Instant,
@@ -287,6 +301,7 @@ impl Runtime {
         let now = self.history.now();
         for run in &mut runs {
             run.finished = run.finished.min(now);
+            run.straighten();
         }
         runs.sort_by_key(|run| (run.submitted, run.id, run.attempt));
         runs

@@ -7,7 +7,7 @@ use crate::driver::Wait;
 use crate::support::assert_empty;
 use crate::support::record::{Outcome, TaskRecord};
 use crate::worker::{Mode, Worker};
-use mobula_runtime::WHOLE;
+use mobula_runtime::{Outcome as Open, Run, WHOLE};
 use mobula_sched::Key;
 
 impl Sim {
@@ -92,6 +92,45 @@ impl Sim {
         );
     }
 
+    /// There is a record for every run, and one for each task that ended without; what has not ended is among what nobody can run.
+    fn check_history(&self) {
+        let driver = self.driver.as_ref().unwrap();
+        let runs = self.runtime.runs();
+        let is_open =
+            |run: &&Run| matches!(run.outcome, Open::Waiting | Open::Queued | Open::Running);
+        let (open, ended): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(is_open);
+        let tasks = self.tasks.iter().filter(|task| !task.is_object);
+        let (mut least, mut most, mut endless) = (0, 0, 0);
+        for task in tasks {
+            if driver.port.is_over(task.key) {
+                // Of one that was cancelled it is not known here which of its last runs came to be told.
+                let is_cancelled = task.cancelled.is_some() || task.is_doomed;
+                least += if is_cancelled { 1 } else { 1 + task.attempt };
+                most += 1 + task.attempt;
+            } else {
+                endless += 1;
+            }
+        }
+        assert!(
+            (least..=most).contains(&(ended.len() as u32)),
+            "{} records, {least} to {most} runs",
+            ended.len()
+        );
+        assert_eq!(open.len(), endless, "{open:?}");
+        let returned = |run: &&&Run| run.outcome == Open::Returned;
+        let values = self.tasks.iter().filter(|task| {
+            let is_cancelled = task.cancelled.is_some() || task.is_doomed;
+            !task.is_object && task.has_result && !task.threw && !is_cancelled
+        });
+        assert!(ended.iter().filter(returned).count() >= values.count());
+        for run in ended {
+            let moments = [run.submitted, run.ready, run.started, run.finished];
+            let told: Vec<u64> = moments.into_iter().filter(|moment| *moment > 0).collect();
+            assert!(told.is_sorted() && run.finished > 0, "{run:?}");
+            assert_eq!(run.started > 0, run.worker.is_some(), "{run:?}");
+        }
+    }
+
     pub(crate) fn check_end(mut self) -> HashSet<&'static str> {
         for (k, task) in self.tasks.iter().enumerate() {
             let may_run = !task.is_object
@@ -120,6 +159,7 @@ impl Sim {
             "waits that never ended: {:?}",
             self.waits
         );
+        self.check_history();
         let mut driver = self.driver.take().unwrap();
         let handles = std::mem::take(&mut self.handles);
         for outcome in driver.fetch(&handles) {
