@@ -2,8 +2,8 @@
 //!
 //! Its own deque is last in first out, and goes before the injector and the deques of others: that is fast, and starves all of
 //! them while its tasks go on starting others. So one task in every `PATIENCE` rounds comes from the far end of some queue, which
-//! take turns (`Local::eldest`), and the worker takes over what others were handed and left lying. A queue of which a worker takes
-//! the eldest in each `PATIENCE * queues` of its rounds, and to whose far end nothing is added, comes to an end.
+//! take turns (`Local::eldest`), and the worker takes over what others were handed and left lying. Nothing is added at those ends, so
+//! what has so many others before it is begun after at most `PATIENCE * queues` rounds for each of them, and for itself.
 
 use mobula_sched::Lane;
 

@@ -11,8 +11,11 @@
 //! it holds is held until its code has ended. Nothing is ever used twice, and what is left adds up after every step; every wait
 //! ends once and truthfully; after no step does anybody sleep beside work that has what it needs, unless somebody is on his way to
 //! it; what may block a thread begins on none with unfinished async tasks, since there are others; and in the end nothing is left.
-//! `SIM_SEED=7 cargo test -p mobula-runtime --test sim` runs one seed again, nearly as it was: how many records a worker takes at
-//! once also depends on the clock.
+//! Nobody starves (`queue`): some seeds are stormy, where tasks start others for ever. Time limits end the runs that they should, and
+//! threads that do not come back are given up (`time`).
+//!
+//! `SIM_SEED=7 cargo test -p mobula-runtime --test sim` runs one seed again, nearly as it was: how long claims last, and when records
+//! may be taken from others, goes by the clock.
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -109,8 +112,11 @@ impl Sim {
         let cpu = WHOLE + WHOLE / 2 * rng.below(if is_stormy { 3 } else { 6 }) as u64;
         let (gpus, db) = (rng.below(3) as u64, WHOLE * rng.below(3) as u64 + 1000);
         let async_max = [1, 2, 1000][rng.below(3)];
+        // Records one by one, or as many as there are.
+        let crossing = Duration::from_secs([0, 3600][rng.below(2)]);
         let runtime = runtime_with(|config| {
             (config.workers_max, config.async_max) = (400, async_max);
+            config.crossing = crossing;
             config.totals.cpu = cpu;
             config.totals.gpus = gpus as u32;
             config.totals.named = vec![("db".to_owned(), db)];
