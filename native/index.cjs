@@ -847,6 +847,7 @@ module.exports.handles = nativeBinding.handles
 module.exports.holdings = nativeBinding.holdings
 module.exports.layoutConstants = nativeBinding.layoutConstants
 module.exports.passFault = nativeBinding.passFault
+module.exports.randomWords = nativeBinding.randomWords
 module.exports.resources = nativeBinding.resources
 module.exports.running = nativeBinding.running
 module.exports.runs = nativeBinding.runs

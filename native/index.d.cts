@@ -135,6 +135,9 @@ export declare function layoutConstants(): Record<string, number>
 /** This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late. */
 export declare function passFault(point: number): string | number | null
 
+/** Words that nobody can guess, as the system gives them. */
+export declare function randomWords(count: number): Array<number>
+
 /** A resource of the running runtime, in parts of 1/10,000. */
 export interface ResourceRecord {
   /** `CPU`, `GPU`, or as it was named. */

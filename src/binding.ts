@@ -130,6 +130,7 @@ export const assigned: typeof Native.assigned = addon.assigned
 export const figures: typeof Native.figures = addon.figures
 export const resources: typeof Native.resources = addon.resources
 export const runs: typeof Native.runs = addon.runs
+export const randomWords: typeof Native.randomWords = addon.randomWords
 export const faultPoints: typeof Native.faultPoints = addon.faultPoints
 export const setFault: typeof Native.setFault = addon.setFault
 export const clearFaults: typeof Native.clearFaults = addon.clearFaults

@@ -1,11 +1,11 @@
 /** Starts the runtime of this thread: the addon's half now, worker threads when there is work for them. */
 
-import { randomBytes } from 'node:crypto'
 import { isMainThread } from 'node:worker_threads'
 import { running, start as startNative, version } from '../binding.ts'
 import { LocalEngine } from '../engine/local/engine.ts'
 import { forgetNames } from '../engine/local/fetch.ts'
 import { Port } from '../engine/local/port.ts'
+import { randomHex } from '../engine/local/random.ts'
 import { badRange } from '../errors/bad-input.ts'
 import { ERROR_CODES } from '../errors/codes.ts'
 import { MobulaError } from '../errors/errors.ts'
@@ -25,7 +25,7 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   const copyThreads = copyThreadsWished()
   const id = startStore(options, { ...budget, ...threads, ...limits, ...memory, ...(copyThreads && { copyThreads }) })
   forgetNames()
-  const namespace = options.namespace ?? randomBytes(8).toString('hex')
+  const namespace = options.namespace ?? randomHex(8)
   const host = new WorkerHost(options)
   const port = new Port({
     role: 'driver',
@@ -41,10 +41,10 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   const runtime: Runtime = {
     engine,
     role: 'driver',
-    nodeId: randomBytes(16).toString('hex'),
+    nodeId: randomHex(16),
     workerId: undefined,
     info: Object.freeze({
-      jobId: randomBytes(8).toString('hex'),
+      jobId: randomHex(8),
       namespace,
       workers: Math.min(Math.max(1, Math.ceil(cpu / PARTS)), options.maxWorkers),
       resources: byName([{ name: 'CPU', parts: cpu }, { name: 'GPU', parts: gpus * PARTS }, ...named]),

@@ -1,6 +1,5 @@
 /** Where classes come from: the keys under which they travel, and the modules that are imported to find them again. */
 
-import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -22,7 +21,10 @@ export const classKey = (url: string, name: string): string => `${url}#${name}`
 /** A class by where it was defined: its module, its name, and its text, since a module may have several of one name. */
 const definitionKey = (url: string, Class: AnyClass): string => `${classKey(url, Class.name)}~${fingerprint(Class)}`
 
-const fingerprint = (Class: AnyClass): string => createHash('sha256').update(Function.prototype.toString.call(Class)).digest('base64url').slice(0, 12)
+/** Loaded where it is needed: it takes some milliseconds, and most threads do without. */
+const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto')
+
+const fingerprint = (Class: AnyClass): string => crypto().createHash('sha256').update(Function.prototype.toString.call(Class)).digest('base64url').slice(0, 12)
 
 const isClass = (value: unknown): value is AnyClass => typeof value === 'function' && typeof value.prototype === 'object' && value.prototype !== null
 

@@ -1,13 +1,12 @@
 /** The end of a worker that has been idle for long, when there are more of them than CPUs. */
 
-import { getActiveResourcesInfo } from 'node:process'
 import * as L from '../engine/local/layout.ts'
 import type { Port } from '../engine/local/port.ts'
 
 /** What may come and go by itself. */
 const PASSING = new Set(['Immediate', 'CloseReq'])
 
-const active = (): string[] => getActiveResourcesInfo().filter((name) => !PASSING.has(name))
+const active = (): string[] => process.getActiveResourcesInfo().filter((name) => !PASSING.has(name))
 
 const portsOf = (names: readonly string[]): number => names.filter((name) => name === 'MessagePort').length
 

@@ -214,6 +214,15 @@ pub fn trim() {
     }
 }
 
+/// Words that nobody can guess, as the system gives them.
+#[napi(catch_unwind)]
+pub fn random_words(count: u32) -> Result<Vec<u32>> {
+    let words = (0..count).map(|_| getrandom::u32());
+    words
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| Error::new(Status::GenericFailure, error.to_string()))
+}
+
 /// The number of the running runtime; 0: none.
 #[napi(catch_unwind)]
 pub fn running() -> u32 {

@@ -1,15 +1,12 @@
 /** Has V8 collect now: it does not know how much memory of the store a forgotten handle or view holds. */
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-
 let collect: ((options?: { readonly type: 'minor' }) => void) | undefined
 
 const collector = (): NonNullable<typeof collect> => {
   if (collect === undefined) {
     // The flag is the whole process's: taking it back would race with another thread that is just here. It shows in new contexts only.
-    setFlagsFromString('--expose-gc')
-    collect = runInNewContext('gc') as NonNullable<typeof collect>
+    process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc')
+    collect = process.getBuiltinModule('node:vm').runInNewContext('gc') as NonNullable<typeof collect>
   }
   return collect
 }

@@ -1,6 +1,5 @@
 /** One isolate's door to the local engine: writes records into its area, reads the answers, and crosses as seldom as it can. */
 
-import { randomFillSync } from 'node:crypto'
 import { attach, functionRecord, type RawPort, turnsOutAsync } from '../../binding.ts'
 import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
@@ -11,6 +10,7 @@ import { Handles, NOWHERE, SMALL_MAX } from './handles.ts'
 import './hold.ts'
 import { largestHolders } from './holders.ts'
 import * as L from './layout.ts'
+import { randomPair } from './random.ts'
 import { Views } from './views.ts'
 
 /** No function has this number. */
@@ -19,8 +19,11 @@ const NO_FUNCTION: number = 2 ** 32 - 1
 /** Refs or keys that one record carries; longer tables take several. */
 const TABLE_MAX = 2048
 
+/** Taken before users' code can put another in its place. */
+const now: () => number = performance.now.bind(performance)
+
 /** Microseconds, as far as they fit into a word; never 0, which says that nobody looked. */
-const ownClock = (): number => (performance.now() * 1000) >>> 0 || 1
+const ownClock = (): number => (now() * 1000) >>> 0 || 1
 
 /** Node 22 and later. */
 const { transfer } = ArrayBuffer.prototype as { readonly transfer?: unknown }
@@ -99,7 +102,7 @@ export class Port {
     this.views = new Views(this.raw)
     this.#forgotten = new Forgotten(this.raw)
     this.shared = new Int32Array(this.raw.words)
-    const [high = 0, low = 0] = randomFillSync(new Uint32Array(2))
+    const [high, low] = randomPair()
     this.#origin = { runtime: options.runtime, high, low }
     this.words[L.H_ORIGIN_HIGH] = high
     this.words[L.H_ORIGIN_LOW] = low
