@@ -8,6 +8,7 @@ import { run } from './tool.mjs'
 
 /** One release of each line, from the npm package `node`; raise them when a line has a newer one. */
 export const releases = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
+
 /**
  * The binary of a line: the Node that runs this for its own, else one installed once below .cache.
  * @param {string} major
@@ -16,7 +17,7 @@ export const releases = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.1
 export async function nodeOf(major) {
   if (process.versions.node.split('.')[0] === major) return { version: process.versions.node, path: process.execPath }
   const version = /** @type {Record<string, string>} */ (releases)[major]
-  if (version === undefined) throw new StepError(`no release of Node ${major} is named in scripts/test-nodes.mjs`)
+  if (version === undefined) throw new StepError(`no release of Node ${major} is named in scripts/nodes.mjs`)
   const folder = place('.cache', 'nodes', major)
   if ((await versionOf(folder)) !== version) {
     const { program, first } = npm()

@@ -98,6 +98,11 @@ test(
         .toSorted((a, b) => a - b),
       Array.from(refs, (_, k) => k),
     )
+    // None of them was a call.
+    faults.set('task.beforeRun', { action: 'drop', times: 3 })
+    const thread = remote(async () => (await import('node:worker_threads')).threadId).options({ maxCalls: 3, numCpus: 2 })
+    const threads = [await get(thread.remote()), await get(thread.remote())]
+    assert.is(threads[0], threads[1])
     // Inside of a wait, too.
     faults.set('task.beforeRun', { action: 'drop', times: 2 })
     assert.is(getSync(add.remote(20, 22)), 42)
@@ -193,6 +198,11 @@ test(
     assert.instance(await rejection(get(after)), ObjectLostError)
     assert.instance(await rejection(get(result)), ObjectLostError)
     assert.equal(await wait([result]), [[result], []])
+    faults.set('object.lose', { action: 'drop' })
+    const [, second] = remote((length: number) => [new Float64Array(length), 'second'])
+      .options({ numReturns: 2 })
+      .remote(1000)
+    assert.instance(await rejection(get(second as never)), ObjectLostError)
     kept[Symbol.dispose]()
     await collectGarbage()
     assert.is((await stats()).store.objects, 0)

@@ -3,7 +3,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { TaskRun } from '../src/engine/engine.ts'
-import { cancel, free, get, type ObjectRef, remote } from '../src/index.ts'
+import { cancel, free, get, getSync, type ObjectRef, remote } from '../src/index.ts'
 import { current } from '../src/runtime/current.ts'
 import type * as tasks from './fixtures/tasks/history.ts'
 import { eventually, rejection, withRuntime } from './support/with-runtime.ts'
@@ -152,6 +152,9 @@ test(
     await rejection(get(upstream))
     assert.equal([outcomes(thrown), outcomes(upstream)], [['threw'], ['upstream failed']])
     assert.is(runOf(upstream).started, undefined)
+    const late = add.remote(thrown, 1)
+    await rejection(get(late))
+    assert.equal(outcomes(late), ['upstream failed'], 'also if that had failed before')
     const slow = nap.options({ timeout: 20 }).remote(60_000)
     await rejection(get(slow))
     assert.equal(outcomes(slow), ['timed out'])
@@ -167,6 +170,22 @@ test(
     await get(busy)
     assert.equal([outcomes(queued), outcomes(unwanted)], [['cancelled'], ['freed']])
     assert.equal([runOf(queued).started, runOf(queued).worker], [undefined, undefined])
+  }),
+)
+
+test(
+  'what is submitted after a burst and a long computation is told as of then',
+  withRuntime({ numCpus: 1 }, async () => {
+    for (let burst = 17; burst < 22; burst++) {
+      getSync(Array.from({ length: burst }, (_, k) => add.remote(k, k)))
+      const end = performance.now() + 50
+      while (performance.now() < end);
+      const before = Date.now()
+      const late = add.remote(5, 5)
+      getSync(late)
+      const { submitted, ready } = runOf(late) as Required<TaskRun>
+      assert.ok(submitted >= before - 20 && ready >= submitted, `${submitted - before} ms`)
+    }
   }),
 )
 

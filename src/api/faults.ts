@@ -8,9 +8,9 @@ import { checkOptions, optionalInteger, optionalNumber } from '../options/check.
 export interface Fault {
   /** `kill`: the thread ends. `delay`: it, or what is about to happen, is late. `drop`: what is about to happen does not. */
   readonly action: 'kill' | 'delay' | 'drop'
-  /** At this pass, counted in all threads from `set` on; with a `seed`: at one pass in so many. Default: 1. */
+  /** From this pass on, counted in all threads from `set` on; with a `seed`: at one pass in so many. Default: 1. */
   readonly nth?: number
-  /** At so many passes from that on; may be `Infinity`. Default: 1. */
+  /** At so many passes; may be `Infinity`. Default: 1. */
   readonly times?: number
   /** Milliseconds of a delay. Default: 10. */
   readonly ms?: number
@@ -22,7 +22,7 @@ type Action = Fault['action']
 
 const ACTIONS: readonly Action[] = ['kill', 'delay', 'drop']
 
-/** What can happen where; elsewhere it would be lost for good, which nothing in one process is. */
+/** What can happen where: a `drop` elsewhere would lose something for good. */
 const POSSIBLE: Readonly<Record<string, readonly Action[]>> = {
   'worker.start': ['kill', 'delay'],
   'task.beforeRun': ['kill', 'delay', 'drop'],
@@ -63,11 +63,11 @@ const timesOf = (times: unknown): number => (times === Number.POSITIVE_INFINITY 
  * | `task.beforeRun` | its thread ends before the function is called | the call is late | the task is given back, and begun again somewhere |
  * | `task.afterRun` | its thread ends when the function has returned or thrown | the result is late | |
  * | `result.beforeSeal` | its thread ends when the result is encoded, and not stored | the result is late | |
- * | `object.lose` | | | a stored value (more than 1 KiB) that was put, or is what a task returned first, is lost: `ObjectLostError` |
+ * | `object.lose` | | | a stored value (more than 1 KiB) that was put, or is what a task returned first, is lost, in a task with all that it returns: `ObjectLostError` |
  * | `wake` | | a sleeping thread is woken late | it is not woken: somebody looks every 2 s whether that got lost |
  * | `completion` | | a `get` or `wait` hears late that it is over | as for `wake` |
  *
- * A delay blocks the thread that passes the point, those of the last two aside.
+ * A delay blocks the thread that passes the point. Those of the last two do not, and are as many as 256 at a time.
  *
  * @throws {RangeError} for a point that there is not, for an action that the point has not, for numbers out of bounds; {TypeError} for
  * what is of another type, and for unknown names

@@ -207,8 +207,11 @@ export class Executor {
         else this.#startWhen(classesLoaded(missing, error), begun, found)
         return
       }
-      if (begun.ended === undefined) this.#call(begun, fn, args)
-      else this.#fail(begun, begun.ended)
+      if (begun.ended !== undefined) this.#fail(begun, begun.ended)
+      else if (passes(this.#port, BEFORE_RUN)) {
+        this.#port.handBack(begun.slot, begun.generation)
+        return
+      } else this.#call(begun, fn, args)
     } finally {
       leave(before)
     }
@@ -315,10 +318,6 @@ export class Executor {
   }
 
   #call(begun: Task, fn: AnyFunction, args: unknown[]): void {
-    if (passes(this.#port, BEFORE_RUN)) {
-      this.#port.handBack(begun.slot, begun.generation)
-      return
-    }
     let result: unknown
     let later: Promise<unknown> | undefined
     try {

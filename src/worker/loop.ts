@@ -69,13 +69,15 @@ const runRound = (port: Port, executor: Executor): void => {
         isCutShort = true
         break
       }
-      if (k === look) {
-        port.stamp()
-        look += stride
-      }
       const offered = (round << 2) | OFFERED
       // Whoever changes the word first has the task: this worker, or a thief that found it lying.
-      if (Atomics.compareExchange(shared, claims + k, offered, (round << 2) | CLAIMED) === offered) executor.run(L.TASKS + k * L.TASK_WORDS)
+      if (Atomics.compareExchange(shared, claims + k, offered, (round << 2) | CLAIMED) !== offered) continue
+      const at = L.TASKS + k * L.TASK_WORDS
+      if (k >= look) {
+        port.stamp(words[at] as number)
+        look = k + stride
+      }
+      executor.run(at)
     }
   } while (executor.isIdle || isCutShort)
   // The results of this round must not wait for the next.

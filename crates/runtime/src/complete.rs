@@ -35,9 +35,6 @@ impl Runtime {
         now: Stamp,
         tell: impl FnOnce(Run),
     ) {
-        if self.config.faults.lose(&value) {
-            return self.end_run(key, Kind::Lost, tell);
-        }
         self.retain_all(&value.refs);
         let mut ready = Vec::new();
         let before = {
@@ -45,6 +42,11 @@ impl Runtime {
             // Only an unsettled task of this generation may be replaced; the lock keeps two results apart.
             match &*body {
                 Body::Task(task) if !self.table.phase(key).is_none_or(Phase::is_settled) => {
+                    if self.config.faults.lose(&value) {
+                        drop(body);
+                        self.release(crate::refs::keys_of(&value).collect::<Vec<_>>());
+                        return self.fail_run(key, Kind::Lost, tell);
+                    }
                     value.function = task.function;
                     tell(self.run_of(key, task, Outcome::Returned));
                 }
@@ -76,8 +78,8 @@ impl Runtime {
         self.strike(key, kind, false);
     }
 
-    /// The same for a run of which the caller knows more than the history would.
-    pub(crate) fn end_run(&self, key: Key, kind: Kind, tell: impl FnOnce(Run)) {
+    /// The same; the caller knows more of the run than the history would.
+    pub(crate) fn fail_run(&self, key: Key, kind: Kind, tell: impl FnOnce(Run)) {
         self.strike_by(key, kind, false, tell);
     }
 
@@ -111,6 +113,14 @@ impl Runtime {
     /// Fails a task and all that depend on it, with the same failure.
     pub(crate) fn fail(&self, key: Key, failure: Arc<Failure>) {
         self.spread(key, failure, false, |run| self.note_end(key, run));
+    }
+
+    /// The same for a task that is submitted too late: what it depends on has failed.
+    pub(crate) fn fail_upstream(&self, key: Key, failure: Arc<Failure>) {
+        self.spread(key, failure, false, |run| {
+            let outcome = Outcome::Upstream;
+            self.note_end(key, Run { outcome, ..run });
+        });
     }
 
     /// A work list, not recursion: chains are long. Tells how the failure found the first.

@@ -187,12 +187,32 @@ impl Bell for FaultyBell {
     }
 }
 
-/// Does something after a time, on a thread of its own: there are few of them, in tests.
+/// Does something after a time, on a thread of its own; at once, if so many wait already, or there is no thread.
 pub(crate) fn later(time: Duration, act: impl FnOnce() + Send + 'static) {
-    std::thread::spawn(move || {
+    const MOST: u32 = 256;
+    static WAITING: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    if WAITING.fetch_add(1, Ordering::Relaxed) >= MOST {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+        return act();
+    }
+    let act = Arc::new(Mutex::new(Some(act)));
+    let of_thread = act.clone();
+    let thread = std::thread::Builder::new().spawn(move || {
         std::thread::sleep(time);
-        act();
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+        take(&of_thread);
     });
+    if thread.is_err() {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+        take(&act);
+    }
+}
+
+fn take(act: &Mutex<Option<impl FnOnce()>>) {
+    let act = act.lock().take();
+    if let Some(act) = act {
+        act();
+    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -6,6 +6,8 @@ use std::time::Duration;
 use mobula_sched::{Bell, Key};
 use std::sync::Arc;
 
+use crate::faults::{Faults, FaultyBell};
+
 use mobula_sync::atomic::{AtomicUsize, Ordering};
 use mobula_sync::{Condvar, Mutex};
 
@@ -14,7 +16,10 @@ use mobula_sync::{Condvar, Mutex};
 pub struct Mailbox {
     mail: Mutex<Mail>,
     arrival: Condvar,
+    /// For those who look for wake-ups that got lost.
     bell: Arc<dyn Bell>,
+    /// The same, as far as tests let it ring.
+    faulty: Arc<dyn Bell>,
     /// Objects to which the owner has handles, as of its last crossing.
     handles: AtomicUsize,
 }
@@ -61,8 +66,13 @@ impl Mail {
 }
 
 impl Mailbox {
-    pub(crate) fn new(bell: Arc<dyn Bell>) -> Arc<Self> {
+    pub(crate) fn new(bell: Arc<dyn Bell>, faults: &Arc<Faults>) -> Arc<Self> {
+        let faulty = Arc::new(FaultyBell {
+            bell: bell.clone(),
+            faults: faults.clone(),
+        });
         Arc::new(Self {
+            faulty,
             mail: Mutex::default(),
             arrival: Condvar::new(),
             bell,
@@ -71,7 +81,7 @@ impl Mailbox {
     }
 
     pub(crate) fn bell(&self) -> Arc<dyn Bell> {
-        self.bell.clone()
+        self.faulty.clone()
     }
 
     fn deliver(&self, change: impl FnOnce(&mut Mail)) {
@@ -82,7 +92,7 @@ impl Mailbox {
             std::mem::take(&mut mail.parked)
         };
         if ring {
-            self.bell.ring();
+            self.faulty.ring();
         }
     }
 
@@ -107,6 +117,11 @@ impl Mailbox {
             drop(mail);
             self.bell.ring();
         }
+    }
+
+    /// Wakes the owner, whatever tests have happen.
+    pub(crate) fn ring(&self) {
+        self.bell.ring();
     }
 
     pub(crate) fn cancel(&self, key: Key, is_timeout: bool) {

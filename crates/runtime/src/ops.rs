@@ -153,7 +153,9 @@ impl Port {
             })
         });
         let [high, low] = [header::ORIGIN_HIGH, header::ORIGIN_LOW].map(|word| area.header(word));
-        let submitted = self.burst.stamp(&self.runtime.history);
+        let submitted = self
+            .burst
+            .stamp(&self.runtime.history, self.runtime.idle.parked() > 0);
         let task = Task {
             submitted,
             id: [high, low, words[5], words[6]],

@@ -36,6 +36,7 @@ impl Port {
     /// the tasks it was handed and has not begun: others go on with them.
     pub fn park(&mut self, bytes: &mut [u8]) {
         self.flush(bytes);
+        self.burst.is_over();
         let mut area = Area::new(bytes);
         if !self.mailbox.has_mail() {
             self.block(area.header(header::PARK_MS) != layout::NO_TIMEOUT);

@@ -11,7 +11,6 @@ use crate::budget::Holder;
 use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
-use crate::faults::FaultyBell;
 use crate::history::{Burst, Outcome, OwnClock, Run, Segment, Stamp};
 use crate::layout::{self, header, how, letter};
 use crate::ledger::Ledger;
@@ -208,8 +207,7 @@ impl Seat {
 impl Port {
     /// Takes part in a runtime. `None` if no more workers are allowed.
     pub fn new(runtime: Arc<Runtime>, role: Role, bell: Arc<dyn Bell>) -> Option<Self> {
-        let faults = runtime.config.faults.clone();
-        let mailbox = Mailbox::new(Arc::new(FaultyBell { bell, faults }));
+        let mailbox = Mailbox::new(bell, &runtime.config.faults);
         let is_driver = role == Role::Driver;
         runtime.join(&mailbox, is_driver);
         let start = match role {
@@ -327,7 +325,7 @@ impl Port {
                 self.queued = true;
                 return true;
             }
-            _ => runtime.end_run(key, Kind::Thrown(value), tell),
+            _ => runtime.fail_run(key, Kind::Thrown(value), tell),
         }
         false
     }
@@ -600,7 +598,7 @@ impl Port {
                 exit_code,
                 text: text.clone(),
             };
-            runtime.end_run(key, kind, note);
+            runtime.fail_run(key, kind, note);
             runtime.let_linger_no_more(key);
         }
     }

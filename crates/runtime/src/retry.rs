@@ -7,11 +7,11 @@ use crate::cell::Body;
 use crate::history::{Outcome, Run};
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
+use crate::submit::NOBODY;
 
 impl Runtime {
     /// Queues a task again that had been begun, as often as its terms allow. Its arguments have been kept for this. False: it has
-    /// to fail. What there is to tell of the run that was in vain goes
-    /// to `tell`, before another can begin.
+    /// to fail. What there is to tell of the run that was in vain goes to `tell`, before another can begin.
     pub(crate) fn run_again(&self, key: Key, outcome: Outcome, tell: impl FnOnce(Run)) -> bool {
         let returned = {
             let mut body = self.cell(key).body.lock();
@@ -29,15 +29,16 @@ impl Runtime {
             task.attempt += 1;
             // What that run started is no longer anybody's.
             task.children = None;
+            // Before it is ready, and may be another's.
+            self.cell(key).place.store(NOBODY, Ordering::Relaxed);
+            let now = self.history.now();
+            self.cell(key).ready.store(now, Ordering::Relaxed);
             let returns = task.returns.iter_mut();
             returns
                 .flat_map(|returns| std::mem::take(&mut returns.values))
                 .collect::<Vec<_>>()
         };
         self.release(returned.iter().flat_map(keys_of));
-        self.is_nowhere(key);
-        let now = self.history.now();
-        self.cell(key).ready.store(now, Ordering::Relaxed);
         let is_ready = [Phase::Offered, Phase::Running]
             .into_iter()
             .any(|begun| self.table.advance(key, begun, Phase::Ready));

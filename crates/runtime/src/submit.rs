@@ -12,7 +12,7 @@ use crate::runtime::Runtime;
 use crate::value::Value;
 
 /// Instead of a worker's place.
-const NOBODY: u32 = u32::MAX;
+pub(crate) const NOBODY: u32 = u32::MAX;
 
 impl Runtime {
     /// A task under a reserved key. The refs in it are held from now on; the caller's isolate is one more holder.
@@ -26,7 +26,7 @@ impl Runtime {
         let now = task.submitted;
         self.cell(key).ready.store(now, Ordering::Relaxed);
         self.cell(key).handed.store(0, Ordering::Relaxed);
-        self.is_nowhere(key);
+        self.cell(key).place.store(NOBODY, Ordering::Relaxed);
         self.retain_all(&task.arguments.refs);
         self.retain_all(&task.deps);
         let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
@@ -42,7 +42,7 @@ impl Runtime {
                 .iter()
                 .find(|dep| self.table.phase(**dep) == Some(Phase::Failed));
             match failed.and_then(|dep| self.failure_of(*dep)) {
-                Some(failure) => self.fail(key, failure),
+                Some(failure) => self.fail_upstream(key, failure),
                 None if ready => self.make_ready(key, local, now),
                 None => {}
             }
@@ -101,9 +101,14 @@ impl Runtime {
         }
     }
 
-    /// A task is with no worker from now on: before it is ready, and may be another's.
+    /// A task that was handed out is with no worker from now on: before it is ready, and may be another's. A slot that stands for
+    /// something else by now is left alone: it is settled, and emptied, under the lock before.
     pub(crate) fn is_nowhere(&self, key: Key) {
-        self.cell(key).place.store(NOBODY, Ordering::Relaxed);
+        let body = self.cell(key).body.lock();
+        let is_handed_out = matches!(self.table.phase(key), Some(Phase::Offered | Phase::Running));
+        if is_handed_out && matches!(*body, Body::Task(_)) {
+            self.cell(key).place.store(NOBODY, Ordering::Relaxed);
+        }
     }
 
     /// Where a task waits that is ready. It changes when its function is seen to be async.

@@ -15,7 +15,7 @@ impl Runtime {
         let lies_idle = !self.is_stopped() && self.room() > 0;
         if lies_idle && self.lay_idle.load(Ordering::Relaxed) {
             for mailbox in &mailboxes {
-                mailbox.bell().ring();
+                mailbox.ring();
             }
             self.ask_for_workers();
         }

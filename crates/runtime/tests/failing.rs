@@ -395,6 +395,36 @@ fn the_time_of_a_task_that_was_taken_back_unbegun_is_counted_from_its_next_begin
 }
 
 #[test]
+fn what_is_given_back_too_late_takes_no_time_limit_from_who_has_its_slot_now() {
+    let (runtime, mut driver) = start();
+    runtime.skip_time(Duration::ZERO);
+    let victim = driver.submit(common(&runtime), b"v", &[], &[]);
+    driver.flush();
+    let [mut stuck, mut other] = [1, 2].map(|start| worker(&runtime, start));
+    assert_eq!(stuck.next().len(), 1);
+    driver.free(victim);
+    driver.release(victim);
+    driver.flush();
+    let function = define(&runtime, limited(60_000));
+    let mut tasks = vec![driver.submit(function, b"a", &[], &[])];
+    while tasks.last().unwrap().index != victim.index {
+        tasks.push(driver.submit(function, b"a", &[], &[]));
+    }
+    driver.flush();
+    let heir = tasks.pop().unwrap();
+    for task in &tasks {
+        driver.cancel(*task, false, false);
+    }
+    driver.flush();
+    begin(&mut other, heir);
+    assert_eq!(stuck.park(0), 0);
+    runtime.skip_time(Duration::from_secs(61));
+    assert_eq!(outcome(&mut driver, heir), Outcome::TimedOut { ms: 60_000 });
+    other.result(heir, false, b"late", &[]);
+    end(&runtime, [driver, stuck, other]);
+}
+
+#[test]
 fn tasks_lost_with_their_worker_are_run_again_as_often_as_they_may() {
     let (runtime, mut driver) = start();
     let terms = Terms { retries: 2, ..db() };

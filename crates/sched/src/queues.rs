@@ -175,13 +175,13 @@ impl Local {
     }
 
     /// What has waited longest in one of the queues of this kind, which take turns: the injector, and each deque, also its own.
-    /// Who takes only the next starves the far ends of all of them as long as he goes on making work. What nobody wants is dropped
-    /// on the way.
+    /// `next` alone starves the far ends of all of them as long as what it takes makes more work. What is not ready any more is
+    /// dropped on the way.
     pub fn eldest(
         &mut self,
         queues: &Queues,
         lane: Lane,
-        is_wanted: impl Fn(Key) -> bool,
+        is_ready: impl Fn(Key) -> bool,
     ) -> Option<Key> {
         let stealers = queues.stealers();
         let count = 1 + stealers.len();
@@ -193,7 +193,7 @@ impl Local {
                     .as_ref()
                     .and_then(|stealers| retry(|| stealers[lane as usize].steal())),
             };
-            let key = std::iter::from_fn(take).find(|key| is_wanted(*key));
+            let key = std::iter::from_fn(take).find(|key| is_ready(*key));
             if key.is_some() {
                 *turn = at + 1;
                 return key;

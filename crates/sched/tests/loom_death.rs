@@ -10,7 +10,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loom::thread;
 use mobula_sched::{Claims, Key, Phase, Table, Words};
@@ -72,7 +72,7 @@ impl Fixture {
         assert!(table.advance(key, Phase::Ready, Phase::Offered));
         let words = Arc::new(Words::new(2));
         let claims = [0, 1].map(|place| Claims::new(words.clone(), place));
-        let round = claims[0].start_round(&[key]);
+        let round = claims[0].start_round(&[key], Instant::now());
         Arc::new(Self {
             steps,
             table,
@@ -238,7 +238,7 @@ impl Fixture {
             return false;
         }
         self.place.store(1, Ordering::Relaxed);
-        let round = self.claims[1].start_round(&[self.key]);
+        let round = self.claims[1].start_round(&[self.key], Instant::now());
         fence(Ordering::SeqCst);
         let is_wanted = self.table.phase(self.key) == Some(Phase::Offered);
         if !is_wanted && self.claims[1].take_one(self.key) {

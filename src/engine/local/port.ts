@@ -88,7 +88,8 @@ export class Port {
   /** Handles let go of by records that were not handed in yet. */
   #hasReleases = false
   #isStopped = false
-  /** When the next task that hands in its result began, if somebody looked. */
+  /** The slot of a task of this round whose beginning somebody looked at the clock for, and what it showed. */
+  #stamped = -1
   #stamp = 0
 
   constructor(options: PortOptions) {
@@ -171,6 +172,7 @@ export class Port {
 
   /** Ends the round of records and asks for the next (worker). */
   next(): number {
+    this.#stamped = -1
     try {
       this.raw.next()
     } finally {
@@ -567,14 +569,14 @@ export class Port {
   /** What a task came to: the worker's word. */
   result({ slot, generation }: Stored, value: EncodedValue, how: number): void {
     const record = this.#outcome(L.OP_RESULT, { slot, generation }, value)
-    this.words[record + 3] = this.#stamp
-    this.#stamp = 0
+    this.words[record + 3] = slot === this.#stamped ? this.#stamp : 0
     this.words[record + 7] = how
     this.#commit()
   }
 
-  /** The next result is of a task that begins now, which the runtime keeps a record of. */
-  stamp(): void {
+  /** The task in this slot begins now: its result in this round will say so. */
+  stamp(slot: number): void {
+    this.#stamped = slot
     this.#stamp = ownClock()
   }
 
