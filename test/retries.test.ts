@@ -1,15 +1,13 @@
 /** `maxRetries`, `retryExceptions`, `maxCalls`: what is run again, how often, with what, and what it says of that. */
 // Time limit: 300 s
 
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
 import { get, OutOfMemoryError, put, remote, SerializationError, TaskError, WorkerCrashedError } from '../src/index.ts'
 import { Refused } from './fixtures/classes/refused.ts'
 import type * as tasks from './fixtures/tasks/retried.ts'
+import { linesOf, runLog } from './support/run-log.ts'
 import { collectGarbage, eventually, rejection, thrown, turn, withRuntime } from './support/with-runtime.ts'
 
 const file = new URL('./fixtures/tasks/retried.ts', import.meta.url)
@@ -18,25 +16,14 @@ const throwsUntil = remote.module<typeof tasks.throwsUntil>(file, 'throwsUntil')
 const nests = remote.module<typeof tasks.nests>(file, 'nests')
 const thread = remote(async () => (await import('node:worker_threads')).threadId)
 
-const folder = mkdtempSync(join(tmpdir(), 'mobula-retries-'))
-test.after(() => rmSync(folder, { recursive: true }))
-let logs = 0
-/** A file that outlives every thread: a line for each run. */
-const log = (): string => {
-  const path = join(folder, String(logs++))
-  appendFileSync(path, '')
-  return path
-}
-const runs = (path: string): string[] => readFileSync(path, 'utf8').split('\n').filter(Boolean)
-
 test(
   'a task whose worker dies is run three more times, with the same arguments, and told which attempt it is',
   withRuntime({ numCpus: 1 }, async () => {
-    const path = log()
+    const path = runLog()
     const big = put(new Float64Array(10_000).fill(7))
     assert.equal(await get(diesUntil.remote(path, 3, big, { a: [1] })), [3, 70_000, { a: [1] }])
-    assert.equal(runs(path), ['0', '1', '2', '3'])
-    const error = await rejection(get(diesUntil.remote(log(), 4, big, {})))
+    assert.equal(linesOf(path), ['0', '1', '2', '3'])
+    const error = await rejection(get(diesUntil.remote(runLog(), 4, big, {})))
     assert.instance(error, WorkerCrashedError)
     assert.match(error.message, /task 'diesUntil' \(attempt 4\) died \(exit code 1\)/)
     assert.is(await get(thread.remote()), await get(thread.remote()))
@@ -46,11 +33,11 @@ test(
 test(
   'as often as maxRetries says: never, for ever',
   withRuntime({ numCpus: 1 }, async () => {
-    const path = log()
+    const path = runLog()
     const error = await rejection(get(diesUntil.options({ maxRetries: 0 }).remote(path, 1, 0, {})))
     assert.match(error.message, /task 'diesUntil' died/)
-    assert.equal(runs(path), ['0'])
-    assert.equal(await get(diesUntil.options({ maxRetries: -1 }).remote(log(), 6, 0, {})), [6, 0, {}])
+    assert.equal(linesOf(path), ['0'])
+    assert.equal(await get(diesUntil.options({ maxRetries: -1 }).remote(runLog(), 6, 0, {})), [6, 0, {}])
   }),
 )
 
@@ -58,7 +45,7 @@ test(
   'arguments are kept for retries and no longer',
   withRuntime({ numCpus: 1 }, async () => {
     const argument = new Float64Array(100_000).fill(7)
-    assert.equal(await get(diesUntil.remote(log(), 2, argument, {})), [2, 700_000, {}])
+    assert.equal(await get(diesUntil.remote(runLog(), 2, argument, {})), [2, 700_000, {}])
     await eventually('they are gone', () => {
       collectGarbage()
       return figures().storeObjects === 0
@@ -70,7 +57,7 @@ test(
 test(
   'what others of the thread had not begun loses no retry, what they had begun does',
   withRuntime({ numCpus: 1, maxWorkers: 1 }, async () => {
-    const dies = diesUntil.options({ maxRetries: 2 }).remote(log(), 2, 0, {})
+    const dies = diesUntil.options({ maxRetries: 2 }).remote(runLog(), 2, 0, {})
     const queued = Array.from({ length: 30 }, (_, k) => remote((x: number) => x, { maxRetries: 0 }).remote(k))
     assert.equal(
       await get(queued),
@@ -111,13 +98,13 @@ test(
       [(error: Error & { code?: string }) => error.code === 'REFUSED', true],
       [() => false, false],
     ] as const) {
-      const path = log()
+      const path = runLog()
       const task = throwsUntil.options({ maxRetries: 2, ...(retryExceptions !== undefined && { retryExceptions }) })
       if (isRetried) {
         assert.is(await get(task.remote(path, 2)), 2)
-        assert.equal(runs(path), ['0', '1', '2'])
+        assert.equal(linesOf(path), ['0', '1', '2'])
       }
-      const error = await rejection(get(task.remote(log(), 3)))
+      const error = await rejection(get(task.remote(runLog(), 3)))
       assert.instance(error, TaskError)
       assert.instance(error, Refused)
       assert.is(error.attempt, isRetried ? 2 : 0, String(retryExceptions))
@@ -129,7 +116,7 @@ test(
   'async errors are tried again like others',
   withRuntime({ numCpus: 1 }, async () => {
     const task = remote.module<typeof tasks.rejectsUntil>(file, 'rejectsUntil').options({ retryExceptions: [RangeError] })
-    assert.is(await get(task.remote(log(), 3)), 3)
+    assert.is(await get(task.remote(runLog(), 3)), 3)
   }),
 )
 
@@ -137,10 +124,10 @@ test(
   'deaths and errors share one budget',
   withRuntime({ numCpus: 1 }, async () => {
     const task = remote.module<typeof tasks.takesTurns>(file, 'takesTurns').options({ retryExceptions: true })
-    const path = log()
+    const path = runLog()
     assert.is(await get(task.options({ maxRetries: 4 }).remote(path, 4)), 4)
-    assert.equal(runs(path), ['0', '1', '2', '3', '4'])
-    assert.instance(await rejection(get(task.options({ maxRetries: 3 }).remote(log(), 4))), RangeError)
+    assert.equal(linesOf(path), ['0', '1', '2', '3', '4'])
+    assert.instance(await rejection(get(task.options({ maxRetries: 3 }).remote(runLog(), 4))), RangeError)
   }),
 )
 
@@ -148,21 +135,21 @@ test(
   'what an attempt in vain had handed in is forgotten',
   withRuntime({ numCpus: 1 }, async () => {
     const task = remote.module<typeof tasks.halfReturns>(file, 'halfReturns').options({ numReturns: 3, retryExceptions: true })
-    assert.equal(await get(task.remote(log())), [1, 2, 3])
+    assert.equal(await get(task.remote(runLog())), [1, 2, 3])
   }),
 )
 
 test(
   'a predicate that throws is a warning, and nothing is tried again',
   withRuntime({ numCpus: 1 }, async () => {
-    const path = log()
+    const path = runLog()
     const task = throwsUntil.options({
       retryExceptions: () => {
         throw new Error('the predicate itself')
       },
     })
     assert.instance(await rejection(get(task.remote(path, 1))), Refused)
-    assert.equal(runs(path), ['0'])
+    assert.equal(linesOf(path), ['0'])
   }),
 )
 
