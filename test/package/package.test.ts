@@ -71,7 +71,8 @@ test('what it exports has the name under which it is exported', async () => {
   // The function behind `remote` has none.
   const program = `
     for (const entry of ['mobula', 'mobula/state', 'mobula/testing'])
-      for (const [name, value] of Object.entries(await import(entry))) if (![name, ''].includes(value.name)) console.log(entry, name, value.name)`
+      for (const [name, value] of Object.entries(await import(entry)))
+        if (typeof value === 'function' && ![name, ''].includes(value.name)) console.log(entry, name, value.name)`
   assert.is(await call(process.execPath, ['--input-type=module', '-e', program]), '')
 })
 
