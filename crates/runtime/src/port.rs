@@ -290,11 +290,11 @@ impl Port {
     /// it is run again.
     pub(crate) fn end_run(&mut self, key: Key, how: u32, value: Value, own: u32) -> bool {
         let now = self.now();
-        let began = self.own_clock.moment(own, now);
         let Self {
             runtime,
             seat: Some(seat),
             start,
+            own_clock,
             ..
         } = self
         else {
@@ -304,7 +304,7 @@ impl Port {
         let is_of_round = !seat.in_flight.remove(&key);
         let (history, place, segment) = (&runtime.history, seat.place, &mut seat.segment);
         if is_of_round && own != 0 {
-            segment.close(history, place, began);
+            segment.close(history, place, own_clock.moment(own, now));
         }
         let mut tell = |run| {
             let (worker, finished) = (*start, now);
