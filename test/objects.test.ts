@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
-import { createBuffer, get, init, type ObjectRef, ObjectStoreFullError, put, remote, shutdown } from '../src/index.ts'
+import { createBuffer, get, type ObjectRef, ObjectStoreFullError, put, remote } from '../src/index.ts'
 import { stats } from '../src/testing.ts'
 import type * as tasks from './fixtures/tasks/tasks.ts'
 import { collectGarbage, eventually, rejection, thrown, turn, withRuntime } from './support/with-runtime.ts'
@@ -140,23 +140,6 @@ test(
   }),
 )
 
-test('a shutdown gives the memory of the store back to the system, but for what views hold', async () => {
-  const hold = async (): Promise<void> => {
-    await init({ numCpus: 1, objectStoreMemory: 128 * 2 ** 20 })
-    const view = (await get(put(new Uint8Array(4 * 2 ** 20).fill(5)))) as Uint8Array
-    put(new Uint8Array(64 * 2 ** 20))
-    assert.ok((figures().storeCommitted as number) >= 68 * 2 ** 20)
-    await shutdown()
-    assert.ok((figures().storeCommitted as number) <= 16 * 2 ** 20, `${figures().storeCommitted}`)
-    assert.ok(view.every((byte) => byte === 5))
-  }
-  await hold()
-  await eventually('the view is let go', () => {
-    collectGarbage()
-    return figures().storePins === 0
-  })
-})
-
 test(
   'a full store is a synchronous ObjectStoreFullError, and the runtime goes on',
   withRuntime({ spillDirectory: false, objectStoreMemory: 8 * MIB }, async () => {
@@ -195,7 +178,7 @@ test(
 )
 
 // What depends on the collector runs in a process of its own, where nothing but the program itself holds on to anything.
-for (const what of ['views', 'forgotten', 'stream']) {
+for (const what of ['views', 'forgotten', 'stream', 'shutdown']) {
   test(`in a program: ${what}`, () => {
     const program = fileURLToPath(new URL('./fixtures/programs/collects.ts', import.meta.url))
     const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program, what], { encoding: 'utf8', timeout: 60_000 })
