@@ -4,6 +4,7 @@
 //! isolate, made by [`attach`](port), whose port lies in their data pointer.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod analysis;
 mod bell;
 pub mod control;
 mod drafts;

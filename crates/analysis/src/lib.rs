@@ -1,0 +1,19 @@
+//! What the text of a JavaScript function, and the source of a module, say about the names in them.
+//!
+//! A function's text is what `Function.prototype.toString` gives: exactly what V8 compiled. All positions that come
+//! out are indices of JavaScript's strings: UTF-16 code units of the text as it was given.
+#![forbid(unsafe_code)]
+
+mod boxes;
+mod class;
+mod free_name;
+mod function;
+mod module;
+mod offsets;
+
+pub use boxes::box_names;
+pub use class::{ClassFacts, ComputedKey, StaticKind, StaticMember};
+pub use free_name::FreeName;
+pub use function::{Form, FunctionFacts, Kind, analyze_function};
+pub use module::{Export, Import, ModuleFacts, Require, analyze_module};
+pub use offsets::Range;
