@@ -835,8 +835,11 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.analyzeFunction = nativeBinding.analyzeFunction
+module.exports.analyzeModule = nativeBinding.analyzeModule
 module.exports.askToCollect = nativeBinding.askToCollect
 module.exports.assigned = nativeBinding.assigned
+module.exports.boxNames = nativeBinding.boxNames
 module.exports.clearFaults = nativeBinding.clearFaults
 module.exports.defineFunction = nativeBinding.defineFunction
 module.exports.executeThread = nativeBinding.executeThread

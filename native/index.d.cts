@@ -17,6 +17,12 @@ export interface Amount {
   parts: number
 }
 
+/** Analyses the text of a function. Throws the parser's first complaint. */
+export declare function analyzeFunction(text: string): FunctionAnalysis
+
+/** Analyses the source of a module. `ts`, `jsx`: the languages it may use. Throws the parser's first complaint. */
+export declare function analyzeModule(source: string, ts: boolean, jsx: boolean): ModuleAnalysis
+
 /** Asks every isolate for a major collection; the figure `collecting` falls to 0 as they have done it. */
 export declare function askToCollect(): void
 
@@ -31,8 +37,54 @@ export interface AssignedRecord {
   gpus: Array<number>
 }
 
+/** An import attribute. */
+export interface AttributeRecord {
+  /** Such as `type`. */
+  key: string
+  /** Such as `json`. */
+  value: string
+}
+
+/**
+ * Rewrites every use of each of these free names in a function's text, `name` → `name.v`. Throws the parser's first
+ * complaint.
+ */
+export declare function boxNames(text: string, names: Array<string>): string
+
+/** What there is to know of a function that is a class. */
+export interface ClassRecord {
+  /** As it is written in the text. */
+  name?: string
+  /** The expression after `extends`. */
+  heritage?: RangeRecord
+  /** Those of its own members. */
+  computedKeys: Array<ComputedKeyRecord>
+  /** What is evaluated with the class: static fields, accessors and blocks. */
+  statics: Array<StaticMemberRecord>
+  /** Of the `}` that ends the body. */
+  bodyEnd: number
+  /** It has a static field that is private. */
+  hasPrivateStaticField: boolean
+  /** A static block uses a private name. */
+  staticBlocksUsePrivate: boolean
+  /** Methods, getters and setters of the prototype whose names are written in the text, each once. */
+  memberNames: Array<string>
+  /** Instances have something private: a field, a method or an accessor. */
+  privateInstance: boolean
+}
+
 /** Nothing happens any more. */
 export declare function clearFaults(): void
+
+/** A computed key of a class. */
+export interface ComputedKeyRecord {
+  /** Of the expression, without its brackets. */
+  start: number
+  /** Behind it. */
+  end: number
+  /** Names in it that are not declared in the text. */
+  free: Array<string>
+}
 
 /** What became of a definition. */
 export interface DefinedRecord {
@@ -74,6 +126,14 @@ export interface DefinitionRecord {
 /** The driver was told to terminate the thread of this start. False: it must not any more. */
 export declare function executeThread(start: number): boolean
 
+/** Something that a module exports. */
+export interface ExportRecord {
+  /** To others. */
+  exported: string
+  /** In this module; as `exported` where it has no name here. */
+  local: string
+}
+
 /** The points by number. */
 export declare function faultPoints(): Array<string>
 
@@ -93,6 +153,74 @@ export interface FaultRecord {
 
 /** Figures of the runtime and of the store, by name. */
 export declare function figures(): Record<string, number>
+
+/** A name that a function uses and does not declare. */
+export interface FreeNameRecord {
+  /** As JavaScript sees it, escapes resolved. */
+  name: string
+  /** Of the first use. */
+  at: number
+  /**
+   * The function can live without it: it is used under `typeof` somewhere, or it may be the name of a function in a
+   * block, which sloppy code sees outside of that block as well.
+   */
+  isOptional: boolean
+  /** Something is assigned to it. */
+  isAssigned: boolean
+  /** Every use reads a member of it whose name is written there. */
+  hasMembers: boolean
+  /** Some such member is called at once, so that it sees the whole as `this`. */
+  isReceiver: boolean
+  /** Those members, in order of first appearance; empty without `hasMembers`. */
+  members: Array<string>
+}
+
+/**
+ * A function, and what it needs from its surroundings. What is evaluated with the surroundings, the `extends` clause
+ * and the computed keys of a class and the computed key of a method, counts in `class` and nowhere else.
+ */
+export interface FunctionAnalysis {
+  /** Where such a text may be written: as an expression, in an object's literal, in the body of a class alone. */
+  form: 'expression' | 'member' | 'class-member'
+  /** What the function is. */
+  kind: 'arrow' | 'function' | 'method' | 'getter' | 'setter' | 'class'
+  /** It is declared `async`. */
+  isAsync: boolean
+  /** It is declared with `*`. */
+  isGenerator: boolean
+  /** It is strict by itself: by its own directive, or because it is a class. */
+  isStrict: boolean
+  /** As it is written in the text; a private one begins with `#`. */
+  name?: string
+  /** The key of a method, a getter or a setter, brackets included. */
+  key?: RangeRecord
+  /** That key is computed. */
+  hasComputedKey: boolean
+  /** Where V8 says that it begins: at its parameters; a class at `class`. */
+  paramsAt: number
+  /** Names that are declared nowhere in the text, in order of first appearance. */
+  free: Array<FreeNameRecord>
+  /** Of the first `this` that is not its own. */
+  outerThis?: number
+  /** Of the first `arguments` that is not its own. */
+  outerArguments?: number
+  /** Of the first `super` that is not of a class or an object in the text. */
+  outerSuper?: number
+  /** Of the first `new.target` that is not its own. */
+  outerNewTarget?: number
+  /** Of the first call of `eval` that sees the names around it. */
+  directEval?: number
+  /** There is a `with` statement. */
+  usesWith: boolean
+  /** Each `import.meta`. */
+  importMeta: Array<RangeRecord>
+  /** There is an `import()`. */
+  hasDynamicImport: boolean
+  /** Private names that no class in the text declares, in order of first appearance; each begins with `#`. */
+  privateNamesOutside: Array<string>
+  /** More, if it is a class. */
+  class?: ClassRecord
+}
 
 /** The record of a function, if there is one with this id. */
 export declare function functionRecord(id: number): FunctionRecord | null
@@ -129,14 +257,64 @@ export interface HoldingRecord {
 /** Stored objects by origin, the largest first. */
 export declare function holdings(): Array<HoldingRecord>
 
+/** A name that an `import` statement binds. */
+export interface ImportRecord {
+  /** In this module. */
+  local: string
+  /** As it is written. */
+  specifier: string
+  /** There; `default`, or `*` for all. */
+  imported: string
+  /** Those after `with`. */
+  attributes: Array<AttributeRecord>
+  /** Nothing of it is left when types are gone. */
+  isType: boolean
+}
+
 /** Every constant of the record layout, by name. TypeScript has no copy of these numbers. */
 export declare function layoutConstants(): Record<string, number>
+
+/** A module's names. */
+export interface ModuleAnalysis {
+  /** Names that `import` statements bind, in the order of the source. */
+  imports: Array<ImportRecord>
+  /** Names that are declared with a value that comes from `require`, in the order of the source. */
+  requires: Array<RequireRecord>
+  /** What it exports of its own, `module.exports` as a whole under that name. */
+  exports: Array<ExportRecord>
+  /** It is a module, or begins with `"use strict"`. */
+  isStrict: boolean
+  /** It can be nothing but a module: it has `import`, `export`, `import.meta` or an `await` at the top. */
+  isModule: boolean
+  /** Names of its top level that are assigned to after their declaration. */
+  reassigned: Array<string>
+}
 
 /** This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late. */
 export declare function passFault(point: number): string | number | null
 
 /** Words that nobody can guess, as the system gives them. */
 export declare function randomWords(count: number): Array<number>
+
+/** Part of a text, in indices of JavaScript's strings. */
+export interface RangeRecord {
+  /** Of the first unit. */
+  start: number
+  /** Behind the last unit. */
+  end: number
+}
+
+/** A name that is declared with a value that comes from `require`. */
+export interface RequireRecord {
+  /** In this module. */
+  local: string
+  /** As it is written. */
+  specifier: string
+  /** Members that lead from what was required to the value, the outermost first. */
+  path: Array<string>
+  /** What was required went through a call on the way, whose result may be something else. */
+  isWrapped: boolean
+}
 
 /** A resource of the running runtime, in parts of 1/10,000. */
 export interface ResourceRecord {
@@ -211,6 +389,20 @@ export interface StartOptions {
   spills: boolean
   /** Where to; the folder for temporary files if nothing is said. */
   spillDirectory?: string
+}
+
+/** A member of a class that is evaluated with the class. */
+export interface StaticMemberRecord {
+  /** Of the whole of it. */
+  start: number
+  /** Behind it, and behind its `;` if there is one. */
+  end: number
+  /** What it is. */
+  kind: 'field' | 'block' | 'accessor'
+  /** Its key, if that is written in the text; a private one begins with `#`. */
+  name?: string
+  /** Its name is private. */
+  isPrivate: boolean
 }
 
 /** Stops the runtime: all waits end. Its memory is free when the last isolate has let go of it. */

@@ -1,5 +1,13 @@
 //! What a function's text says about the function.
 
+use oxc_allocator::Allocator;
+use oxc_span::GetSpan;
+
+use crate::class::{class_facts, key_name};
+use crate::free_name::free_names;
+use crate::offsets::Offsets;
+use crate::text::{Subject, Text, parse};
+use crate::uses::Uses;
 use crate::{ClassFacts, FreeName, Range};
 
 /// A function, and what it needs from its surroundings.
@@ -104,6 +112,108 @@ impl Kind {
 }
 
 /// Analyses the text of a function. An error is the parser's first complaint.
-pub fn analyze_function(_text: &str) -> Result<FunctionFacts, String> {
-    Err("not yet".to_owned())
+pub fn analyze_function(text: &str) -> Result<FunctionFacts, String> {
+    let allocator = Allocator::default();
+    let parsed = parse(&allocator, text)?;
+    Ok(facts(&parsed, &Offsets::new(text, parsed.prefix)))
+}
+
+fn facts(text: &Text<'_>, offsets: &Offsets) -> FunctionFacts {
+    let uses = Uses::of(text.subject, &text.scoping);
+    let at = |position: Option<u32>| position.map(|it| offsets.at(it));
+    let own = own(text, offsets);
+    let class = match text.subject {
+        Subject::Class(class) => Some(class_facts(class, &uses, text.source, offsets)),
+        _ => None,
+    };
+    let private = uses.private_outside.iter().map(|name| format!("#{name}"));
+    FunctionFacts {
+        form: text.form,
+        kind: own.kind,
+        is_async: own.is_async,
+        is_generator: own.is_generator,
+        is_strict: own.is_strict,
+        name: own.name,
+        key: own.key,
+        has_computed_key: own.has_computed_key,
+        params_at: offsets.at(own.params_at),
+        outer_this: at(uses.this),
+        outer_arguments: at(uses.arguments),
+        outer_super: at(uses.super_),
+        outer_new_target: at(uses.new_target),
+        direct_eval: at(uses.direct_eval),
+        uses_with: uses.uses_with,
+        import_meta: uses
+            .import_meta
+            .iter()
+            .map(|it| offsets.range(*it))
+            .collect(),
+        has_dynamic_import: uses.has_dynamic_import,
+        private_names_outside: private.collect(),
+        free: free_names(uses.names, &uses.block_functions, offsets),
+        class,
+    }
+}
+
+/// What the head of a function says.
+struct Own {
+    kind: Kind,
+    is_async: bool,
+    is_generator: bool,
+    is_strict: bool,
+    name: Option<String>,
+    key: Option<Range>,
+    has_computed_key: bool,
+    /// In oxc's positions.
+    params_at: u32,
+}
+
+fn own(text: &Text<'_>, offsets: &Offsets) -> Own {
+    match text.subject {
+        Subject::Arrow(arrow) => Own {
+            kind: Kind::Arrow,
+            is_async: arrow.r#async,
+            is_generator: false,
+            is_strict: arrow.has_use_strict_directive(),
+            name: None,
+            key: None,
+            has_computed_key: false,
+            params_at: arrow.params.span.start,
+        },
+        Subject::Function(function) => Own {
+            kind: Kind::Function,
+            is_async: function.r#async,
+            is_generator: function.generator,
+            is_strict: function.has_use_strict_directive(),
+            name: function.id.as_ref().map(|id| id.name.to_string()),
+            key: None,
+            has_computed_key: false,
+            params_at: function.params.span.start,
+        },
+        Subject::Class(class) => Own {
+            kind: Kind::Class,
+            is_async: false,
+            is_generator: false,
+            is_strict: true,
+            name: class.id.as_ref().map(|id| id.name.to_string()),
+            key: None,
+            has_computed_key: false,
+            params_at: class.span.start,
+        },
+        Subject::Member {
+            key,
+            is_computed,
+            kind,
+            function,
+        } => Own {
+            kind,
+            is_async: function.r#async,
+            is_generator: function.generator,
+            is_strict: function.has_use_strict_directive(),
+            name: (!is_computed).then(|| key_name(key)).flatten(),
+            key: Some(offsets.range(key.span())),
+            has_computed_key: is_computed,
+            params_at: function.params.span.start,
+        },
+    }
 }

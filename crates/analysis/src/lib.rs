@@ -10,6 +10,8 @@ mod free_name;
 mod function;
 mod module;
 mod offsets;
+mod text;
+mod uses;
 
 pub use boxes::box_names;
 pub use class::{ClassFacts, ComputedKey, StaticKind, StaticMember};
