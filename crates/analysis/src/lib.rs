@@ -6,11 +6,13 @@
 
 mod boxes;
 mod class;
+mod commonjs;
 mod free_name;
 mod function;
 mod module;
 mod offsets;
 mod text;
+mod toplevel;
 mod uses;
 
 pub use boxes::box_names;

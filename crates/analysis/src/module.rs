@@ -1,5 +1,12 @@
 //! What a module's source says about where its names come from, and where they go.
 
+use oxc_allocator::Allocator;
+use oxc_parser::{Parser, ParserReturn};
+use oxc_semantic::SemanticBuilder;
+use oxc_span::SourceType;
+
+use crate::toplevel::TopLevel;
+
 /// A module's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleFacts {
@@ -55,6 +62,38 @@ pub struct Export {
 }
 
 /// Analyses the source of a module. `ts`, `jsx`: the languages it may use. An error is the parser's first complaint.
-pub fn analyze_module(_source: &str, _ts: bool, _jsx: bool) -> Result<ModuleFacts, String> {
-    Err("not yet".to_owned())
+///
+/// What a function at the top level does that is called at once counts as done at the top level.
+pub fn analyze_module(source: &str, ts: bool, jsx: bool) -> Result<ModuleFacts, String> {
+    let allocator = Allocator::default();
+    let as_module = SourceType::mjs().with_typescript(ts).with_jsx(jsx);
+    let as_script = SourceType::cjs().with_typescript(ts).with_jsx(jsx);
+    let mut parsed = Parser::new(&allocator, source, as_module).parse();
+    let mut is_module = parsed.module_record.has_module_syntax;
+    if let Some(complaint) = complaint(&parsed) {
+        parsed = Parser::new(&allocator, source, as_script).parse();
+        if self::complaint(&parsed).is_some() {
+            return Err(complaint);
+        }
+        is_module = false;
+    } else if !is_module && source.contains("await") {
+        // An `await` at the top is what makes a script of this impossible.
+        let script = Parser::new(&allocator, source, as_script).parse();
+        is_module = complaint(&script).is_some();
+    }
+    let program = &parsed.program;
+    let semantic = SemanticBuilder::new().build(program).semantic;
+    let top = TopLevel::of(program, semantic.scoping());
+    Ok(ModuleFacts {
+        reassigned: top.reassigned(semantic.scoping()),
+        imports: top.imports,
+        requires: top.requires,
+        exports: top.exports,
+        is_strict: is_module || program.has_use_strict_directive(),
+        is_module,
+    })
+}
+
+fn complaint(parsed: &ParserReturn<'_>) -> Option<String> {
+    parsed.diagnostics.errors().next().map(ToString::to_string)
 }

@@ -2,7 +2,7 @@
 
 use oxc_ast::ast::*;
 use oxc_ast_visit::{Visit, walk};
-use oxc_semantic::{ScopeFlags, Scoping};
+use oxc_semantic::{ScopeFlags, ScopeId, Scoping};
 use oxc_span::{GetSpan, Span};
 use oxc_str::Ident;
 use oxc_syntax::operator::UnaryOperator;
@@ -39,6 +39,8 @@ pub(crate) struct Uses<'a, 's> {
     pub(crate) sequels: Vec<(u32, u32)>,
     /// Where the walk is.
     outer: Outer,
+    /// Functions in whose parameters the walk is: their scopes, and where their parameters end.
+    parameters: Vec<(ScopeId, u32)>,
     /// What the classes around declare.
     private_declared: Vec<Vec<Ident<'a>>>,
 }
@@ -134,6 +136,7 @@ impl<'a, 's> Uses<'a, 's> {
             import_meta: Vec::new(),
             sequels: Vec::new(),
             outer: Outer::ALL,
+            parameters: Vec::new(),
             private_declared: Vec::new(),
         }
     }
@@ -199,10 +202,19 @@ impl<'a, 's> Uses<'a, 's> {
     }
 
     fn is_free(&self, identifier: &IdentifierReference<'a>) -> bool {
-        identifier
-            .reference_id
-            .get()
-            .is_none_or(|id| !self.scoping.has_binding(id))
+        let id = identifier.reference_id.get();
+        let Some(symbol) = id.and_then(|id| self.scoping.get_reference(id).symbol_id()) else {
+            return true;
+        };
+        // oxc has one scope for a function's parameters and its body, but parameters do not see into the body.
+        let scope = self.scoping.symbol_scope_id(symbol);
+        let declared_at = self.scoping.symbol_span(symbol).start;
+        let is_behind = |&(function, end): &(ScopeId, u32)| scope == function && declared_at >= end;
+        self.parameters.iter().any(is_behind)
+            && self
+                .scoping
+                .scope_parent_id(scope)
+                .is_none_or(|parent| self.scoping.find_binding(parent, identifier.name).is_none())
     }
 
     fn meet(&mut self, identifier: &IdentifierReference<'a>, how: How<'a>) {
@@ -242,6 +254,15 @@ impl<'a, 's> Uses<'a, 's> {
         };
         self.meet(object, How::Member { name, is_called });
         true
+    }
+
+    fn visit_parameters(&mut self, parameters: &FormalParameters<'a>, scope: Option<ScopeId>) {
+        let end = parameters.span.end;
+        self.parameters.extend(scope.map(|scope| (scope, end)));
+        self.visit_formal_parameters(parameters);
+        if scope.is_some() {
+            self.parameters.pop();
+        }
     }
 
     /// What is called, or stands before a template.
@@ -396,7 +417,12 @@ impl<'a> Visit<'a> for Uses<'a, '_> {
         self.visit_template_literal(&it.quasi);
     }
 
-    fn visit_function(&mut self, it: &Function<'a>, flags: ScopeFlags) {
+    fn visit_arrow_function_expression(&mut self, it: &ArrowFunctionExpression<'a>) {
+        self.visit_parameters(&it.params, it.scope_id.get());
+        self.visit_arrow_function_body(&it.body);
+    }
+
+    fn visit_function(&mut self, it: &Function<'a>, _flags: ScopeFlags) {
         if it.is_declaration()
             && !it.r#async
             && !it.generator
@@ -412,7 +438,10 @@ impl<'a> Visit<'a> for Uses<'a, '_> {
             super_: outer.super_,
             ..Outer::NONE
         };
-        walk::walk_function(self, it, flags);
+        self.visit_parameters(&it.params, it.scope_id.get());
+        if let Some(body) = &it.body {
+            self.visit_function_body(body);
+        }
         self.outer = outer;
     }
 
