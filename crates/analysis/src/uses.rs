@@ -203,18 +203,19 @@ impl<'a, 's> Uses<'a, 's> {
 
     fn is_free(&self, identifier: &IdentifierReference<'a>) -> bool {
         let id = identifier.reference_id.get();
-        let Some(symbol) = id.and_then(|id| self.scoping.get_reference(id).symbol_id()) else {
-            return true;
-        };
+        let mut found = id.and_then(|id| self.scoping.get_reference(id).symbol_id());
         // oxc has one scope for a function's parameters and its body, but parameters do not see into the body.
-        let scope = self.scoping.symbol_scope_id(symbol);
-        let declared_at = self.scoping.symbol_span(symbol).start;
-        let is_behind = |&(function, end): &(ScopeId, u32)| scope == function && declared_at >= end;
-        self.parameters.iter().any(is_behind)
-            && self
-                .scoping
-                .scope_parent_id(scope)
-                .is_none_or(|parent| self.scoping.find_binding(parent, identifier.name).is_none())
+        while let Some(symbol) = found {
+            let scope = self.scoping.symbol_scope_id(symbol);
+            let declared_at = self.scoping.symbol_span(symbol).start;
+            let mut parameters = self.parameters.iter();
+            if !parameters.any(|&(function, end)| scope == function && declared_at >= end) {
+                return false;
+            }
+            let around = self.scoping.scope_parent_id(scope);
+            found = around.and_then(|around| self.scoping.find_binding(around, identifier.name));
+        }
+        true
     }
 
     fn meet(&mut self, identifier: &IdentifierReference<'a>, how: How<'a>) {
