@@ -41,6 +41,8 @@ export interface RawPort {
   untime(slot: number, generation: number): void
   /** The task has ended, or there is none. */
   over(slot: number, generation: number): boolean
+  /** Somebody refers to the object still. */
+  exists(slot: number, generation: number): boolean
   detach(): void
   /** This isolate is ready to be handed tasks; gives its place among the workers. `now`: what the clock of its stamps shows. */
   sit(now: number): number
@@ -48,6 +50,13 @@ export interface RawPort {
   /** Whether objects may go to disk when the store is full. */
   readonly spills: boolean
 }
+
+export type ClassRecord = Native.ClassRecord
+export type FreeNameRecord = Native.FreeNameRecord
+export type FunctionAnalysis = Native.FunctionAnalysis
+export type ImportRecord = Native.ImportRecord
+export type ModuleAnalysis = Native.ModuleAnalysis
+export type RequireRecord = Native.RequireRecord
 
 interface RawFunctions {
   attach(flags: number, area: ArrayBuffer, onMail: () => void, onWork: () => void, runtime: number, start: number): RawPort
@@ -130,6 +139,9 @@ export const assigned: typeof Native.assigned = addon.assigned
 export const figures: typeof Native.figures = addon.figures
 export const resources: typeof Native.resources = addon.resources
 export const runs: typeof Native.runs = addon.runs
+export const analyzeFunction: typeof Native.analyzeFunction = addon.analyzeFunction
+export const analyzeModule: typeof Native.analyzeModule = addon.analyzeModule
+export const boxNames: typeof Native.boxNames = addon.boxNames
 export const randomWords: typeof Native.randomWords = addon.randomWords
 export const faultPoints: typeof Native.faultPoints = addon.faultPoints
 export const setFault: typeof Native.setFault = addon.setFault

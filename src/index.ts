@@ -5,6 +5,7 @@ import './platform.ts'
 
 export { asCompleted } from './api/as-completed.ts'
 export { type CancelOptions, cancel } from './api/cancel.ts'
+export { type CapturedName, type CaptureReport, checkCapture } from './api/check-capture.ts'
 export { type BufferOptions, createBuffer } from './api/create-buffer.ts'
 export { free } from './api/free.ts'
 export { get, getSync } from './api/get.ts'

@@ -115,12 +115,14 @@ test(
 )
 
 test(
-  'a class that nobody exports is an error that says so, and the worker goes on',
+  'a class that nobody exports goes with its instances, and is one class on each thread',
   withRuntime({ numCpus: 1 }, async () => {
-    const keys = remote((value: object) => Object.keys(value))
-    const error = await rejection(get(keys.remote(local())))
-    assert.match(error.message, /class that this thread does not know: .*shapes\.ts#Local/)
-    assert.equal(await get(keys.remote({ a: 1 })), ['a'])
+    const first = local()
+    const same = remote((a: object, b: object) => [a.constructor === b.constructor, Object.keys(a), a])
+    const [isOne, keys, back] = (await get(same.remote(first, local()))) as [boolean, string[], object]
+    assert.ok(isOne)
+    assert.equal(keys, Object.keys(first))
+    assert.is(back.constructor, first.constructor)
   }),
 )
 

@@ -98,7 +98,7 @@ test(
 test(
   'a result that cannot travel is a SerializationError; 20 of them leave the worker as it was',
   withRuntime({ numCpus: 1 }, async () => {
-    const bad = remote(() => ({ items: [1, { cb: () => 1 }] }) as unknown)
+    const bad = remote(() => ({ items: [1, { cb: new WeakMap() }] }) as unknown)
     const echo = remote((x: number) => x)
     for (let k = 0; k < 20; k++) {
       const error = await rejection(get(bad.remote()))

@@ -1,9 +1,11 @@
 /** `remote`: a function that runs elsewhere. */
 
 import { allowModule } from '../functions/classes.ts'
-import { callPlace, describeExport, describeFunction, type ShippedFunction } from '../functions/record.ts'
+import { type Described, describeExport, describeFunction } from '../functions/record.ts'
+import '../functions/ship.ts'
 import { resolveTask, type TaskOptions } from '../options/task.ts'
-import { makeTarget, type RemoteTarget, submitCall } from '../runtime/remote.ts'
+import { makeTarget } from '../runtime/remote.ts'
+import { RemoteHandle, setDefaultRuntime } from '../runtime/remote-handle.ts'
 import { runtimeOrDefault } from './init.ts'
 import type { AnyFunction, Args, Returned, ReturnsOf } from './types.ts'
 
@@ -22,21 +24,21 @@ export interface RemoteFunction<F extends AnyFunction, N extends number = 1> {
   options<const O extends TaskOptions>(options: O): RemoteFunction<F, ReturnsOf<O, N>>
 }
 
-const bind = <F extends AnyFunction, N extends number>(target: RemoteTarget): RemoteFunction<F, N> => ({
-  remote: (...args: unknown[]) => submitCall(runtimeOrDefault(), target, args) as Returned<ReturnType<F>, N>,
-  options: (options) => bind(makeTarget(target.shipped, { ...target.options, ...resolveTask(options, '.options()') })),
-})
+setDefaultRuntime(runtimeOrDefault)
 
-const make = <F extends AnyFunction, N extends number>(shipped: ShippedFunction, options: TaskOptions | undefined): RemoteFunction<F, N> =>
-  bind(makeTarget(shipped, resolveTask(options, 'remote')))
+const make = <F extends AnyFunction, N extends number>(described: Described, options: TaskOptions | undefined): RemoteFunction<F, N> =>
+  new RemoteHandle(makeTarget(described, resolveTask(options, 'remote'))) as unknown as RemoteFunction<F, N>
 
 /**
  * Makes a function remote: `f.remote(…)` runs it as a task on a worker thread.
  *
- * In this version the function travels as its text and must be self-contained: it may use its arguments, globals and
- * `await import(…)`, not variables around it. A function with imports of its own is named by `remote.module`.
+ * The function may stand anywhere, and takes along what it uses of its surroundings: bindings of `import` and `require` by reference (workers
+ * import the same module, once each), everything else by value, functions and classes of the same file included. That is read at the first
+ * `.remote()`; what is changed later does not reach the workers. Reading it takes 0.2 to 1 ms, once for each function; docs/functions.md
+ * says what travels how.
  *
- * @throws {TypeError} if `fn` is no function; {@link CaptureError} if it has no text to send (native, bound)
+ * @throws {TypeError} if `fn` is no function; {@link CaptureError}, here or by the first `.remote()`, if it or something it takes along
+ * cannot travel: the message names the variable and the way to it
  * @throws {MobulaError} `ERR_NOT_SUPPORTED` for classes, generator functions and options that this version has not
  * @example
  * ```ts
@@ -59,13 +61,10 @@ export const remote: {
    * ```
    */
   module<F extends AnyFunction = AnyFunction>(url: URL | string, name: string): RemoteFunction<F>
-} = Object.assign(
-  <F extends AnyFunction, N extends number>(fn: F, options?: TaskOptions): RemoteFunction<F, N> => make(describeFunction(fn, callPlace()), options),
-  {
-    module: <F extends AnyFunction = AnyFunction>(url: URL | string, name: string): RemoteFunction<F> => {
-      const shipped = describeExport(url, name)
-      if (shipped.source.kind === 'module') allowModule(shipped.source.url)
-      return make<F, 1>(shipped, undefined)
-    },
+} = Object.assign(<F extends AnyFunction, N extends number>(fn: F, options?: TaskOptions): RemoteFunction<F, N> => make(describeFunction(fn), options), {
+  module: <F extends AnyFunction = AnyFunction>(url: URL | string, name: string): RemoteFunction<F> => {
+    const described = describeExport(url, name)
+    if (described.kind === 'module') allowModule(described.url)
+    return make<F, 1>(described, undefined)
   },
-)
+})

@@ -11,8 +11,8 @@ export interface Codec {
   decode(data: unknown): unknown
 }
 
-/** A class's key, or why it has none. */
-export type Found = { readonly key: string } | { readonly reason: string }
+/** A class's key; or that it travels itself, with its instances; or why it does neither. */
+export type Found = { readonly key: string } | { readonly isValue: true } | { readonly reason: string }
 
 const classOfKey = new Map<string, AnyClass>()
 const keyOfClass = new WeakMap<AnyClass, string>()
@@ -38,12 +38,25 @@ let hides: (value: object) => boolean | undefined = () => undefined
 export const hidesState = (value: object): boolean | undefined => hides(value)
 
 /** What is asked for a class without a key, and for a first instance: where classes come from and what they hide is nothing that this room knows. */
-export const setClassFinder = (finder: (Class: AnyClass) => Found, hidden: (value: object) => boolean | undefined): void => {
+export const setClassFinder = (
+  finder: (Class: AnyClass) => Found,
+  hidden: (value: object) => boolean | undefined,
+  travelled: (Class: AnyClass) => boolean = () => false,
+): void => {
+  hasTravelled = travelled
   find = finder
   hides = hidden
 }
 
 export const classFor = (key: string): AnyClass | undefined => classOfKey.get(key)
+
+/** Classes that travelled themselves, so that other threads have them, or their makers. */
+let hasTravelled: (Class: AnyClass) => boolean = () => false
+
+export const travels = (Class: AnyClass): boolean => hasTravelled(Class)
+
+/** The key of a class that somebody has registered. */
+export const keyOfRegistered = (Class: AnyClass): string | undefined => keyOfClass.get(Class)
 
 /** Classes that have no key, and why. Asking again costs 0.3 ms, and an error class is asked for with each error that is thrown. */
 const without = new WeakMap<AnyClass, Found>()

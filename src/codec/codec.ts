@@ -3,6 +3,7 @@
 import { SerializationError } from '../errors/errors.ts'
 import { isObjectRef, type ObjectRef } from '../refs/object-ref.ts'
 import type { Piece } from './buffers.ts'
+import { Again } from './capsules.ts'
 import { describeThrown } from './describe.ts'
 import type { Encoded, EncodedArgs } from './encoded.ts'
 import { writeBlank } from './kinds/binary.ts'
@@ -14,6 +15,7 @@ import { regionOf } from './region.ts'
 import { Writer } from './writer.ts'
 
 export type { Piece } from './buffers.ts'
+export { Again, type Capsule, type Capsules, type Encoding, setCapsules, Taken, type Unfinished } from './capsules.ts'
 export { type AnyClass, addCodec, type Codec, mayRunUserCode, registerClass, setClassFinder } from './classes.ts'
 export type { Encoded, EncodedArgs } from './encoded.ts'
 export type { DecodeOptions, ErrorClass, Source } from './reader.ts'
@@ -24,10 +26,10 @@ const NONE: readonly ObjectRef[] = Object.freeze([])
 /** Not there while an encoding runs: a getter that encodes gets a writer of its own. */
 let idle: Writer | undefined
 
-const beginWriting = (): Writer => {
+const beginWriting = (learnt: readonly unknown[] = NONE): Writer => {
   const writer = idle ?? new Writer()
   idle = undefined
-  writer.begin()
+  writer.begin(learnt)
   return writer
 }
 
@@ -37,12 +39,13 @@ const endWriting = (writer: Writer): void => {
 }
 
 /** Encodes one value. `where` is the root of the path in messages, such as `value` or `result`; a function where making it costs. */
-export const encode = (value: unknown, where: string | (() => string)): Encoded => {
-  const writer = beginWriting()
+export const encode = (value: unknown, where: string | (() => string), learnt?: readonly unknown[]): Encoded => {
+  const writer = beginWriting(learnt)
   try {
     writer.value(value)
     return writer.finish(NONE)
   } catch (error) {
+    if (error instanceof Again) return encode(value, where, error.learnt)
     throw refusalOf(error).toError(typeof where === 'string' ? where : where(), '')
   } finally {
     endWriting(writer)
@@ -50,12 +53,13 @@ export const encode = (value: unknown, where: string | (() => string)): Encoded 
 }
 
 /** Encodes a call's arguments. An `ObjectRef` that is an argument itself becomes a dependency; deeper ones travel as refs. */
-export const encodeArgs = (args: readonly unknown[], taskName: string): EncodedArgs => {
-  const writer = beginWriting()
+export const encodeArgs = (args: readonly unknown[], taskName: string, learnt?: readonly unknown[]): EncodedArgs => {
+  const writer = beginWriting(learnt)
   try {
     const deps = writeArgs(writer, args)
     return writer.finish(deps)
   } catch (error) {
+    if (error instanceof Again) return encodeArgs(args, taskName, error.learnt)
     throw refusalOf(error).toError('args', `task '${taskName}': `)
   } finally {
     endWriting(writer)

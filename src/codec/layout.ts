@@ -67,6 +67,7 @@ export const TAG = {
   args: 36,
   instance: 37,
   coded: 38,
+  capsule: 39,
 } as const
 export const TAG_MASK = 0x7f
 export const REFERENCED = 0x80

@@ -11,8 +11,7 @@ export const refuse = (value: unknown): never => {
 
 const reasonFor = (value: unknown): string => {
   if (typeof value === 'symbol') return 'is a symbol, which is unique to its thread; use a string'
-  if (typeof value === 'function')
-    return `is ${named('a function', 'the function', value)}; functions do not travel inside values: pass the data it needs and call it there`
+  if (typeof value === 'function') return `is ${named('a function', 'the function', value)}; this thread cannot take functions apart`
   if (typeof value !== 'object' || value === null) return `has the unknown type ${typeof value}`
   return exoticReason(value) ?? classReason(value)
 }

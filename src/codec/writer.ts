@@ -3,7 +3,9 @@
 import { types } from 'node:util'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { alignUp, BufferPlan, type Piece, type TableEntry } from './buffers.ts'
+import type { Encoding } from './capsules.ts'
 import { EncodedParts } from './encoded.ts'
+import { hasAccessors, writeCapsuleOf } from './kinds/capsule.ts'
 import { writeOther } from './kinds/index.ts'
 import { writeArray, writeRecord } from './kinds/plain.ts'
 import { writeBigInt, writeNumber, writeString } from './kinds/primitive.ts'
@@ -44,7 +46,11 @@ export class Writer {
   encoding = 0
   shapes = 0
   /** Keys of the classes and codecs met, by their numbers in this encoding. */
-  classes: string[] = []
+  classes: (string | object)[] = []
+  /** For whoever takes functions apart; what an encoding that starts over has learnt is given to the next. */
+  taking: Encoding = { learnt: NO_PIECES, state: undefined }
+  /** How many capsules are open: inside of one more can travel than in a value of its own. */
+  capsules = 0
   #bytes: Buffer
   #capacity: number
   /** The end of the text, not yet among its bytes. */
@@ -71,10 +77,12 @@ export class Writer {
   }
 
   /** Starts over; whatever the last encoding left is forgotten. */
-  begin(): void {
+  begin(learnt: readonly unknown[]): void {
+    if (this.taking.state !== undefined || learnt.length > 0) this.taking = { learnt, state: undefined }
     this.at = HEADER_WORDS
     this.encoding = ++encodings
     this.shapes = 0
+    this.capsules = 0
     if (this.classes.length > 0) this.classes = []
     this.#textUnits = 0
     this.#wide = false
@@ -90,6 +98,7 @@ export class Writer {
     this.#refs = undefined
     this.#plan = undefined
     this.#text = ''
+    if (this.taking.state !== undefined || this.taking.learnt.length > 0) this.taking = { learnt: NO_PIECES, state: undefined }
   }
 
   get plan(): BufferPlan {
@@ -120,8 +129,11 @@ export class Writer {
       case 'bigint':
         writeBigInt(this, value)
         return
+      case 'function':
+        this.#callable(value)
+        return
       default:
-        refuse(value)
+        if (this.capsules === 0 || !writeCapsuleOf(this, value)) refuse(value)
     }
   }
 
@@ -254,21 +266,38 @@ export class Writer {
     return end
   }
 
-  #object(value: object): void {
+  /** True if this very value was written before, and was referred to instead. */
+  #again(value: object): boolean {
     const known = this.#met.meet(value)
-    if (known >= 0) {
-      this.words[known] = (this.words[known] as number) | REFERENCED
-      this.words[this.at++] = TAG.backReference
-      this.words[this.at++] = known - HEADER_WORDS
-      return
-    }
+    if (known < 0) return false
+    this.words[known] = (this.words[known] as number) | REFERENCED
+    this.words[this.at++] = TAG.backReference
+    this.words[this.at++] = known - HEADER_WORDS
+    return true
+  }
+
+  #deeper(): void {
     if (++this.#depth > DEPTH_MAX)
       throw new Refusal(`is nested more than ${DEPTH_MAX} levels deep (a Map, a Set, an error counts as two); flatten it, or refer to children by index`)
+  }
+
+  /** A function or a class. What it takes along may be deep: it takes as much of the stack as ten objects. */
+  #callable(value: object): void {
+    if (this.#again(value)) return
+    for (let k = 0; k < 10; k++) this.#deeper()
+    if (!writeCapsuleOf(this, value)) refuse(value)
+    this.#depth -= 10
+  }
+
+  #object(value: object): void {
+    if (this.#again(value)) return
+    this.#deeper()
     // A proxy's traps are user code that may answer anything: it is asked nothing before this.
     if (isProxy(value)) refuse(value)
     const prototype: unknown = Object.getPrototypeOf(value)
-    if (prototype === Object.prototype) writeRecord(this, value)
-    else if (prototype === Array.prototype && Array.isArray(value)) writeArray(this, value)
+    if (prototype === Object.prototype) {
+      if (this.capsules === 0 || !hasAccessors(value) || !writeCapsuleOf(this, value)) writeRecord(this, value)
+    } else if (prototype === Array.prototype && Array.isArray(value)) writeArray(this, value)
     else {
       // Collections and errors take twice the stack of plain data.
       this.#depth++

@@ -2,7 +2,7 @@
 
 import { inspect } from 'node:util'
 import { executeThread, threadEnded, threadTerminating } from '../binding.ts'
-import { programEntries } from '../functions/classes.ts'
+import { programEntries } from '../functions/entry.ts'
 import type { ResolvedInit } from '../options/init.ts'
 import type { Runtime } from '../runtime/current.ts'
 import type { WorkerStart } from '../worker/start.ts'

@@ -1,12 +1,14 @@
 /** Where classes come from: the keys under which they travel, and the modules that are imported to find them again. */
 
-import { realpathSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { isMainThread } from 'node:worker_threads'
-import { type AnyClass, type Found, hasCodec, registerClass, setClassFinder } from '../codec/classes.ts'
-import { hasPrivateFields, isLoaded, placeOf } from './script.ts'
+import type { Capsule } from '../codec/capsules.ts'
+import { type AnyClass, classFor, type Found, hasCodec, keyOfRegistered, registerClass, setClassFinder } from '../codec/classes.ts'
+import { SerializationError } from '../errors/errors.ts'
+import { programFile } from './entry.ts'
+import { loadImport, takeMissingImports } from './imports.ts'
+import { hasPrivateFields, isLoaded, placeOf } from './inspector.ts'
+import { moduleFacts } from './modules.ts'
+import { idOf } from './origins.ts'
+import type { Import } from './template.ts'
 
 /** Modules that the user named by `remote.module`: only these, and what is loaded anyway, are imported on a driver for the sake of a class. */
 const named = new Set<string>()
@@ -33,52 +35,48 @@ export const registerModuleClasses = (url: string, namespace: Readonly<Record<st
   for (const [name, value] of Object.entries(namespace)) if (isClass(value)) registerClass(classKey(url, name), value)
 }
 
-/** The program's own file, as it was named and as it was found: `node .` and `node app` name it without its extension. */
-const findEntry = (): string[] => {
-  const [, named] = process.argv
-  if (named === undefined) return []
-  const found = [named]
-  try {
-    found.push(createRequire(join(process.cwd(), 'x.js')).resolve(named))
-  } catch {
-    // Evaluated code, or a folder that is gone.
-  }
-  for (const path of [...found]) {
-    try {
-      found.push(realpathSync(path))
-    } catch {
-      // As above.
-    }
-  }
-  return [...new Set(found.map((path) => pathToFileURL(path).href))]
-}
-
-/** Workers never run it: what it defines cannot be imported there. They are told, since their own arguments name something else. */
-let entries: readonly string[] = isMainThread ? findEntry() : []
-
-export const programEntries = (): readonly string[] => entries
-
-export const setProgramEntries = (urls: readonly string[]): void => {
-  entries = urls
-}
-
-const isEntry = (url: string): boolean => entries.some((entry) => url === entry || url.startsWith(`${entry}?`))
-
 const wayRound = (Class: AnyClass): string =>
   `pass plain data, or registerCodec(${Class.name === '' ? 'Class' : Class.name}, { encode, decode }) in a module that both sides import`
 
-setClassFinder((Class): Found => {
-  const place = placeOf(Class)
-  if (place === undefined) return { reason: `where its class comes from cannot be told; ${wayRound(Class)}` }
-  const { url, isInCall } = place
-  if (isEntry(url)) return { reason: `its class is defined in the program's own file, which workers do not run; move the class to a module of its own` }
-  if (!url.startsWith('file:'))
-    return { reason: `its class comes from ${url === '' ? 'evaluated code' : url}, which workers cannot import; ${wayRound(Class)}` }
-  if (isInCall) return { reason: `its class was made by a function, whose other calls make others that look the same; ${wayRound(Class)}` }
-  return { key: definitionKey(url, Class) }
-}, hasPrivateFields)
+setClassFinder(
+  (Class): Found => {
+    const place = placeOf(Class)
+    if (place === undefined) return { reason: `where its class comes from cannot be told; ${wayRound(Class)}` }
+    // What has gone by value once stays one class everywhere by going so again.
+    if (idOf(Class) !== undefined) return { isValue: true }
+    const { url, isInCall, scriptId } = place
+    if (isInCall || !url.startsWith('file:') || programFile(url)) return { isValue: true }
+    const facts = moduleFacts(url, scriptId)
+    const isExported =
+      facts === undefined || facts.exports.some(({ exported, local }) => local === Class.name || exported === Class.name || exported === 'default')
+    return isExported ? { key: definitionKey(url, Class) } : { isValue: true }
+  },
+  hasPrivateFields,
+  (Class) => idOf(Class) !== undefined,
+)
 
-/** Keys of classes that decoders of this thread asked for and nobody knew, since the last `takeMissing`. */
+/** The capsule of a class that the receiver has by its module; undefined for others, which travel by value. */
+export const takeClass = (Class: (...args: never[]) => unknown): Capsule | undefined => {
+  const key = keyOfRegistered(Class as never)
+  return key === undefined ? undefined : { template: JSON.stringify({ kind: 'class', key }), values: [], steps: [], id: '' }
+}
+
+/** The class of a key. Throws, and notes it, where its module has to be imported first. */
+export const classHere = (key: string): AnyClass => {
+  const Class = classFor(key)
+  if (Class !== undefined) return Class
+  noteClass(key)
+  throw new SerializationError(`the value needs a class that this thread does not know: ${key}. Import that module here, or use await get(ref), which does.`)
+}
+
+/** What decoders of this thread asked for and did not find. */
+export interface Missing {
+  /** Keys of classes. */
+  readonly classes: ReadonlySet<string>
+  readonly imports: readonly Import[]
+}
+
+/** Keys that nobody knew, since the last `takeMissing`. */
 let missing: Set<string> | undefined
 
 /** A decoder's question for a class that it does not know: notes it, for `takeMissing`. */
@@ -88,21 +86,30 @@ export const noteClass = (key: string): undefined => {
   return undefined
 }
 
-/** The classes that were missing in what was just decoded, if there were any. */
-export const takeMissing = (): ReadonlySet<string> | undefined => {
-  const taken = missing
+const NO_KEYS: ReadonlySet<string> = new Set()
+
+/** What was missing in what was just decoded, if something was. */
+export const takeMissing = (): Missing | undefined => {
+  const classes = missing
+  const imports = takeMissingImports()
   missing = undefined
-  return taken
+  return classes === undefined && imports === undefined ? undefined : { classes: classes ?? NO_KEYS, imports: imports ?? [] }
+}
+
+/** Brings what was missing, if it can be had here: true if that brought something. Throws what a module throws that a function needs. */
+export const loadMissing = async ({ classes, imports }: Missing, may: (url: string) => boolean): Promise<boolean> => {
+  for (const from of imports) await loadImport(from)
+  return (await loadClasses(classes, may)) || imports.length > 0
 }
 
 const urlOf = (key: string): string => key.slice(0, key.lastIndexOf('#'))
 
 /** Imports the modules of the missing classes. True if that brought one of them. */
-export const loadClasses = async (missing: ReadonlySet<string>, may: (url: string) => boolean): Promise<boolean> => {
+const loadClasses = async (missing: ReadonlySet<string>, may: (url: string) => boolean): Promise<boolean> => {
   let brought = false
   for (const key of missing) {
     const url = urlOf(key)
-    if (isEntry(url) || !may(url)) continue
+    if (programFile(url) || !may(url)) continue
     try {
       const namespace = (await import(url)) as Record<string, unknown>
       registerModuleClasses(url, namespace)

@@ -1,35 +1,52 @@
-/** Makes a function from its record, in the worker that first meets it. */
+/** Makes a remote function from its record, in the worker that first meets it. */
 
-import { Module } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import { registerModuleClasses } from './classes.ts'
+import { loadMissing, mayImportAnything, registerModuleClasses, takeMissing } from './classes.ts'
 import type { Source } from './record.ts'
+import { makeValue } from './revive.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 
-/** What esbuild and tsx call to keep names of functions inside of functions; the text that they wrote expects it. */
-const keepName = (fn: AnyFunction, name: string): AnyFunction => Object.defineProperty(fn, 'name', { value: name, configurable: true })
-
-/** The function, or a promise of it where a module must be imported. */
-export const loadFunction = (source: Source): AnyFunction | Promise<AnyFunction> => (source.kind === 'text' ? compile(source) : importFunction(source))
-
-/**
- * Compiled as a CommonJS module that stands where the text stood: stacks point there, and `import()` and `require` resolve from
- * there. `vm.Script` could do the same, but prints a warning when the text imports.
- */
-const compile = ({ text, file, line, strict }: Extract<Source, { kind: 'text' }>): AnyFunction => {
-  const path = file.startsWith('file:') ? fileURLToPath(file) : file
-  const module = new Module(path) as Module & { _compile(code: string, path: string): void; exports: (name: typeof keepName) => AnyFunction }
-  module.filename = path
-  module._compile(`${'\n'.repeat(line - 1)}module.exports = function (__name) { ${strict ? "'use strict'; " : ''}return (${text}\n) }`, path)
-  return module.exports(keepName)
+export interface LoadedFunction {
+  readonly fn: AnyFunction
+  /** What its options brought along for retries: a predicate, or classes. */
+  readonly held: unknown
 }
 
-const importFunction = async ({ url, name }: Extract<Source, { kind: 'module' }>): Promise<AnyFunction> => {
+/** `read`: decodes what the function takes along, for those that take something: itself, and what its options hold. */
+export const loadFunction = (source: Source, read: () => readonly unknown[]): LoadedFunction | Promise<LoadedFunction> => {
+  const make = (): LoadedFunction => {
+    const [fn, held] = source.env ? read() : []
+    return { fn: (source.kind === 'text' ? makeValue(source.template, [], '') : fn) as AnyFunction, held }
+  }
+  if (source.kind === 'module') return importFunction(source, make)
+  takeMissing()
+  try {
+    return make()
+  } catch (error) {
+    const missing = takeMissing()
+    if (missing === undefined) throw error
+    return again(make, missing, error)
+  }
+}
+
+/** What is missing may be several modules, of which each is found out about when the one before is here. */
+const again = async (make: () => LoadedFunction, missing: NonNullable<ReturnType<typeof takeMissing>>, failure: unknown): Promise<LoadedFunction> => {
+  if (!(await loadMissing(missing, mayImportAnything))) throw failure
+  takeMissing()
+  try {
+    return make()
+  } catch (error) {
+    const more = takeMissing()
+    if (more === undefined) throw error
+    return again(make, more, error)
+  }
+}
+
+const importFunction = async ({ url, name }: Extract<Source, { kind: 'module' }>, make: () => LoadedFunction): Promise<LoadedFunction> => {
   const namespace = (await import(url)) as Record<string, unknown>
   registerModuleClasses(url, namespace)
   const value = namespace[name]
-  if (typeof value === 'function') return value as AnyFunction
+  if (typeof value === 'function') return { ...make(), fn: value as AnyFunction }
   const names = Object.keys(namespace).join(', ') || 'nothing'
   throw new TypeError(`remote.module: ${url} has no function '${name}'; it exports ${names}`)
 }

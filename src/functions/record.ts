@@ -1,74 +1,73 @@
-/** How a function travels: as a record of text that a worker's loader understands. */
+/** How a remote function is told to workers, and what `remote` checks of it. */
 
 import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
-import { Script } from 'node:vm'
 import { badType, notSupported } from '../errors/bad-input.ts'
 import { CaptureError } from '../errors/errors.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
+import { type CaptureWishes, shapeProblem } from './capture.ts'
+import { textOf } from './facts.ts'
+import { knowsScript, learnCallers } from './inspector.ts'
 
+export type AnyFunction = (...args: never[]) => unknown
+
+/** A record that workers understand; `env`: calls bring an object along, with the function and what its options hold. */
 export type Source =
-  | { readonly kind: 'module'; readonly url: string; readonly name: string }
-  /** Self-contained text, and where it stood, so that stacks point there. */
-  | { readonly kind: 'text'; readonly text: string; readonly file: string; readonly line: number; readonly strict: boolean }
+  | { readonly kind: 'module'; readonly url: string; readonly name: string; readonly env: boolean }
+  /** It takes nothing along. */
+  | { readonly kind: 'text'; readonly template: string; readonly env: boolean }
+  /** It is in the object. The place tells functions of one name apart. */
+  | { readonly kind: 'closure'; readonly at: string; readonly isAsync: boolean; readonly env: true }
 
-export interface ShippedFunction {
-  readonly name: string
-  readonly source: Source
-  /** It is declared so. Unknown of an export until a worker has imported it. */
-  readonly isAsync: boolean
-}
+/** What calls run, as it is known where `remote` was called; or as it came from there. */
+export type Described =
+  | { readonly kind: 'module'; readonly name: string; readonly url: string; readonly exported: string }
+  | { readonly kind: 'function'; readonly name: string; readonly fn: AnyFunction }
+  | { readonly kind: 'shipped'; readonly name: string; readonly source: string; readonly isAsync: boolean; readonly env: ObjectRef | undefined }
 
-/** Checks what was given to `remote` and describes it. The function itself is not kept. */
-export const describeFunction = (fn: unknown, place: { file: string; line: number }): ShippedFunction => {
+/** Checks what was given to `remote`. What it takes along is read at the first call. */
+export const describeFunction = (fn: unknown): Described => {
   if (typeof fn !== 'function') throw badType('fn', 'a function', fn)
-  const text = Function.prototype.toString.call(fn)
+  const text = textOf(fn as AnyFunction)
   if (/^class\b/.test(text)) throw notSupported('remote(class)')
   if (types.isGeneratorFunction(fn)) throw notSupported('remote(generator function)')
-  const name = typeof fn.name === 'string' && fn.name !== '' ? fn.name : 'anonymous'
-  if (types.isProxy(fn) || /\{\s*\[native code\]\s*\}$/.test(text)) {
-    throw new CaptureError(
-      `cannot ship '${name}': it is a native, bound or proxied function, which has no text to send. Wrap it: remote((...args) => fn(...args)) inside a module, named by remote.module.`,
-    )
+  const name = nameOf(fn as AnyFunction)
+  if (types.isProxy(fn)) throw new CaptureError(`cannot ship '${name}', which is a Proxy of a function, whose traps stay behind; pass the function itself`)
+  if (!/\{\s*\[native code\]\s*\}$/.test(text)) {
+    const problem = shapeProblem(fn as AnyFunction)
+    if (problem !== undefined) throw new CaptureError(`cannot ship '${name}', which ${problem}`)
   }
-  return {
-    name,
-    source: { kind: 'text', text: asExpression(text, name), strict: isStrict(fn as AnyFunction, place.file), ...place },
-    isAsync: types.isAsyncFunction(fn),
-  }
+  learnPlace()
+  return { kind: 'function', name, fn: fn as AnyFunction }
 }
 
-/** Whether the function was strict where it stood, which its text does not tell: ES modules are (their frames are URLs), TypeScript is, and of the rest what V8 made no `arguments` property for. */
-const isStrict = (fn: AnyFunction, file: string): boolean =>
-  file.startsWith('file:') || /\.m?tsx?$/.test(file) || (fn.prototype !== undefined && !Object.hasOwn(fn, 'arguments'))
+export const isAsyncFunction = (fn: AnyFunction): boolean => types.isAsyncFunction(fn)
 
-type AnyFunction = (...args: never[]) => unknown
-
-/** Function text as an expression: a method lacks the keyword that makes it one. */
-const asExpression = (text: string, name: string): string => {
-  const problem = parseProblem(`(${text})`)
-  if (problem === undefined) return text
-  if (!/^(get|set)\s+[^\s(]/.test(text) && parseProblem(`({ ${text} })`) === undefined) return `Object.values({ ${text} })[0]`
-  throw new CaptureError(`cannot ship '${name}': its text does not stand by itself (${problem})`)
+const nameOf = (fn: AnyFunction): string => {
+  const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value
+  return typeof name === 'string' && name !== '' ? name : 'anonymous'
 }
 
-const parseProblem = (text: string): string | undefined => {
-  try {
-    new Script(text)
-    return undefined
-  } catch (error) {
-    return String(error)
-  }
+/** Its file is most likely the one that calls; once more than that is known of each file here, it need not be looked for among all. */
+const learnPlace = (): void => {
+  const { file } = callPlace()
+  const url = file.startsWith('file:') ? file : pathToFileURL(file).href
+  if (asked.has(url)) return
+  asked.add(url)
+  if (!knowsScript(url)) learnCallers()
 }
+
+const asked = new Set<string>()
 
 /** An exported function, by the module's URL and its name. */
-export const describeExport = (url: unknown, name: unknown): ShippedFunction => {
+export const describeExport = (url: unknown, name: unknown): Described => {
   if (typeof name !== 'string' || name === '') throw badType('name', 'the name of an export', name)
   let href: string
   if (url instanceof URL) href = url.href
   else if (typeof url !== 'string') throw badType('url', 'a URL or an absolute file URL as a string', url)
   else if (URL.canParse(url)) href = url
   else throw badType('url', "a URL such as new URL('./tasks.js', import.meta.url)", url)
-  return { name, source: { kind: 'module', url: href, name }, isAsync: false }
+  return { kind: 'module', name, url: href, exported: name }
 }
 
 /** The file and line of the first caller outside of this package. */
@@ -98,3 +97,5 @@ const isOwn = (file: string): boolean => {
   const url = file.startsWith('file:') ? file : pathToFileURL(file).href
   return OWN.some((folder) => url.startsWith(folder))
 }
+
+export type { CaptureWishes }

@@ -3,14 +3,21 @@
 import { keyFor } from '../codec/classes.ts'
 import { badType } from '../errors/bad-input.ts'
 import { MobulaError, SerializationError } from '../errors/errors.ts'
-import { loadFunction } from './load.ts'
-import { callPlace, describeFunction, type Source } from './record.ts'
+import { describeFunction } from './record.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: any constructor of errors
 export type ErrorClass = abstract new (...args: any[]) => Error
 
-/** As it travels: all of them, none, those of classes by name (built in) or key, or those for which a predicate is true. */
-export type Retryable = boolean | { readonly builtin: readonly string[]; readonly keys: readonly string[] } | { readonly predicate: Source }
+/**
+ * What is said: all of them, none, those of classes by name (built in) or key; or what travels with the function: a predicate, or classes of
+ * which some are by value.
+ */
+export type Retryable = boolean | { readonly builtin: readonly string[]; readonly keys: readonly string[] } | { readonly held: unknown }
+
+/** The same in a record: what travels with the function is in the object that it brings along. */
+export type RetryableNote = Exclude<Retryable, { held: unknown }> | typeof HELD
+
+export const HELD = 'held'
 
 const BUILTIN: ReadonlyMap<unknown, string> = new Map<unknown, string>(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError].map((Class) => [Class, Class.name]),
@@ -23,7 +30,8 @@ export const optionalRetryable = (value: unknown): Retryable | undefined => {
   if (value === undefined || typeof value === 'boolean') return value
   if (Array.isArray(value)) return ofClasses(value)
   if (typeof value !== 'function' || isErrorClass(value)) throw badType('options.retryExceptions', expected, value)
-  return { predicate: describeFunction(value, callPlace()).source }
+  describeFunction(value)
+  return { held: value }
 }
 
 const isErrorClass = (value: unknown): value is ErrorClass => typeof value === 'function' && (value === Error || value.prototype instanceof Error)
@@ -39,6 +47,7 @@ const ofClasses = (classes: readonly unknown[]): Retryable => {
       continue
     }
     const found = keyFor(Class)
+    if ('isValue' in found) return { held: classes }
     if (!('key' in found)) throw new SerializationError(`options.retryExceptions[${k}]: ${Class.name} is not known to workers: ${found.reason}`)
     keys.push(withoutText(found.key))
   }
@@ -53,11 +62,12 @@ const nameOf = (Class: ErrorClass): string | undefined => {
   return isOurs && Object.hasOwn(Class.prototype, 'name') ? `mobula.${(Class.prototype as Error).name}` : undefined
 }
 
-/** The question itself. What a predicate throws goes to who asks. */
-export const makeRetryable = (retryable: Retryable | undefined): ((error: unknown) => boolean) => {
+/** The question itself; `held`: what came with the function. What a predicate throws goes to who asks. */
+export const makeRetryable = (retryable: RetryableNote | undefined, held: unknown): ((error: unknown) => boolean) => {
   if (retryable === undefined || typeof retryable === 'boolean') return () => retryable === true
-  if ('predicate' in retryable) {
-    const predicate = loadFunction(retryable.predicate) as (error: unknown) => unknown
+  if (retryable === HELD) {
+    if (Array.isArray(held)) return (error) => held.some((Class: ErrorClass) => error instanceof Class)
+    const predicate = held as (error: unknown) => unknown
     return (error) => predicate(error) === true
   }
   const { builtin, keys } = retryable

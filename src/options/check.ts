@@ -56,3 +56,19 @@ export const optionalSignal = (value: unknown, argument: string): AbortSignal | 
   if (!(value instanceof AbortSignal)) throw badType(argument, 'an AbortSignal', value)
   return value
 }
+
+/** A copy: what is changed afterwards changes nothing. */
+export const optionalRecord = (value: unknown, argument: string): Readonly<Record<string, unknown>> | undefined => {
+  if (value === undefined) return undefined
+  if (typeof value !== 'object' || value === null || !isPlain(value)) throw badType(argument, 'an object of values by name', value)
+  return { ...value }
+}
+
+export const optionalStrings = (value: unknown, argument: string): readonly string[] | undefined => {
+  if (value === undefined) return undefined
+  if (!Array.isArray(value)) throw badType(argument, 'a list of strings', value)
+  return value.map((one: unknown, k) => {
+    if (typeof one !== 'string') throw badType(`${argument}[${k}]`, 'a string', one)
+    return one
+  })
+}

@@ -1,8 +1,8 @@
 /** Options of remote functions: raw as users write them, resolved as a submission needs them. Defaults are written here alone. */
 
 import { badRange, badType } from '../errors/bad-input.ts'
-import { type ErrorClass, optionalRetryable, type Retryable } from '../functions/retryable.ts'
-import { checkOptions, optionalInteger, optionalNumber, optionalSignal, optionalString } from './check.ts'
+import { type ErrorClass, HELD, optionalRetryable, type Retryable, type RetryableNote } from '../functions/retryable.ts'
+import { checkOptions, optionalInteger, optionalNumber, optionalRecord, optionalSignal, optionalString, optionalStrings } from './check.ts'
 import { type Amount, optionalAmount, optionalAmounts, PARTS } from './resources.ts'
 
 export interface TaskOptions {
@@ -84,7 +84,7 @@ export interface TaskOptions {
   readonly maxRetries?: number
   /**
    * Which errors of the function let it run again, out of the same budget: `true`, all; classes, their instances; a function of the
-   * error, those for which it is true. It travels as its text and runs on the worker. Default: `false`.
+   * error, those for which it is true. It ships as the function does, and runs on the worker. Default: `false`.
    *
    * @example
    * ```ts
@@ -123,6 +123,29 @@ export interface TaskOptions {
    * ```
    */
   readonly signal?: AbortSignal
+  /**
+   * Values of names that the function uses of its surroundings, instead of those that are there. Names that are not said here are captured
+   * as usual. Where Node runs without its inspector (`--permission`), all have to be said. Default: what stands around the function.
+   *
+   * @example
+   * ```ts
+   * import { get, remote } from 'mobula'
+   * const rate = 2
+   * const scale = remote((x: number) => x * rate, { captures: { rate: 3 } })
+   * console.log(await get(scale.remote(5))) // 15
+   * ```
+   */
+  readonly captures?: Readonly<Record<string, unknown>>
+  /**
+   * Modules, as the function's file names them in `import` or `require`, whose bindings the function takes along by value: for modules that
+   * workers cannot import, or whose state is to be as it is here. Default: none.
+   */
+  readonly byValue?: readonly string[]
+  /**
+   * Modules whose exported functions and classes workers import, although the function stands in the same file: for files with much state
+   * of their own. URLs, absolute paths, or relative to the function's file. Default: none.
+   */
+  readonly byReference?: readonly string[]
 }
 
 /** What was said; what was not takes the default, or what the function had before. */
@@ -139,6 +162,9 @@ export interface ResolvedTask {
   readonly limit?: number
   readonly maxCalls?: number
   readonly signal?: AbortSignal
+  readonly captures?: Readonly<Record<string, unknown>>
+  readonly byValue?: readonly string[]
+  readonly byReference?: readonly string[]
 }
 
 /** On what terms a call runs, all of it said. */
@@ -156,21 +182,42 @@ export interface Terms {
 
 /** What only the worker has to know of a function's terms. */
 export interface TaskNotes {
-  readonly retryable?: Retryable
+  readonly retryable?: RetryableNote
   readonly maxCalls?: number
 }
 
+export { HELD }
+
+/** What of the options travels with the function itself. */
+export const heldOf = ({ retryable }: ResolvedTask): unknown => (typeof retryable === 'object' && 'held' in retryable ? retryable.held : undefined)
+
 export const termsOf = ({ cpu = PARTS, gpu = 0, named = [], priority = 0, returns = 1, retries = 3, limit, retryable, maxCalls }: ResolvedTask): Terms => {
-  const notes: TaskNotes = { ...(retryable !== undefined && { retryable }), ...(maxCalls !== undefined && { maxCalls }) }
+  const isHeld = typeof retryable === 'object' && 'held' in retryable
+  const notes: TaskNotes = { ...(retryable !== undefined && { retryable: isHeld ? HELD : retryable }), ...(maxCalls !== undefined && { maxCalls }) }
   return { cpu, gpu, named, priority, returns, retries, limit, notes: Object.keys(notes).length === 0 ? '' : JSON.stringify(notes) }
 }
 
 /** More than a table of refs in one record is for; whoever returns more wants a list. */
 const RETURNS_MAX = 100_000
 
-const KNOWN = ['name', 'numCpus', 'numGpus', 'resources', 'priority', 'numReturns', 'maxRetries', 'retryExceptions', 'timeout', 'maxCalls', 'signal']
+const KNOWN = [
+  'name',
+  'numCpus',
+  'numGpus',
+  'resources',
+  'priority',
+  'numReturns',
+  'maxRetries',
+  'retryExceptions',
+  'timeout',
+  'maxCalls',
+  'signal',
+  'captures',
+  'byValue',
+  'byReference',
+]
 /** Names of the contract that this version refuses. */
-const LATER = ['isolation', 'backpressure', 'captures', 'byValue', 'byReference']
+const LATER = ['isolation', 'backpressure']
 
 /** -1 means no limit, and so does more than a counter holds. */
 const RETRIES_MAX = 2 ** 31 - 1
@@ -189,6 +236,9 @@ export const resolveTask = (options: unknown, where: string): ResolvedTask => {
     limit: optionalLimit(raw.timeout),
     maxCalls: optionalInteger(raw.maxCalls, 'options.maxCalls', 1),
     signal: optionalSignal(raw.signal, 'options.signal'),
+    captures: optionalRecord(raw.captures, 'options.captures'),
+    byValue: optionalStrings(raw.byValue, 'options.byValue'),
+    byReference: optionalStrings(raw.byReference, 'options.byReference'),
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }

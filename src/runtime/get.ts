@@ -16,7 +16,7 @@ import {
 import { fromCode } from '../errors/from-code.ts'
 import { setupError } from '../errors/setup-error.ts'
 import { taskError } from '../errors/task-error.ts'
-import { loadClasses, mayImportHere, noteClass, takeMissing } from '../functions/classes.ts'
+import { loadMissing, type Missing, mayImportHere, noteClass, takeMissing } from '../functions/classes.ts'
 import type { Limits } from '../options/get.ts'
 import { beginUse, endUse, type ObjectRef } from '../refs/object-ref.ts'
 import { limited } from './limits.ts'
@@ -55,7 +55,7 @@ const valuesOf = async (engine: Engine, request: GetRequest): Promise<unknown[]>
     } catch (error) {
       // What was thrown, or what came back, may be of a class that a module exports which can be had here.
       const missing = takeMissing()
-      if (missing === undefined || !(await loadClasses(missing, mayImportHere))) throw error
+      if (missing === undefined || !(await loadMissing(missing, mayImportHere))) throw error
     }
   }
 }
@@ -183,9 +183,9 @@ const answer = (engine: Engine, one: Asked, outcome: Outcome): void => {
 const again = async (
   engine: Engine,
   { ref, copy }: Asked,
-  { missing, failure }: { readonly missing: ReadonlySet<string>; readonly failure: unknown },
+  { missing, failure }: { readonly missing: Missing; readonly failure: unknown },
 ): Promise<unknown> => {
-  if (!(await loadClasses(missing, mayImportHere))) throw failure
+  if (!(await loadMissing(missing, mayImportHere))) throw failure
   const [value] = await getValues(engine, { refs: [ref], copy, timeout: undefined, signal: undefined })
   return value
 }

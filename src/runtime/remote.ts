@@ -1,50 +1,65 @@
 /** A remote function: what was described once, shipped on the first call, and submitted on each. */
 
-import { encodeArgs } from '../codec/codec.ts'
+import { type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.ts'
+import type { EncodedArguments } from '../engine/engine.ts'
+import { notSupported } from '../errors/bad-input.ts'
 import { PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
-import type { ShippedFunction } from '../functions/record.ts'
-import { type ResolvedTask, termsOf } from '../options/task.ts'
+import { type CaptureRoot, type CaptureWishes, withRoot } from '../functions/capture.ts'
+import { type Handle, TaskParts } from '../functions/handle.ts'
+import { type AnyFunction, type Described, isAsyncFunction, type Source } from '../functions/record.ts'
+import { captureRefusal } from '../functions/refuse-capture.ts'
+import type { RemoteTemplate } from '../functions/template.ts'
+import { HELD, heldOf, type ResolvedTask, termsOf } from '../options/task.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { cancelOn } from './cancel-on.ts'
-import { checkRef, type Runtime, refStopped } from './current.ts'
+import { checkSize } from './capture-size.ts'
+import { checkRef, current, type Runtime, refStopped } from './current.ts'
 
 export interface RemoteTarget {
-  readonly shipped: ShippedFunction
+  readonly described: Described
   readonly name: string
   readonly options: ResolvedTask
-  /** The function's id in the runtime that it was last shipped to. */
-  readonly id: { runtime: number; value: number }
+  /** In the runtime that it was last shipped to. */
+  shipped: Shipped | undefined
 }
 
-export const makeTarget = (shipped: ShippedFunction, options: ResolvedTask): RemoteTarget => ({
-  shipped,
-  name: options.name ?? shipped.name,
+interface Shipped {
+  readonly runtime: number
+  readonly id: number
+  readonly source: string
+  readonly isAsync: boolean
+  /** The object that each call brings along, and the list that has nothing else. */
+  readonly env: ObjectRef | undefined
+  readonly onlyEnv: readonly ObjectRef[]
+}
+
+export const makeTarget = (described: Described, options: ResolvedTask): RemoteTarget => ({
+  described,
+  name: options.name ?? described.name,
   options,
-  id: { runtime: -1, value: -1 },
+  shipped: undefined,
 })
 
-/** Queues one call. The arguments are taken now; nothing is queued if one of them cannot travel. */
+/** Queues one call. The arguments are taken now; nothing is queued if one of them, or something that the function takes along, cannot travel. */
 export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef | ObjectRef[] | undefined => {
   if (!engine.hasRoom()) {
     throw new PendingCallsLimitError(
       `task '${target.name}': as many tasks are unfinished as init({ maxPendingTasks }) allows. Nothing was queued: await some of them (wait, asCompleted), then call again.`,
     )
   }
+  let { shipped } = target
+  if (shipped === undefined || shipped.runtime !== engine.runtime) shipped = ship(target)
   const encoded = encodeArgs(args, target.name)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
-  if (target.id.runtime !== engine.runtime) {
-    const { source, isAsync } = target.shipped
-    target.id.value = engine.define({ name: target.name, source: JSON.stringify(source), isAsync, ...termsOf(target.options) })
-    target.id.runtime = engine.runtime
-  }
+  const given = shipped.env === undefined ? encoded : withEnv(encoded, shipped)
   const { returns = 1, signal } = target.options
   if (returns > 1) {
-    const refs = engine.submitMany(target.id.value, encoded, returns)
+    const refs = engine.submitMany(shipped.id, given, returns)
     if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
     return refs
   }
-  const ref = engine.submit(target.id.value, encoded)
+  const ref = engine.submit(shipped.id, given)
   if (signal !== undefined) cancelOn(signal, engine, ref)
   if (returns === 1) return ref
   // Nobody has a use for it; the task goes on.
@@ -57,4 +72,141 @@ const checkRefs = (refs: readonly ObjectRef[]): void => {
     const stopped = refStopped(checkRef(refs[k], 'args'))
     if (stopped !== undefined) throw new ShutdownError(stopped.message)
   }
+}
+
+/** The object travels as the last of the refs, which are not part of the arguments' bytes. */
+const withEnv = (encoded: Encoded & EncodedArguments, { env, onlyEnv }: Shipped): EncodedArguments => {
+  const refs = encoded.refs.length === 0 ? onlyEnv : [...encoded.refs, env as ObjectRef]
+  return { byteLength: encoded.byteLength, deps: encoded.deps, refs, pieces: encoded.pieces, writeTo: (memory, at) => encoded.writeTo(memory, at) }
+}
+
+/** Targets whose functions are being taken apart, the outermost first: those that they take along may be they themselves. */
+const shipping: RemoteTarget[] = []
+
+/** Makes the function known to this thread's runtime, and stores what it takes along. */
+const ship = (target: RemoteTarget): Shipped => {
+  const { engine } = current() as Runtime
+  const { described, name, options } = target
+  const held = heldOf(options)
+  const { source, isAsync, env } = take(target, described, held)
+  const id = engine.define({ name, source, isAsync, ...termsOf(options) })
+  const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, env, onlyEnv: env === undefined ? [] : [env] }
+  target.shipped = shipped
+  return shipped
+}
+
+interface Taken {
+  readonly source: string
+  readonly isAsync: boolean
+  readonly env: ObjectRef | undefined
+}
+
+const take = (target: RemoteTarget, described: Described, held: unknown): Taken => {
+  switch (described.kind) {
+    case 'shipped':
+      if (held !== undefined) throw notSupported('retryExceptions, as a function or with classes of your own, on a remote function that came from elsewhere')
+      return described
+    case 'module': {
+      const source: Source = { kind: 'module', url: described.url, name: described.exported, env: held !== undefined }
+      const env = held === undefined ? undefined : store(target, new TaskParts(undefined, held))
+      return { source: JSON.stringify(source), isAsync: false, env }
+    }
+    case 'function':
+      return takeFunction(target, described.fn, held)
+  }
+}
+
+const takeFunction = (target: RemoteTarget, fn: AnyFunction, held: unknown): Taken => {
+  const isAsync = isAsyncFunction(fn)
+  const root: CaptureRoot = { fn, wishes: wishesOf(target.options) }
+  const encoded = encodeFunction(target, root, held)
+  const capsule = root.capsule as Capsule | undefined
+  if (capsule !== undefined && capsule.values.length === 0 && held === undefined) {
+    const source: Source = { kind: 'text', template: capsule.template, env: false }
+    return { source: JSON.stringify(source), isAsync, env: undefined }
+  }
+  const { engine } = current() as Runtime
+  const source: Source = { kind: 'closure', at: placeOf(capsule), isAsync, env: true }
+  return { source: JSON.stringify(source), isAsync, env: engine.put(encoded) }
+}
+
+export const wishesOf = ({ captures, byValue, byReference }: ResolvedTask): CaptureWishes => ({ captures, byValue, byReference })
+
+/** The function, what it takes along, and what its options hold, as one value. Valid until the next encoding. */
+const encodeFunction = (target: RemoteTarget, root: CaptureRoot, held: unknown): Encoded => {
+  shipping.push(target)
+  try {
+    const encoded = withRoot(root, () => encode(new TaskParts(root.fn, held), `cannot ship '${target.name}'`))
+    checkSize(target.name, encoded.byteLength)
+    return encoded
+  } finally {
+    shipping.pop()
+  }
+}
+
+const store = (target: RemoteTarget, value: TaskParts): ObjectRef => {
+  const { engine } = current() as Runtime
+  return engine.put(encode(value, `task '${target.name}'`))
+}
+
+/** Tells functions of one name apart in lists of tasks. */
+const placeOf = (capsule: Capsule | undefined): string => {
+  if (capsule === undefined) return ''
+  const { url = '', line = 0, column = 0 } = JSON.parse(capsule.template) as { url?: string; line?: number; column?: number }
+  return `${url}:${line + 1}:${column + 1}`
+}
+
+const targets = new WeakMap<Handle, RemoteTarget>()
+
+/** Makes the object that users hold a remote function. */
+export const bindTarget = (handle: Handle, target: RemoteTarget): void => {
+  targets.set(handle, target)
+}
+
+/** A remote function on its way to another thread. */
+export const takeHandle = (handle: Handle, isDry: boolean): Capsule => {
+  const target = targets.get(handle) as RemoteTarget
+  const { name, options, described } = target
+  if (options.signal !== undefined)
+    throw captureRefusal(`is the remote function '${name}' with the option signal, which belongs to this thread; leave it out, and use cancel`)
+  const { signal: _, captures: __, ...travelling } = options
+  const held = heldOf(options)
+  const template = (how: RemoteTemplate['how'], source: string, isAsync: boolean): string =>
+    JSON.stringify({
+      kind: 'remote',
+      name: described.name,
+      options: JSON.stringify(held === undefined ? travelling : { ...travelling, retryable: HELD }),
+      isAsync,
+      how,
+      source,
+    })
+  const whole = (how: RemoteTemplate['how'], { source, isAsync }: { source: string; isAsync: boolean }, values: readonly unknown[]): Capsule => ({
+    template: template(how, source, isAsync),
+    values,
+    steps: values.map((_value, k) => (k === 0 ? '' : "'s retryExceptions")),
+    id: '',
+  })
+  if (shipping.includes(target) && described.kind === 'function') {
+    if (target === shipping.at(-1)) return whole('self', { source: selfSource(described.fn, target), isAsync: isAsyncFunction(described.fn) }, [])
+    return whole('inside', { source: '', isAsync: isAsyncFunction(described.fn) }, [described.fn, held])
+  }
+  if (isDry) return whole('alone', { source: '', isAsync: false }, [])
+  const { engine } = current() as Runtime
+  const shipped = target.shipped?.runtime === engine.runtime ? target.shipped : ship(target)
+  return shipped.env === undefined ? whole('alone', shipped, []) : whole('ref', shipped, [shipped.env])
+}
+
+/** Its calls from elsewhere are of another definition than its calls from here: which is made when it has been taken apart. */
+const selfSource = (fn: AnyFunction, target: RemoteTarget): string =>
+  JSON.stringify({ kind: 'closure', at: `${target.name} by itself`, isAsync: isAsyncFunction(fn), env: true } satisfies Source)
+
+/** The target of a remote function that came from another thread. */
+export const madeTarget = ({ name, options, how, source, isAsync }: RemoteTemplate, values: readonly unknown[], home: ObjectRef | undefined): RemoteTarget => {
+  const resolved = JSON.parse(options) as ResolvedTask
+  if (how === 'inside') {
+    const [fn, held] = values as [AnyFunction, unknown]
+    return makeTarget({ kind: 'function', name, fn }, held === undefined ? resolved : { ...resolved, retryable: { held } })
+  }
+  const env = how === 'ref' ? (values[0] as ObjectRef) : how === 'self' ? home : undefined
+  return makeTarget({ kind: 'shipped', name, source, isAsync, env }, resolved)
 }

@@ -2,13 +2,14 @@
 
 import { types } from 'node:util'
 import { type DecodeOptions, decode, decodeArgs, encode, encodeThrown } from '../codec/codec.ts'
-import { type FoundArguments, fetchOutcomes, readArguments } from '../engine/local/fetch.ts'
+import { type FoundArguments, type FoundEnv, fetchOutcomes, peekEnv, readArguments } from '../engine/local/fetch.ts'
 import * as L from '../engine/local/layout.ts'
 import type { Port, Stored } from '../engine/local/port.ts'
 import { shown } from '../errors/bad-input.ts'
 import { MobulaError, TaskCancelledError, TaskTimeoutError } from '../errors/errors.ts'
-import { loadClasses, mayImportAnything, noteClass, takeMissing } from '../functions/classes.ts'
-import { loadFunction } from '../functions/load.ts'
+import { loadMissing, type Missing, mayImportAnything, noteClass, takeMissing } from '../functions/classes.ts'
+import { withHome } from '../functions/handle.ts'
+import { type LoadedFunction, loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
 import { makeRetryable } from '../functions/retryable.ts'
 import type { TaskNotes } from '../options/task.ts'
@@ -22,11 +23,9 @@ type AnyFunction = (...args: unknown[]) => unknown
 
 /** What a source was made into, once for all functions that have it: what one of them captured lives on in the others. */
 interface Made {
-  /** Shipped as its text. */
-  readonly isText: boolean
   /** Undefined while a module is being imported. */
-  fn: AnyFunction | undefined
-  readonly loading: Promise<AnyFunction> | undefined
+  ready: LoadedFunction | undefined
+  readonly loading: Promise<LoadedFunction> | undefined
 }
 
 interface Loaded {
@@ -43,6 +42,18 @@ interface Loaded {
   isRetryable: ((error: unknown) => boolean) | undefined
   /** Calls that were begun on this thread. */
   calls: number
+}
+
+/** A function's record, as it was defined. */
+interface Definition {
+  readonly first: number
+  readonly name: string
+  readonly returns: number
+  readonly notes: TaskNotes
+  readonly source: Source | undefined
+  /** All calls are of one function, unless each brings its own along. */
+  whole: Loaded | undefined
+  isAsync: boolean | undefined
 }
 
 const NO_NOTES: TaskNotes = {}
@@ -64,37 +75,28 @@ const smallError = (error: unknown): unknown => {
   return small
 }
 
-/** Settles when the classes that decoding `failed` for are here, if they can be had at all. */
-const classesLoaded = async (missing: ReadonlySet<string>, failed: unknown): Promise<void> => {
-  if (!(await loadClasses(missing, mayImportAnything))) throw failed
+/** Settles when what decoding `failed` for is here, if it can be had at all. */
+const missingLoaded = async (missing: Missing, failed: unknown): Promise<void> => {
+  if (!(await loadMissing(missing, mayImportAnything))) throw failed
 }
 
 /** What `await` would wait for: query builders are such, without being promises. */
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   (typeof value === 'object' || typeof value === 'function') && value !== null && typeof (value as { then?: unknown }).then === 'function'
 
-/** A function that travels as its text has lost what was around it: the commonest mistake, and V8's message does not tell. */
-const explained = (error: unknown, { made: { isText } }: Loaded): unknown => {
-  if (!isText || !(error instanceof ReferenceError) || !/^\w+ is not defined$/.test(error.message)) return error
-  const { message } = error
-  error.message = `${message} in the worker: a remote function travels as its text, without the variables and imports around it. Pass the value as an argument, use await import(…) inside, or name an export by remote.module.`
-  error.stack = error.stack?.replace(message, error.message) ?? ''
-  return error
-}
+const NOTHING_READ = (): readonly unknown[] => []
 
 /** `beforeImport`: its module may keep this thread busy while it loads. */
-const makeFunction = (text: string, beforeImport: () => void): Made => {
-  let isText = false
+const makeFunction = (source: Source | undefined, read: () => readonly unknown[], beforeImport: () => void): Made => {
   try {
-    const source = JSON.parse(text) as Source
-    isText = source.kind === 'text'
-    if (!isText) beforeImport()
-    const fn = loadFunction(source)
-    if (typeof fn === 'function') return { isText, fn, loading: undefined }
-    const made: Made = { isText, fn: undefined, loading: fn }
-    fn.then(
-      (loaded) => {
-        made.fn = loaded
+    if (source === undefined) throw new Error('a task of a function that nobody defined: please report this')
+    const loaded = loadFunction(source, read)
+    if (!(loaded instanceof Promise)) return { ready: loaded, loading: undefined }
+    beforeImport()
+    const made: Made = { ready: undefined, loading: loaded }
+    loaded.then(
+      (ready) => {
+        made.ready = ready
       },
       // Each call that waits for it reports this.
       () => {},
@@ -104,15 +106,23 @@ const makeFunction = (text: string, beforeImport: () => void): Made => {
     const fn = (): never => {
       throw error
     }
-    return { isText, fn, loading: undefined }
+    return { ready: { fn, held: undefined }, loading: undefined }
   }
 }
 
+/** So many functions that bring something along are kept before it is asked which of them nobody has any more. */
+const CLOSURES_MIN = 32
+
 export class Executor {
   readonly #port: Port
-  readonly #functions = new Map<number, Loaded>()
+  readonly #definitions = new Map<number, Definition>()
   /** By the first function of each source. */
   readonly #made = new Map<number, Made>()
+  /** Functions that bring an object along: by function and object. */
+  readonly #closures = new Map<string, { readonly loaded: Loaded; readonly env: Stored }>()
+  /** The same by object alone. */
+  readonly #closuresMade = new Map<string, Made>()
+  #closuresMax = CLOSURES_MIN
   /** Tasks claimed here whose functions, or classes of whose arguments, are still being imported. */
   readonly #waiting = new Set<Task>()
   /** Async tasks that were begun here and have not ended. */
@@ -162,23 +172,25 @@ export class Executor {
 
   /** The record at this word of the area is a call of a function that is known to be async. */
   isAsync(at: number): boolean {
-    return this.#functions.get(this.#port.words[at + 2] as number)?.isAsync === true
+    return this.#definitions.get(this.#port.words[at + 2] as number)?.isAsync === true
   }
 
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
   run(at: number): void {
-    const begun = new Begun<Loaded>(this.#port, at, this.#load(at))
-    if (this.#waiting.size > 0 && begun.loaded.made.fn !== undefined) {
+    const definition = this.#define(this.#port.words[at + 2] as number)
+    const envs = definition.source?.env === true ? 1 : 0
+    let found: FoundArguments
+    try {
+      found = readArguments(this.#port, at, envs)
+    } catch (error) {
+      this.#fail(new Begun<Loaded>(this.#port, at, this.#broken(definition, error)), error)
+      return
+    }
+    const begun = new Begun<Loaded>(this.#port, at, this.#load(definition, at, found.env))
+    if (this.#waiting.size > 0 && begun.loaded.made.ready !== undefined) {
       // Its code may hold this thread up for long.
       this.giveBackLoading()
       this.#port.flush()
-    }
-    let found: FoundArguments
-    try {
-      found = readArguments(this.#port, at)
-    } catch (error) {
-      this.#fail(begun, error)
-      return
     }
     this.#start(begun, found)
   }
@@ -188,8 +200,8 @@ export class Executor {
    * it. Classes that are missing then are imported, too; that takes a turn of the loop, since modules load asynchronously.
    */
   #start(begun: Task, found: FoundArguments): void {
-    const { fn, loading } = begun.loaded.made
-    if (fn === undefined) {
+    const { ready, loading } = begun.loaded.made
+    if (ready === undefined) {
       this.#startWhen(loading as Promise<unknown>, begun, found)
       return
     }
@@ -204,14 +216,14 @@ export class Executor {
       } catch (error) {
         const missing = takeMissing()
         if (missing === undefined) this.#fail(begun, error)
-        else this.#startWhen(classesLoaded(missing, error), begun, found)
+        else this.#startWhen(missingLoaded(missing, error), begun, found)
         return
       }
       if (begun.ended !== undefined) this.#fail(begun, begun.ended)
       else if (passes(this.#port, BEFORE_RUN)) {
         this.#port.handBack(begun.slot, begun.generation)
         return
-      } else this.#call(begun, fn, args)
+      } else this.#call(begun, ready.fn, args)
     } finally {
       leave(before)
     }
@@ -244,11 +256,12 @@ export class Executor {
 
   /** The function is here: what it is declared says where its calls may begin. */
   #meet({ function: id, loaded }: Task): void {
-    if (loaded.isAsync === undefined) this.#note(id, loaded, types.isAsyncFunction(loaded.made.fn))
+    if (loaded.isAsync === undefined) this.#note(id, loaded, types.isAsyncFunction(loaded.made.ready?.fn))
   }
 
   #note(id: number, loaded: Loaded, isAsync: boolean): void {
     loaded.isAsync = isAsync
+    this.#define(id).isAsync = isAsync
     if (isAsync) this.#port.turnsOutAsync(id)
   }
 
@@ -261,9 +274,11 @@ export class Executor {
   /** Runs the task behind a ref inside of a wait for it, if nobody has begun it and it can end without this thread's loop. */
   help(ref: ObjectRef): void {
     if (!this.#port.take(ref)) return
-    const loaded = this.#load(L.TASKS)
-    const { fn } = loaded.made
-    if (fn === undefined || types.isAsyncFunction(fn)) {
+    const definition = this.#define(this.#port.words[L.TASKS + 2] as number)
+    const env = definition.source?.env === true ? peekEnv(this.#port, L.TASKS) : undefined
+    const canRun = definition.source?.env !== true || env !== undefined
+    const ready = canRun ? this.#load(definition, L.TASKS, env).made.ready : undefined
+    if (ready === undefined || types.isAsyncFunction(ready.fn)) {
       const { slot, generation } = partsOf(ref)
       this.#port.handBack(slot, generation)
       this.#port.flush()
@@ -273,29 +288,96 @@ export class Executor {
     this.#port.flush()
   }
 
-  /** The function of the record at a word of the area. */
-  #load(at: number): Loaded {
-    const { words } = this.#port
-    const id = words[at + 2] as number
-    const known = this.#functions.get(id)
-    if (known !== undefined) return known
-    const record = this.#port.functionRecord(id)
-    const first = record?.first ?? id
-    const made = this.#made.get(first) ?? makeFunction(record?.source ?? 'null', () => this.#port.raw.untime(words[at] as number, words[at + 1] as number))
-    this.#made.set(first, made)
-    const notes = record?.notes ? (JSON.parse(record.notes) as TaskNotes) : NO_NOTES
-    const loaded: Loaded = {
-      name: record?.name ?? 'task',
-      returns: record?.returns ?? 1,
-      made,
-      goesOn: true,
-      isAsync: undefined,
-      notes,
-      isRetryable: undefined,
-      calls: 0,
+  #define(id: number): Definition {
+    let definition = this.#definitions.get(id)
+    if (definition === undefined) {
+      const record = this.#port.functionRecord(id)
+      definition = {
+        first: record?.first ?? id,
+        name: record?.name ?? 'task',
+        returns: record?.returns ?? 1,
+        notes: record?.notes ? (JSON.parse(record.notes) as TaskNotes) : NO_NOTES,
+        source: record === null || record === undefined ? undefined : (JSON.parse(record.source) as Source),
+        whole: undefined,
+        isAsync: undefined,
+      }
+      this.#definitions.set(id, definition)
     }
-    this.#functions.set(id, loaded)
-    return loaded
+    return definition
+  }
+
+  /** The function of the record at a word of the area; with what it brings along, if it does. */
+  #load(definition: Definition, at: number, env: FoundEnv | undefined): Loaded {
+    if (env === undefined) {
+      definition.whole ??= this.#loadWhole(definition, at)
+      return definition.whole
+    }
+    const object = `${env.slot}:${env.generation}`
+    const key = `${this.#port.words[at + 2]}:${object}`
+    let known = this.#closures.get(key)
+    if (known === undefined) {
+      this.#forgetClosures()
+      let made = this.#closuresMade.get(object)
+      if (made === undefined) {
+        made = this.#makeClosure(definition, at, env)
+        this.#closuresMade.set(object, made)
+      }
+      known = { loaded: this.#loaded(definition, made), env: { slot: env.slot, generation: env.generation } }
+      this.#closures.set(key, known)
+    }
+    return known.loaded
+  }
+
+  #loadWhole(definition: Definition, at: number): Loaded {
+    const { first, source } = definition
+    const made = this.#made.get(first) ?? makeFunction(source, NOTHING_READ, () => this.#untime(at))
+    this.#made.set(first, made)
+    return this.#loaded(definition, made)
+  }
+
+  #untime(at: number): void {
+    const { words } = this.#port
+    this.#port.raw.untime(words[at] as number, words[at + 1] as number)
+  }
+
+  #makeClosure({ source }: Definition, at: number, env: FoundEnv): Made {
+    const [ref] = this.#port.readRefs(env.words, env.at, 1) as [ObjectRef]
+    const [slot, generation] = [this.#port.words[at] as number, this.#port.words[at + 1] as number]
+    const read = (): readonly unknown[] => withHome(ref, () => this.#readEnv(ref))
+    return makeFunction(source, read, () => this.#port.raw.untime(slot, generation))
+  }
+
+  #readEnv(ref: ObjectRef): readonly unknown[] {
+    let values: readonly unknown[] | undefined
+    fetchOutcomes(this.#port, [ref], (_position, outcome) => {
+      if (outcome.state === 'value') values = decode(outcome.value, outcome.value.alias ? AS_VIEWS : AS_COPIES) as readonly unknown[]
+      else if (outcome.state !== 'pending') throw errorOf(outcome, ref)
+    })
+    if (values === undefined) throw new Error('what a function takes along was reported as stored and is not: please report this')
+    return values
+  }
+
+  /** What nobody can call any more goes, with all that it holds. */
+  #forgetClosures(): void {
+    if (this.#closures.size < this.#closuresMax) return
+    for (const [key, { env }] of this.#closures) {
+      if (this.#port.raw.exists(env.slot, env.generation)) continue
+      this.#closures.delete(key)
+      this.#closuresMade.delete(`${env.slot}:${env.generation}`)
+    }
+    this.#closuresMax = Math.max(CLOSURES_MIN, this.#closures.size * 2)
+  }
+
+  #loaded({ name, returns, notes }: Definition, made: Made): Loaded {
+    return { name, returns, made, goesOn: true, isAsync: undefined, notes, isRetryable: undefined, calls: 0 }
+  }
+
+  /** For a task of which nothing could be read. */
+  #broken(definition: Definition, error: unknown): Loaded {
+    const fn = (): never => {
+      throw error
+    }
+    return this.#loaded(definition, { ready: { fn, held: undefined }, loading: undefined })
   }
 
   #decode(found: FoundArguments): unknown[] {
@@ -408,7 +490,7 @@ export class Executor {
   #fail(begun: Task, error: unknown, isRetryable = false): void {
     const how = isRetryable ? L.HOW_FAILED_AGAIN : L.HOW_FAILED
     try {
-      this.#port.result(begun, encodeThrown(explained(error, begun.loaded)), how)
+      this.#port.result(begun, encodeThrown(error), how)
     } catch (unexpected) {
       // The store had no room for a large error, or the runtime was stopped: one this small lies in the record itself.
       this.#port.result(begun, encodeThrown(smallError(unexpected)), how)
@@ -419,7 +501,7 @@ export class Executor {
   #isRetryable({ loaded, ended }: Task, error: unknown): boolean {
     if (loaded.notes.retryable === undefined || ended !== undefined) return false
     try {
-      loaded.isRetryable ??= makeRetryable(loaded.notes.retryable)
+      loaded.isRetryable ??= makeRetryable(loaded.notes.retryable, loaded.made.ready?.held)
       return loaded.isRetryable(error)
     } catch (failure) {
       process.emitWarning(`options.retryExceptions of task '${loaded.name}' threw, so it is not run again: ${String(failure)}`, 'MobulaWarning')

@@ -318,6 +318,10 @@ raw_functions! {
         let is_over = inner.port.is_over(key(call)?);
         call.boolean(is_over)
     };
+    run exists = |call, inner| {
+        let exists = inner.port.exists(key(call)?);
+        call.boolean(exists)
+    };
     run handles = |call, inner| call.number(inner.port.handles() as f64);
 }
 

@@ -691,6 +691,11 @@ impl Port {
         self.runtime.is_settled(self.runtime.task_of(key))
     }
 
+    /// Whether the slot is still that of this key: somebody refers to what it stands for.
+    pub fn exists(&self, key: Key) -> bool {
+        self.runtime.table.phase(key).is_some()
+    }
+
     /// The isolate's loop is awake.
     pub fn retract(&mut self) {
         self.burst.is_over();

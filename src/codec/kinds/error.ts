@@ -2,7 +2,7 @@
 
 import * as mobula from '../../errors/errors.ts'
 import { blankTaskError, fillTaskError } from '../../errors/task-error.ts'
-import { classFor, keyFor } from '../classes.ts'
+import { classFor, keyFor, travels } from '../classes.ts'
 import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { ErrorClass, Reader } from '../reader.ts'
 import { failUnder, stepTo } from '../refusal.ts'
@@ -99,7 +99,7 @@ const writePart = (writer: Writer, name: string, value: unknown): void => {
 }
 
 /** The nearest class that every thread has, and what is known of the error's own. */
-const identify = (error: Error): { base: number; className: string; key: string } => {
+const identify = (error: Error): { base: number; className: string; key: string | ErrorClass } => {
   const className = classNameOf(error)
   let prototype: unknown = Object.getPrototypeOf(error)
   const own = prototype
@@ -116,9 +116,10 @@ const identify = (error: Error): { base: number; className: string; key: string 
 }
 
 /** An error travels without the key of its class, too: then it comes back by name. */
-const keyOrNone = (Class: ErrorClass): string => {
+const keyOrNone = (Class: ErrorClass): string | ErrorClass => {
   const found = keyFor(Class)
-  return 'key' in found ? found.key : ''
+  if ('key' in found) return found.key
+  return 'isValue' in found && travels(Class) ? Class : ''
 }
 
 /** A builtin error class of another realm (a `vm` context): native, and named like one of ours. */
@@ -140,8 +141,8 @@ export const readError = (reader: Reader, head: number, at: number): Error => {
   const key = reader.value()
   const name = reader.value()
   const message = reader.value()
-  if (typeof className !== 'string' || typeof key !== 'string') return reader.damaged('an error class without a name')
-  const Class = className === '' ? Base : (classNamed(reader, key) ?? standIn(className, Base))
+  if (typeof className !== 'string' || (typeof key !== 'string' && typeof key !== 'function')) return reader.damaged('an error class without a name')
+  const Class = className === '' ? Base : (classNamed(reader, key as string | ErrorClass) ?? standIn(className, Base))
   if (Class !== Error) Object.setPrototypeOf(error, Class.prototype as object)
   hide(error, 'stack', reader.value())
   if (flags & HAS.code) {
@@ -163,7 +164,8 @@ export const readError = (reader: Reader, head: number, at: number): Error => {
   return error
 }
 
-const classNamed = (reader: Reader, key: string): ErrorClass | undefined => {
+const classNamed = (reader: Reader, key: string | ErrorClass): ErrorClass | undefined => {
+  if (typeof key === 'function') return key
   const Class = key === '' ? undefined : (classFor(key) ?? reader.options.onUnknownClass?.(key))
   return Class?.prototype instanceof Error ? (Class as ErrorClass) : undefined
 }

@@ -10,6 +10,7 @@ import type { Writer } from '../writer.ts'
 import { looksLikeArrow, readArrow, writeArrow } from './arrow.ts'
 import { readArrayBuffer, readView, writeArrayBuffer, writeView } from './binary.ts'
 import { readBoxed, writeBoxed } from './boxed.ts'
+import { isTaken, readCapsule, writeTaken } from './capsule.ts'
 import { readMap, readSet, writeMap, writeSet } from './collection.ts'
 import { readDate, writeDate } from './date.ts'
 import { readDomException, readError, readTaskError, writeDomException, writeError } from './error.ts'
@@ -46,6 +47,7 @@ export const readers: readonly (Read | undefined)[] = (() => {
   table[TAG.dependency] = readDependency
   table[TAG.instance] = readInstance
   table[TAG.coded] = readCoded
+  table[TAG.capsule] = readCapsule
   return table
 })()
 
@@ -80,10 +82,11 @@ const URLS: Kind = { matches: isUrl, write: writeUrl, extensible: true }
 const SEARCH_PARAMS: Kind = { matches: isSearchParams, write: writeSearchParams, extensible: true }
 const HEADERS: Kind = { matches: isHeaders, write: writeHeaders, extensible: true }
 const REF: Kind = { matches: (value) => value instanceof ObjectRef, write: writeRef }
+const TAKEN: Kind = { matches: isTaken, write: writeTaken }
 const ARROW: Kind = { matches: looksLikeArrow, write: writeArrow }
 
 /** The order matters once: a DOMException is an error too on some versions of Node. */
-const kinds: readonly Kind[] = [REF, DOM_EXCEPTION, ERROR, VIEW, MAP, SET, DATE, REGEXP, BOXED, ARRAY_BUFFER, URLS, SEARCH_PARAMS, HEADERS, ARROW]
+const kinds: readonly Kind[] = [REF, TAKEN, DOM_EXCEPTION, ERROR, VIEW, MAP, SET, DATE, REGEXP, BOXED, ARRAY_BUFFER, URLS, SEARCH_PARAMS, HEADERS, ARROW]
 
 /** The kinds that a prototype of this realm stands for; still asked, since anybody can make an object with it. */
 const byPrototype = new Map<object | null, Kind>([

@@ -20,11 +20,11 @@ export const writeSibling = (writer: Writer, value: object, prototype: object, i
 }
 
 /** Classes of which an instance was written as a record: neither an array nor anything that a kind takes. */
-const records = new WeakMap<object, string>()
+const records = new WeakMap<object, ClassKey>()
 
 export const writeRecordInstance = (writer: Writer, value: object, prototype: object, inner: () => void): void => {
   writeInstance(writer, value, prototype, inner)
-  records.set(prototype, plain.get(prototype) as string)
+  records.set(prototype, plain.get(prototype) as ClassKey)
 }
 
 /** Writes an instance of a user's class; `inner` writes what it is apart from its class. */
@@ -60,8 +60,11 @@ export const writeCoded = (writer: Writer, value: object, prototype: object): bo
   return true
 }
 
-/** Classes and codecs are numbered as they are met; a new one's key follows its number. */
-const writeHead = (writer: Writer, tag: number, key: string, value?: object): number => {
+/** A class by its name, or itself. */
+type ClassKey = string | AnyClass
+
+/** Classes and codecs are numbered as they are met; a new one's key, or the class itself, follows its number. */
+const writeHead = (writer: Writer, tag: number, key: ClassKey, value?: object): number => {
   const known = writer.classes.indexOf(key)
   const number = known < 0 ? writer.classes.push(key) - 1 : known
   const head = tag | (number << PAYLOAD_SHIFT)
@@ -73,9 +76,9 @@ const writeHead = (writer: Writer, tag: number, key: string, value?: object): nu
 }
 
 /** Classes whose instances are their own properties, with the keys of the classes. Not of those that hide something. */
-const plain = new WeakMap<object, string>()
+const plain = new WeakMap<object, ClassKey>()
 
-const keyOfPlain = (prototype: object, value: object): string => {
+const keyOfPlain = (prototype: object, value: object): ClassKey => {
   const known = plain.get(prototype)
   if (known !== undefined) return known
   if (bases.has(prototype)) throw new Refusal(`has the prototype of ${nameOf(value)} without being one; pass a plain object`)
@@ -93,11 +96,12 @@ const keyOfPlain = (prototype: object, value: object): string => {
   return key
 }
 
-const keyOfDerived = (prototype: object, value: object): string => {
+const keyOfDerived = (prototype: object, value: object): ClassKey => {
   const Class = classOf(prototype)
   if (Class === undefined) throw new Refusal('has a prototype that is no class; pass a plain object, or make it an instance of a class')
   const found = keyFor(Class)
   if ('key' in found) return found.key
+  if ('isValue' in found) return Class
   throw new Refusal(`is an instance of ${nameOf(value)}: ${found.reason}`)
 }
 
@@ -193,6 +197,10 @@ const classAt = (reader: Reader, number: number): AnyClass => {
   const known = reader.classes[number]
   if (typeof known === 'function') return known
   const key = newKey(reader, number)
+  if (typeof key === 'function') {
+    reader.classes.push(key)
+    return key
+  }
   const Class = classFor(key) ?? reader.options.onUnknownClass?.(key)
   if (Class === undefined) {
     throw new SerializationError(
@@ -203,9 +211,9 @@ const classAt = (reader: Reader, number: number): AnyClass => {
   return Class
 }
 
-const newKey = (reader: Reader, number: number): string => {
+const newKey = (reader: Reader, number: number): ClassKey => {
   const key = number === reader.classes.length ? reader.value() : undefined
-  return typeof key === 'string' ? key : reader.damaged('a class that was not announced')
+  return typeof key === 'string' || typeof key === 'function' ? (key as ClassKey) : reader.damaged('a class that was not announced')
 }
 
 export const readCoded = (reader: Reader, head: number, at: number): object => {
@@ -227,6 +235,7 @@ const codecAt = (reader: Reader, number: number): Codec => {
   const known = reader.classes[number]
   if (typeof known === 'object') return known
   const key = newKey(reader, number)
+  if (typeof key !== 'string') return reader.damaged('a codec without a name')
   if (codecFor(key) === undefined) reader.options.onUnknownClass?.(key)
   const codec = codecFor(key)
   if (codec === undefined) {

@@ -17,7 +17,23 @@ export interface FoundArguments extends FoundValue {
   readonly deps: readonly ObjectRef[]
   /** The values of the deps, which then have no refs here. */
   readonly carried: readonly FoundValue[]
+  /** The object that the function brings along. */
+  readonly env: FoundEnv | undefined
 }
+
+/** Where the key of an object stands, until the area is used again: whoever knows the object needs no ref to it. */
+export interface FoundEnv {
+  readonly slot: number
+  readonly generation: number
+  readonly words: Uint32Array
+  readonly at: number
+}
+
+const envAt = (words: Uint32Array, at: number): FoundEnv => ({ slot: words[at] as number, generation: words[at + 1] as number, words, at })
+
+/** What `readArguments` will find for a function that brings an object along; undefined: that cannot be told without reading all. */
+export const peekEnv = ({ words }: Port, at: number): FoundEnv | undefined =>
+  words[at + 3] === L.PLACE_BULK ? undefined : envAt(words, ((L.TASK_HEAP + (words[at + 7] as number)) >>> 2) + ((words[at + 6] as number) - 1) * L.REF_WORDS)
 
 const NONE: readonly never[] = Object.freeze([])
 
@@ -28,16 +44,16 @@ interface Owner {
   readonly which: typeof VALUE | typeof ARGUMENTS
 }
 
-/** The arguments of the task whose record is at a word of the area. */
-export const readArguments = (port: Port, at: number): FoundArguments => {
+/** The arguments of the task whose record is at a word of the area; `envs`: 1 if the last of the refs is what its function brings along, else 0. */
+export const readArguments = (port: Port, at: number, envs: 0 | 1): FoundArguments => {
   const { words } = port
   const owner: Owner = { slot: words[at] as number, generation: words[at + 1] as number, which: ARGUMENTS }
   const deps = words[at + 8] as number
-  if (words[at + 3] === L.PLACE_BULK) return readBulk(port, owner, deps, words[at + 6] as number)
+  if (words[at + 3] === L.PLACE_BULK) return readBulk(port, owner, deps, words[at + 6] as number, envs)
   // The first of them has no length if none is there.
   const carried = deps > 0 && words[at + 11] !== 0 ? readCarried(port, at + 10, deps) : NONE
   const table = deps === 0 || carried.length > 0 ? NONE : port.readRefs(words, (L.TASK_HEAP + (words[at + 9] as number)) >>> 2, deps)
-  return readPlaced(port, owner, { at: at + 3, heap: L.TASK_HEAP, deps: table, carried })
+  return readPlaced(port, owner, { at: at + 3, heap: L.TASK_HEAP, deps: table, carried, envs })
 }
 
 /** Values of deps that lie in the area: as many pairs of offset and length. */
@@ -62,25 +78,29 @@ interface Placed {
   readonly heap: number
   readonly deps: readonly ObjectRef[]
   readonly carried: readonly FoundValue[]
+  readonly envs: 0 | 1
 }
 
-const readPlaced = (port: Port, owner: Owner, { at, heap, deps, carried }: Placed): FoundArguments => {
+const readPlaced = (port: Port, owner: Owner, { at, heap, deps, carried, envs }: Placed): FoundArguments => {
   const { words } = port
-  const refCount = words[at + 3] as number
-  const refs = refCount === 0 ? NONE : port.readRefs(words, (heap + (words[at + 4] as number)) >>> 2, refCount)
+  const refCount = (words[at + 3] as number) - envs
+  const table = (heap + (words[at + 4] as number)) >>> 2
+  const refs = refCount === 0 ? NONE : port.readRefs(words, table, refCount)
+  const env = envs === 0 ? undefined : envAt(words, table + refCount * L.REF_WORDS)
   if (words[at] === L.PLACE_HEAP) {
     const from = heap + (words[at + 1] as number)
     const byteLength = words[at + 2] as number
-    if (!mayRunUserCode() && refs === NONE && deps === NONE && carried === NONE) return inArea(port, from, byteLength)
+    // What a function brings along is looked at first.
+    if (!mayRunUserCode() && refs === NONE && deps === NONE && carried === NONE && env === undefined) return inArea(port, from, byteLength)
     const found = bytesAt(port, from, byteLength)
-    return { region: found.region, at: found.at, byteLength, refs, deps, carried, alias: false }
+    return { region: found.region, at: found.at, byteLength, refs, deps, carried, alias: false, env }
   }
   const view = new Uint8Array(viewOf(port, owner))
-  return { region: regionOf(view), at: 0, byteLength: view.length, refs, deps, carried, alias: true }
+  return { region: regionOf(view), at: 0, byteLength: view.length, refs, deps, carried, alias: true, env }
 }
 
 /** One object in turn for what lies in the area and has no refs: it is read before the next is looked at. */
-const plain = { region: regionOf(new Uint8Array(0)) as Memory, at: 0, byteLength: 0, refs: NONE, deps: NONE, carried: NONE, alias: false }
+const plain = { region: regionOf(new Uint8Array(0)) as Memory, at: 0, byteLength: 0, refs: NONE, deps: NONE, carried: NONE, alias: false, env: undefined }
 
 const inArea = (port: Port, at: number, byteLength: number): FoundArguments => {
   plain.region = port.region
@@ -110,14 +130,24 @@ const given = <T>(ask: () => T | undefined): T => {
 }
 
 /** Deps, refs and bytes in one piece of memory of their own. */
-const readBulk = (port: Port, { slot, generation, which }: Owner, depCount: number, refCount: number): FoundArguments => {
+const readBulk = (port: Port, { slot, generation, which }: Owner, depCount: number, count: number, envs: 0 | 1): FoundArguments => {
+  const refCount = count - envs
   const buffer = given(() => port.raw.bulk(slot, generation, which))
-  const tables = (depCount + refCount) * L.REF_BYTES
+  const tables = (depCount + count) * L.REF_BYTES
   const words = new Uint32Array(buffer, 0, tables / 4)
   const deps = port.readRefs(words, 0, depCount)
   const refs = port.readRefs(words, depCount * L.REF_WORDS, refCount)
   const at = (tables + 63) & ~63
-  return { region: regionOf(new Uint8Array(buffer)), at, byteLength: buffer.byteLength - at, deps, refs, carried: NONE, alias: true }
+  return {
+    region: regionOf(new Uint8Array(buffer)),
+    at,
+    byteLength: buffer.byteLength - at,
+    deps,
+    refs,
+    carried: NONE,
+    alias: true,
+    env: envs === 0 ? undefined : envAt(words, (depCount + refCount) * L.REF_WORDS),
+  }
 }
 
 const names = new Map<number, string>()
@@ -211,8 +241,8 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
     try {
       value =
         words[at + 1] === L.PLACE_BULK
-          ? readBulk(port, owner, 0, words[at + 4] as number)
-          : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE, carried: NONE })
+          ? readBulk(port, owner, 0, words[at + 4] as number, 0)
+          : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE, carried: NONE, envs: 0 })
     } catch (error) {
       // Of this one; others that are asked for together with it are not concerned.
       return { state: 'unreadable', error }

@@ -1,0 +1,112 @@
+/** Makes factories of function texts: each text is compiled once in a thread, at the file, line and column where it stood. */
+
+import { createRequire, Module } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { BASE, type FunctionTemplate, META } from './template.ts'
+
+type AnyFunction = (...args: never[]) => unknown
+
+/** What a factory gives: the function, and what sets and reads what is around it where that is needed. */
+export interface Made {
+  readonly fn: AnyFunction
+  /** In rings: gives the captured names their values. */
+  readonly set?: (...values: readonly unknown[]) => void
+  /** The captured names as they are now, where the function assigns some. */
+  readonly read?: () => readonly unknown[]
+  /** Of a class: gives its private static fields their values. */
+  readonly fill?: (...fields: readonly unknown[]) => void
+}
+
+export interface MakeInput {
+  /** One for each captured name; in a ring there are none yet. */
+  readonly values: readonly unknown[]
+  readonly imports: readonly unknown[]
+  /** What a class extends. */
+  readonly base: unknown
+}
+
+export type Factory = (input: MakeInput) => Made
+
+/** More than these are made by a program that writes programs. */
+const FACTORIES_MAX = 10_000
+
+const plain = new Map<string, Factory>()
+const rings = new Map<string, Factory>()
+
+/** The factory of a template's text; `isRing`: the function exists before its names have values. */
+export const factoryOf = (key: string, template: FunctionTemplate, isRing: boolean): Factory => {
+  const factories = isRing ? rings : plain
+  let factory = factories.get(key)
+  if (factory === undefined) {
+    factory = compile(template, isRing)
+    if (factories.size >= FACTORIES_MAX) factories.clear()
+    factories.set(key, factory)
+  }
+  return factory
+}
+
+const HOLDER = '__mobula'
+
+/**
+ * Compiled as a CommonJS module that stands where the text stood: stacks point there, and `import()` and `require` resolve from there.
+ * Captured names are parameters that nothing assigns, which V8 treats as constants; in rings they are variables, which cost more.
+ */
+const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
+  const { url, line, column, names, imports, usesMeta } = template
+  const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : url
+  const params = [HOLDER, ...(template.extends ? [BASE] : []), ...(usesMeta ? [META] : []), ...imports.map(({ local }) => local), ...(isRing ? [] : names)]
+  const { head, tail } = around(template, isRing)
+  const text = template.privates.length === 0 ? template.text : withPrivates(template)
+  const whole = `module.exports = function (${params.join(', ')}) { ${head}`
+  // On the first line of a file there is no line before for what comes first.
+  const placed = line === 0 ? `${whole} ${text}` : `${'\n'.repeat(line - 1)}${whole}\n${' '.repeat(column)}${text}`
+  const module = new Module(path) as Module & { _compile(code: string, path: string): void; exports: (...args: unknown[]) => Made }
+  module.filename = path
+  module._compile(`${placed}\n${tail} }`, path)
+  const make = module.exports
+  const meta = usesMeta ? [metaOf(url, path)] : []
+  return ({ values, imports: found, base }) => make({}, ...(template.extends ? [base] : []), ...meta, ...found, ...(isRing ? [] : values))
+}
+
+/** What stands before and behind the text. The function's own names around it are constants that it is bound to as it is made. */
+const around = (template: FunctionTemplate, isRing: boolean): { readonly head: string; readonly tail: string } => {
+  const { isStrict, names, assigned, self, privates } = template
+  const [open, close] = memberOf(template)
+  const [first = `${HOLDER}_fn`, ...others] = self
+  const directive = isStrict ? "'use strict'; " : ''
+  const late = isRing && names.length > 0 ? `let ${names.join(', ')}; ` : ''
+  const parts = [
+    `fn: ${first}`,
+    ...(isRing ? [`set: (...all) => { [${names.join(', ')}] = all }`] : []),
+    ...(assigned.length > 0 ? [`read: () => [${names.join(', ')}]`] : []),
+    ...(privates.length > 0 ? [`fill: ${HOLDER}.fill`] : []),
+  ]
+  const aliases = others.map((other) => `const ${other} = ${first}; `).join('')
+  return { head: `${directive}${late}const ${first} = ${open}`, tail: `${close}; ${aliases}return { ${parts.join(', ')} }` }
+}
+
+/** Gives a function without a name of its own the name it had, and takes methods out of the object that they need around them. */
+const memberOf = ({ form, text, name }: FunctionTemplate): readonly [string, string] => {
+  if (form === 'member') {
+    const kind = /^(get|set)\s+[^\s(]/.exec(text)?.[1] ?? 'value'
+    return [`Object.values(Object.getOwnPropertyDescriptors({`, `}))[0].${kind}`]
+  }
+  return [`{ [${JSON.stringify(name)}]:`, `}[${JSON.stringify(name)}]`]
+}
+
+/** Private static fields can be written inside of the class alone. */
+const withPrivates = ({ text, privates }: FunctionTemplate): string => {
+  const end = text.lastIndexOf('}')
+  return `${text.slice(0, end)}; static { ${HOLDER}.fill = (...all) => { [${privates.map((field) => `this.${field}`).join(', ')}] = all } }${text.slice(end)}`
+}
+
+const metaOf = (url: string, path: string): object => {
+  const require = createRequire(path)
+  const resolve = (specifier: string): string => {
+    if (/^(\.{0,2}\/|[a-z][a-z+.-]*:)/i.test(specifier)) return new URL(specifier, url).href
+    const found = require.resolve(specifier)
+    return found.startsWith('/') ? pathToFileURL(found).href : `node:${found.replace(/^node:/, '')}`
+  }
+  return Object.assign(Object.create(null) as object, { dirname: dirname(path), filename: path, resolve, url })
+}

@@ -1,0 +1,45 @@
+/** The program's own file, which workers never run: what it defines cannot be imported there. */
+
+import { realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
+
+/** As it was named and as it was found: `node .` and `node app` name it without its extension. */
+const findEntry = (): string[] => {
+  const [, named] = process.argv
+  if (named === undefined) return []
+  const found = [named]
+  try {
+    found.push(createRequire(join(process.cwd(), 'x.js')).resolve(named))
+  } catch {
+    // Evaluated code, or a folder that is gone.
+  }
+  for (const path of [...found]) {
+    try {
+      found.push(realpathSync(path))
+    } catch {
+      // As above.
+    }
+  }
+  return [...new Set(found.map((path) => pathToFileURL(path).href))]
+}
+
+/** Workers are told, since their own arguments name something else. */
+let entries: readonly string[] = isMainThread ? findEntry() : []
+
+export const programEntries = (): readonly string[] => entries
+
+export const setProgramEntries = (urls: readonly string[]): void => {
+  entries = urls
+}
+
+/** TypeScript names the file that a compiler would make. */
+const withoutExtension = (url: string): string => url.replace(/[?#].*$/, '').replace(/\.[cm]?[jt]sx?$/, '')
+
+/** True if a URL, with or without its extension, is that of the program's own file. */
+export const programFile = (url: string): boolean => {
+  const wanted = withoutExtension(url)
+  return entries.some((entry) => withoutExtension(entry) === wanted)
+}

@@ -1,0 +1,90 @@
+/** What every thread has by itself: the standard globals, what hangs on them, and the exports of builtin modules. */
+
+import { builtinModules, createRequire } from 'node:module'
+
+/** As they were when this module was loaded: what programs add later is theirs. */
+const names: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(globalThis))
+
+export const isGlobalName = (name: string): boolean => names.has(name)
+
+const isThing = (value: unknown): value is object => typeof value === 'function' || (typeof value === 'object' && value !== null)
+
+/** Accessors are not touched: some globals load much when they are first asked for, or warn. */
+const dataOf = (holder: object): [string, object][] =>
+  Object.entries(Object.getOwnPropertyDescriptors(holder)).flatMap(([key, { value }]) => (isThing(value) ? [[key, value] as [string, object]] : []))
+
+let intrinsics: Map<object, readonly string[]> | undefined
+
+/** About 2 ms, when something native without a name of its own is met first. */
+const findIntrinsics = (): Map<object, readonly string[]> => {
+  const found = new Map<object, readonly string[]>()
+  const add = (value: object, path: readonly string[]): void => {
+    if (!found.has(value)) found.set(value, path)
+  }
+  const tops = dataOf(globalThis).filter(([name, value]) => names.has(name) && value !== globalThis)
+  for (const [name, value] of tops) add(value, [name])
+  for (const [name, value] of tops) {
+    for (const [key, inner] of dataOf(value)) {
+      add(inner, [name, key])
+      if (key === 'prototype') for (const [method, fn] of dataOf(inner)) if (method !== 'constructor') add(fn, [name, key, method])
+    }
+  }
+  return found
+}
+
+/** The way from `globalThis` to a value that is the language's or Node's. */
+export const globalPath = (value: object): readonly string[] | undefined => {
+  intrinsics ??= findIntrinsics()
+  return intrinsics.get(value)
+}
+
+export const globalAt = (path: readonly string[]): unknown => {
+  let at: unknown = globalThis
+  for (const key of path) at = (at as Record<string, unknown>)[key]
+  return at
+}
+
+export interface BuiltinExport {
+  readonly module: string
+  readonly path: readonly string[]
+}
+
+/** Builtin modules by name that this thread has loaded; others export nothing that anybody could hold. */
+const loadedBuiltins = (): string[] => {
+  const { moduleLoadList } = process as unknown as { readonly moduleLoadList?: readonly string[] }
+  const loaded = new Set(moduleLoadList ?? [])
+  return builtinModules.filter((name) => !name.startsWith('_') && loaded.has(`NativeModule ${name}`))
+}
+
+let builtins = new Map<object, BuiltinExport>()
+let builtinsSeen = 0
+
+/** The export of a builtin module that a value is. */
+export const builtinExport = (value: object): BuiltinExport | undefined => {
+  const loaded = loadedBuiltins()
+  if (loaded.length !== builtinsSeen) {
+    builtinsSeen = loaded.length
+    builtins = findExports(loaded)
+  }
+  return builtins.get(value)
+}
+
+const findExports = (modules: readonly string[]): Map<object, BuiltinExport> => {
+  const found = new Map<object, BuiltinExport>()
+  const add = (value: object, module: string, path: readonly string[]): void => {
+    if (!found.has(value) && !isBuiltinPrototype(value)) found.set(value, { module: `node:${module}`, path })
+  }
+  const require = createRequire(import.meta.url)
+  const all = modules.map((name): [string, object] => [name, require(`node:${name}`) as object])
+  for (const [name, value] of all) add(value, name, [])
+  for (const [name, value] of all) {
+    if (!isThing(value)) continue
+    for (const [key, inner] of dataOf(value)) add(inner, name, [key])
+  }
+  return found
+}
+
+const isBuiltinPrototype = (value: object): boolean => value === Object.prototype || value === Function.prototype || value === globalThis
+
+/** True for a builtin module, with or without `node:`. */
+export const isBuiltinSpecifier = (specifier: string): boolean => specifier.startsWith('node:') || builtinModules.includes(specifier)

@@ -1,0 +1,130 @@
+/** What files import, and which of that a captured value is. */
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { analyzeModule, type ImportRecord, type ModuleAnalysis, type RequireRecord } from '../binding.ts'
+import { isBuiltinSpecifier } from './globals.ts'
+import { loadedValue } from './imports.ts'
+import { sourceOfScript } from './inspector.ts'
+import type { Import } from './template.ts'
+
+const known = new Map<string, ModuleAnalysis | undefined>()
+
+/** The names of a module, read from where it stands; `undefined` if that cannot be read. */
+export const moduleFacts = (url: string, scriptId: string): ModuleAnalysis | undefined => {
+  const key = url === '' || !url.startsWith('file:') ? `${scriptId}:${url}` : url
+  if (known.has(key)) return known.get(key)
+  const facts = readFacts(url, scriptId)
+  known.set(key, facts)
+  return facts
+}
+
+const readFacts = (url: string, scriptId: string): ModuleAnalysis | undefined => {
+  try {
+    const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : undefined
+    const source = path === undefined ? sourceOfScript(scriptId) : readFileSync(path, 'utf8')
+    if (source === undefined) return undefined
+    return analyzeModule(source, path !== undefined && /\.[cm]?tsx?$/.test(path), path === undefined || !/\.[cm]?ts$/.test(path))
+  } catch {
+    // Gone, or in a language of its own: its compiled text is not looked for.
+    return undefined
+  }
+}
+
+/** Where modules that a file names are looked for; evaluated code looks from where the program was started. */
+export const parentOf = (url: string): string => {
+  if (url.startsWith('file:')) return url
+  try {
+    return new URL('[eval]', `file://${process.cwd()}/`).href
+  } catch {
+    return 'file:///[eval]'
+  }
+}
+
+export interface Captured {
+  readonly name: string
+  readonly value: unknown
+  /** It lies in the scope of an ES module, where a name means what the source says. */
+  readonly isModuleScope: boolean
+}
+
+/** The import that a captured name is a binding of. */
+export const importOf = (facts: ModuleAnalysis, url: string, { name, value, isModuleScope }: Captured): Import | undefined => {
+  const parent = parentOf(url)
+  for (const entry of facts.imports) {
+    if (entry.isType || entry.local !== name) continue
+    const found = ofImport(entry, parent)
+    if (isModuleScope || loadedValue(found)?.value === value) return found
+    // A compiler made `require` of it.
+    const required = { ...found, how: 'require' as const }
+    if (isRequired(required, value)) return required
+  }
+  for (const entry of facts.requires) {
+    if (entry.local !== name) continue
+    const found = matching(entry, parent, value)
+    if (found !== undefined) return found
+  }
+  // Compilers to CommonJS give a module a name of their own.
+  return isModuleScope ? undefined : compiledImport(facts, parent, name, value)
+}
+
+const ofImport = ({ local, specifier, imported, attributes }: ImportRecord, parent: string): Import => ({
+  local,
+  how: 'import',
+  specifier,
+  parent,
+  path: imported === '*' ? [] : [imported],
+  ...(attributes.length > 0 && { attributes: Object.fromEntries(attributes.map(({ key, value }) => [key, value])) }),
+})
+
+const isRequired = (from: Import, value: unknown): boolean => {
+  const found = loadedValue(from)
+  return found !== undefined && found.value === value
+}
+
+const matching = ({ local, specifier, path, isWrapped }: RequireRecord, parent: string, value: unknown): Import | undefined => {
+  const plain: Import = { local, how: 'require', specifier, parent, path }
+  if (isRequired(plain, value)) return plain
+  return isWrapped ? wrapped(plain, value) : undefined
+}
+
+const compiledImport = (facts: ModuleAnalysis, parent: string, local: string, value: unknown): Import | undefined => {
+  if (typeof value !== 'object' && typeof value !== 'function') return undefined
+  for (const { specifier, isType } of facts.imports) {
+    if (isType) continue
+    const plain: Import = { local, how: 'require', specifier, parent, path: [] }
+    if (isRequired(plain, value)) return plain
+    const found = wrapped(plain, value)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** What compilers wrap around a CommonJS module, so that it looks like a namespace: recognised by what it holds. */
+const wrapped = (plain: Import, value: unknown): Import | undefined => {
+  const raw = loadedValue({ ...plain, path: [] })?.value
+  if (raw === undefined || raw === null || typeof value !== 'object' || value === null) return undefined
+  const inner = (value as { readonly default?: unknown }).default
+  if (inner === raw) return { ...plain, path: [], isWrapped: true }
+  const { default: own, __esModule } = raw as { readonly default?: unknown; readonly __esModule?: unknown }
+  return __esModule === true && inner === own && own !== undefined ? { ...plain, path: [] } : undefined
+}
+
+/** The file that a relative specifier means, without looking; bare ones mean none. */
+export const relativeUrl = (specifier: string, parent: string): string | undefined =>
+  /^(\.{0,2}\/|file:)/.test(specifier) && !isBuiltinSpecifier(specifier) ? new URL(specifier, parent).href : undefined
+
+/** CommonJS modules of packages, by what they export: for names that no `require` stands behind. */
+export const packageExport = (value: object): { readonly file: string; readonly path: readonly string[] } | undefined => {
+  const { cache } = createRequire(import.meta.url)
+  for (const module of Object.values(cache)) {
+    if (module === undefined || !module.filename.includes('/node_modules/')) continue
+    const exported: unknown = module.exports
+    if (exported === value) return { file: module.filename, path: [] }
+    if (typeof exported !== 'function' && (typeof exported !== 'object' || exported === null)) continue
+    for (const [key, { value: member }] of Object.entries(Object.getOwnPropertyDescriptors(exported)))
+      if (member === value) return { file: module.filename, path: [key] }
+  }
+  return undefined
+}

@@ -1,0 +1,40 @@
+/** Classes that travel by value have a name that is theirs on all threads, so that each thread has one of them, and the first has its own back. */
+
+import { randomWords } from '../binding.ts'
+
+let prefix = ''
+let minted = 0
+
+/** A name that nothing else in any thread has. */
+export const mint = (): string => {
+  if (prefix === '')
+    prefix = randomWords(2)
+      .map((word) => word.toString(16).padStart(8, '0'))
+      .join('')
+  minted += 1
+  return `${prefix}.${minted.toString(36)}`
+}
+
+const ids = new WeakMap<object, string>()
+const things = new Map<string, WeakRef<object>>()
+const forget = new FinalizationRegistry<string>((id) => things.delete(id))
+
+export const idOf = (thing: object): string | undefined => ids.get(thing)
+
+/** Its name, a new one if it has none. */
+export const nameThing = (thing: object): string => {
+  const known = ids.get(thing)
+  if (known !== undefined) return known
+  const id = mint()
+  keepThing(id, thing)
+  return id
+}
+
+/** What has come by this name. */
+export const keepThing = (id: string, thing: object): void => {
+  ids.set(thing, id)
+  things.set(id, new WeakRef(thing))
+  forget.register(thing, id)
+}
+
+export const thingOf = (id: string): object | undefined => things.get(id)?.deref()

@@ -1,0 +1,35 @@
+/** Where code stands, as a person would look it up: the file that was written, not what a compiler made of it. */
+
+import { findSourceMap } from 'node:module'
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** `src/app.ts:10:3`; empty where there is no file. Line and column from 0. */
+export const placeText = (url: string, line: number, column: number): string => {
+  if (!url.startsWith('file:')) return ''
+  const mapped = originalPlace(url, line, column)
+  return mapped === undefined ? `${shortPath(url)}:${line + 1}:${column + 1}` : `${shortPath(mapped.url)}:${mapped.line + 1}:${mapped.column + 1}`
+}
+
+export interface SourcePlace {
+  readonly url: string
+  readonly line: number
+  readonly column: number
+}
+
+/** The place in the source that a place in a loaded file was compiled from, if this thread has its source map. */
+export const originalPlace = (url: string, line: number, column: number): SourcePlace | undefined => {
+  const entry = findSourceMap(url)?.findEntry(line, column)
+  if (entry === undefined || !('originalSource' in entry) || entry.originalSource === undefined) return undefined
+  return { url: entry.originalSource, line: entry.originalLine, column: entry.originalColumn }
+}
+
+const shortPath = (url: string): string => {
+  try {
+    const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : url
+    const short = relative(process.cwd(), path)
+    return short === '' || short.startsWith('..') ? path : short
+  } catch {
+    return url
+  }
+}

@@ -1,0 +1,64 @@
+/** What a function would take along, name by name. */
+
+import type { Capsule } from '../codec/capsules.ts'
+import { encode } from '../codec/codec.ts'
+import { MobulaError } from '../errors/errors.ts'
+import { isObjectRef } from '../refs/object-ref.ts'
+import { type CaptureRoot, Reference, withRoot } from './capture.ts'
+import { factsOf, textOf } from './facts.ts'
+import { isGlobalName } from './globals.ts'
+import { Handle, TaskParts } from './handle.ts'
+import type { Template } from './template.ts'
+
+type AnyFunction = (...args: never[]) => unknown
+
+export interface CapturedName {
+  readonly name: string
+  /** Its value goes along; the receiver imports it; every thread has it; it is a ref or a remote function. */
+  readonly how: 'value' | 'reference' | 'global' | 'ref'
+  /** Of its encoded value alone; what names share counts for each. 0 for what no bytes are needed for. */
+  readonly bytes: number
+}
+
+export interface Report {
+  readonly names: readonly CapturedName[]
+  readonly error?: MobulaError
+}
+
+export const reportCapture = (fn: AnyFunction): Report => {
+  const root: CaptureRoot = { fn, wishes: {}, isDry: true }
+  let error: MobulaError | undefined
+  try {
+    withRoot(root, () => encode(new TaskParts(fn, undefined), `cannot ship '${fn.name === '' ? 'anonymous' : fn.name}'`))
+  } catch (failure) {
+    if (!(failure instanceof MobulaError)) throw failure
+    error = failure
+  }
+  const names = root.capsule === undefined ? [] : namesOf(fn, root.capsule)
+  return error === undefined ? { names } : { names, error }
+}
+
+const namesOf = (fn: AnyFunction, { template, values }: Capsule): CapturedName[] => {
+  const facts = factsOf(textOf(fn))
+  const parsed = JSON.parse(template) as Template
+  if (typeof facts === 'string' || parsed.kind !== 'function') return []
+  const imported = new Set(parsed.imports.map(({ local }) => local))
+  return facts.free.flatMap(({ name }): CapturedName[] => {
+    const at = parsed.names.indexOf(name)
+    if (at >= 0) return [{ name, ...howOf(values[at]) }]
+    if (imported.has(name)) return [{ name, how: 'reference', bytes: 0 }]
+    return isGlobalName(name) ? [{ name, how: 'global', bytes: 0 }] : []
+  })
+}
+
+const howOf = (value: unknown): Pick<CapturedName, 'how' | 'bytes'> => {
+  if (isObjectRef(value) || value instanceof Handle) return { how: 'ref', bytes: 0 }
+  if (value instanceof Reference) return { how: value.template.kind === 'global' ? 'global' : 'reference', bytes: 0 }
+  try {
+    const { byteLength } = withRoot({ fn: howOf, wishes: {}, isDry: true }, () => encode(new TaskParts(value, undefined), 'value'))
+    return { how: 'value', bytes: byteLength }
+  } catch {
+    // What cannot travel is told as the error.
+    return { how: 'value', bytes: 0 }
+  }
+}

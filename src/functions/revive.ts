@@ -1,0 +1,167 @@
+/** Makes values of capsules again: functions, classes, and what both ends have. */
+
+import { createRequire } from 'node:module'
+import type { Unfinished } from '../codec/capsules.ts'
+import { SerializationError } from '../errors/errors.ts'
+import { classHere } from './classes.ts'
+import { factoryOf, type Made } from './compile.ts'
+import { globalAt } from './globals.ts'
+import { makeHandle } from './handle.ts'
+import { importedValue } from './imports.ts'
+import { keepThing } from './origins.ts'
+import { noteRevived } from './revived.ts'
+import { FLAG, type FunctionTemplate, type Template } from './template.ts'
+
+type AnyFunction = (...args: never[]) => unknown
+
+/** Templates as they came, parsed once. */
+const templates = new Map<string, Template>()
+const TEMPLATES_MAX = 10_000
+
+export const templateOf = (text: string): Template => {
+  let template = templates.get(text)
+  if (template === undefined) {
+    template = JSON.parse(text) as Template
+    if (templates.size >= TEMPLATES_MAX) templates.clear()
+    templates.set(text, template)
+  }
+  return template
+}
+
+/** Makes the value of a capsule. Throws `NotLoaded` where a module has to be imported first. */
+export const makeValue = (text: string, values: readonly unknown[], id: string): unknown => {
+  const template = templateOf(text)
+  switch (template.kind) {
+    case 'function':
+      return makeFunction(text, template, values, id)
+    case 'global':
+      return globalAt(template.path)
+    case 'import':
+      return importedValue(template.from)
+    case 'symbol':
+      return template.how === 'shared' ? Symbol.for(template.text) : localSymbol(id, template.text)
+    case 'bound': {
+      const [target, self, args] = values as [AnyFunction, unknown, unknown[]]
+      return target.bind(self as never, ...(args as never[]))
+    }
+    case 'promisified': {
+      const { promisify } = createRequire(import.meta.url)('node:util') as typeof import('node:util')
+      return promisify(values[0] as (...args: unknown[]) => void)
+    }
+    case 'accessors':
+      return withAccessors(template.keys, values)
+    case 'class':
+      return classHere(template.key)
+    case 'task':
+      return values
+    case 'remote':
+      return makeHandle(template, values)
+  }
+}
+
+const makeFunction = (text: string, template: FunctionTemplate, values: readonly unknown[], id: string): AnyFunction => {
+  const imports = template.imports.map(importedValue)
+  const count = template.names.length
+  const base = template.extends ? values[count] : undefined
+  const made = factoryOf(text, template, false)({ values: values.slice(0, count), imports, base })
+  finish({ template, made, values, id })
+  return made.fn
+}
+
+const beginAccessors = (keys: Keys): Unfinished => {
+  const value = {}
+  return { value, finish: ([data, ...functions]) => withAccessors(keys, [Object.assign(value, data), ...functions]) }
+}
+
+/** A stand-in for the class that a class in a ring extends: it is there when the ring is closed. */
+const Later = class {}
+
+/** Makes a function whose captured values refer to it: they come later. */
+export const beginValue = (text: string, id: string): Unfinished => {
+  const template = templateOf(text)
+  if (template.kind === 'accessors') return beginAccessors(template.keys)
+  if (template.kind !== 'function') throw new SerializationError('damaged bytes: something that refers to itself and is no function')
+  const imports = template.imports.map(importedValue)
+  const made = factoryOf(text, template, true)({ values: [], imports, base: Later })
+  return {
+    value: made.fn,
+    finish: (values) => {
+      made.set?.(...values.slice(0, template.names.length))
+      if (template.extends) inherit(made.fn, values[template.names.length] as AnyFunction)
+      finish({ template, made, values, id })
+    },
+  }
+}
+
+const inherit = (fn: AnyFunction, base: AnyFunction): void => {
+  Object.setPrototypeOf(fn, base)
+  Object.setPrototypeOf(fn.prototype, base.prototype as object)
+}
+
+interface Finishing {
+  readonly template: FunctionTemplate
+  readonly made: Made
+  readonly values: readonly unknown[]
+  readonly id: string
+}
+
+/** Gives a function what it has beside its text. */
+const finish = ({ template, made, values, id }: Finishing): void => {
+  const { fn, fill, read } = made
+  if (fn.name !== template.name && Object.getOwnPropertyDescriptor(fn, 'name')?.configurable === true)
+    Object.defineProperty(fn, 'name', { value: template.name, configurable: true })
+  let at = template.names.length + (template.extends ? 1 : 0)
+  const given = at + template.privates.length
+  fill?.(...values.slice(at, given))
+  at = given
+  for (const step of template.steps) {
+    const value = values[at++]
+    if (step.at === 'parent') Object.setPrototypeOf(fn, value as object)
+    else if (step.at === 'base') Object.setPrototypeOf(fn.prototype, (value as AnyFunction).prototype as object)
+    else {
+      const [key, own] = step.symbol === true ? (value as [symbol, unknown]) : [step.key, value]
+      Object.defineProperty(step.at === 'own' ? fn : (fn.prototype as object), key, descriptorOf(own, step.flags))
+    }
+  }
+  const rest = values.slice(template.names.length, given)
+  const bare: FunctionTemplate = template.steps.length === 0 ? template : { ...template, steps: [] }
+  const names = values.slice(0, template.names.length)
+  noteRevived(fn, { template: bare, values: () => [...(read === undefined ? names : read()), ...rest] })
+  if (id !== '') keepThing(id, fn)
+}
+
+const descriptorOf = (value: unknown, flags: number): PropertyDescriptor => ({
+  value,
+  writable: (flags & FLAG.writable) !== 0,
+  enumerable: (flags & FLAG.enumerable) !== 0,
+  configurable: (flags & FLAG.configurable) !== 0,
+})
+
+const symbols = new Map<string, symbol>()
+
+const localSymbol = (id: string, description: string): symbol => {
+  let symbol = symbols.get(id)
+  if (symbol === undefined) {
+    symbol = Symbol(description)
+    symbols.set(id, symbol)
+  }
+  return symbol
+}
+
+type Keys = Extract<Template, { kind: 'accessors' }>['keys']
+
+const withAccessors = (keys: Keys, values: readonly unknown[]): object => {
+  const object = values[0] as object
+  let at = 1
+  for (const { key, get, set, flags } of keys) {
+    const getter = get ? (values[at++] as () => unknown) : undefined
+    const setter = set ? (values[at++] as (value: unknown) => void) : undefined
+    Object.defineProperty(object, key, {
+      ...(getter !== undefined && { get: getter }),
+      ...(setter !== undefined && { set: setter }),
+      enumerable: (flags & FLAG.enumerable) !== 0,
+      configurable: (flags & FLAG.configurable) !== 0,
+    })
+  }
+  return object
+}

@@ -1,0 +1,112 @@
+/** What a function has beside its text: own properties, those of its prototype object, and what both inherit from. */
+
+import { captureRefusal } from './refuse-capture.ts'
+import { type FunctionTemplate, flagsOf, type Step } from './template.ts'
+
+type AnyFunction = (...args: never[]) => unknown
+
+export interface Steps {
+  readonly steps: readonly Step[]
+  readonly values: readonly unknown[]
+  readonly names: readonly string[]
+}
+
+/** Functions have these by themselves. */
+const OWN: ReadonlySet<PropertyKey> = new Set(['length', 'name', 'prototype', 'arguments', 'caller'])
+
+class Gathered implements Steps {
+  readonly steps: Step[] = []
+  readonly values: unknown[] = []
+  readonly names: string[] = []
+
+  property(at: 'own' | 'prototype', key: string | symbol, descriptor: PropertyDescriptor): void {
+    const flags = flagsOf(descriptor)
+    const isSymbol = typeof key === 'symbol'
+    this.steps.push(isSymbol ? { at, key: '', flags, symbol: true } : { at, key, flags })
+    this.values.push(isSymbol ? [key, descriptor.value] : descriptor.value)
+    this.names.push(`its ${at === 'own' ? 'property' : "prototype's property"} ${String(key)}`)
+  }
+
+  parent(at: 'parent' | 'base', value: unknown): void {
+    this.steps.push({ at })
+    this.values.push(value)
+    this.names.push('what it inherits from')
+  }
+}
+
+const NONE: Steps = { steps: [], values: [], names: [] }
+
+export const stepsOf = (fn: AnyFunction, { text, isClass, extends: isDerived }: FunctionTemplate): Steps => {
+  if (!isClass && isBare(fn)) return NONE
+  const gathered = new Gathered()
+  const prototype: unknown = Object.getOwnPropertyDescriptor(fn, 'prototype')?.value
+  for (const key of Reflect.ownKeys(fn)) {
+    if (OWN.has(key) && !(isClass && key === 'name' && isOddName(fn))) continue
+    const descriptor = Object.getOwnPropertyDescriptor(fn, key) as PropertyDescriptor
+    if (isClass && isWritten(descriptor, text)) continue
+    refuseAccessor(descriptor, key)
+    gathered.property('own', key, descriptor)
+  }
+  if (typeof prototype === 'object' && prototype !== null) {
+    for (const key of Reflect.ownKeys(prototype)) {
+      const descriptor = Object.getOwnPropertyDescriptor(prototype, key) as PropertyDescriptor
+      if (key === 'constructor' && descriptor.value === fn) continue
+      if (isClass && isWritten(descriptor, text)) continue
+      refuseAccessor(descriptor, key)
+      gathered.property('prototype', key, descriptor)
+    }
+  }
+  if (!isClass) inheritance(gathered, fn, prototype)
+  else if (!isDerived && Object.getPrototypeOf(fn) !== Function.prototype) gathered.parent('parent', Object.getPrototypeOf(fn))
+  return gathered
+}
+
+/** Nearly all are: nothing was added to them. */
+const isBare = (fn: AnyFunction): boolean => {
+  const keys = Reflect.ownKeys(fn)
+  for (let k = 0; k < keys.length; k++) if (!OWN.has(keys[k] as PropertyKey)) return false
+  const prototype = Object.getOwnPropertyDescriptor(fn, 'prototype')?.value as object | undefined
+  const own = prototype === undefined ? [] : Reflect.ownKeys(prototype)
+  if (own.length > 1 || (own.length === 1 && own[0] !== 'constructor')) return false
+  if (own.length === 1 && Object.getPrototypeOf(prototype) !== Object.prototype) return false
+  const parent: unknown = Object.getPrototypeOf(fn)
+  return parent === Function.prototype || (typeof parent === 'object' && own.length === 0)
+}
+
+/** Functions that were made by `function` alone have a prototype object that inherits from another's. */
+const inheritance = (gathered: Gathered, fn: AnyFunction, prototype: unknown): void => {
+  const parent: unknown = Object.getPrototypeOf(fn)
+  if (typeof parent === 'function' && parent !== Function.prototype && isOrdinary(parent)) gathered.parent('parent', parent)
+  if (typeof prototype !== 'object' || prototype === null || !Object.hasOwn(prototype, 'constructor')) return
+  const above: unknown = Object.getPrototypeOf(prototype)
+  if (above === Object.prototype) return
+  const base: unknown = above === null ? undefined : (above as { readonly constructor?: unknown }).constructor
+  if (typeof base !== 'function' || base.prototype !== above) throw captureRefusal('has a prototype that inherits from no function; use a class')
+  gathered.parent('base', base)
+}
+
+/** `Function.prototype` of async functions and generators is an object that is none of the user's. */
+const isOrdinary = (parent: object): boolean => Object.getOwnPropertyDescriptor(parent, 'prototype') !== undefined
+
+/** A class with a static member of that name. */
+const isOddName = (fn: AnyFunction): boolean => {
+  const descriptor = Object.getOwnPropertyDescriptor(fn, 'name')
+  return descriptor !== undefined && (typeof descriptor.value !== 'string' || descriptor.writable === true)
+}
+
+/** Methods and accessors that the text of the class has. */
+const isWritten = ({ value, get, set, enumerable }: PropertyDescriptor, text: string): boolean => {
+  if (enumerable === true) return typeof value === 'function' && isOwnArrow(value as AnyFunction, text)
+  const member: unknown = value ?? get ?? set
+  return typeof member === 'function' && text.includes(Function.prototype.toString.call(member))
+}
+
+/** A static field whose arrow uses `this`, the class: only its own text makes it again. */
+const isOwnArrow = (value: AnyFunction, text: string): boolean => {
+  const own = Function.prototype.toString.call(value)
+  return value.prototype === undefined && /\bthis\b/.test(own) && text.includes(own)
+}
+
+const refuseAccessor = ({ get, set }: PropertyDescriptor, key: PropertyKey): void => {
+  if ((get ?? set) !== undefined) throw captureRefusal(`was given the accessor ${String(key)} from outside, which does not travel; write it in the class`)
+}

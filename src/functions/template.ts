@@ -1,0 +1,99 @@
+/** What of a function is the same for all closures that one place in a program makes: a self-contained record, as text. */
+
+/** A binding of an `import` or a `require`: the receiver loads the same module, as if it stood in the same file. */
+export interface Import {
+  /** The name in the function's text. */
+  readonly local: string
+  readonly how: 'import' | 'require'
+  readonly specifier: string
+  /** URL of the file that says so. */
+  readonly parent: string
+  /** From the module's namespace, or its `exports`, down to the value. */
+  readonly path: readonly string[]
+  /** A compiler wrapped what `require` gave: an object with it as `default`. */
+  readonly isWrapped?: boolean
+  readonly attributes?: Readonly<Record<string, string>>
+}
+
+/** What is done to a function when it is there, each with a value: own properties, and what it inherits from. */
+export type Step =
+  | { readonly at: 'own' | 'prototype'; readonly key: string; readonly flags: number; readonly symbol?: boolean }
+  /** The function, or its prototype object, inherits from the value, or from the value's prototype object. */
+  | { readonly at: 'parent' }
+  | { readonly at: 'base' }
+
+export interface FunctionTemplate {
+  readonly kind: 'function'
+  readonly name: string
+  readonly text: string
+  /** A member is a method or an accessor, which stands by itself inside of an object only. */
+  readonly form: 'expression' | 'member'
+  readonly isClass: boolean
+  /** Where the text stood, from 0. */
+  readonly url: string
+  readonly line: number
+  readonly column: number
+  readonly isStrict: boolean
+  /** Captured names, one value each. */
+  readonly names: readonly string[]
+  /** Those of them that the function assigns. */
+  readonly assigned: readonly string[]
+  /** Names of the function itself around it. */
+  readonly self: readonly string[]
+  readonly imports: readonly Import[]
+  /** `import.meta` was written as the name {@link META}. */
+  readonly usesMeta: boolean
+  /** A class that extends another: the value behind those of the names is the other. */
+  readonly extends: boolean
+  /** Private static fields, one value each, behind that. */
+  readonly privates: readonly string[]
+  /** The values behind those. */
+  readonly steps: readonly Step[]
+}
+
+/** What both ends have, and where it is found. */
+export type ReferenceTemplate =
+  | { readonly kind: 'global'; readonly path: readonly string[] }
+  | { readonly kind: 'import'; readonly from: Import }
+  | { readonly kind: 'symbol'; readonly how: 'shared' | 'local'; readonly text: string }
+
+export type Template =
+  | FunctionTemplate
+  | ReferenceTemplate
+  /** Values: the function, its `this`, its first arguments. */
+  | { readonly kind: 'bound' }
+  /** Values: the function that takes a callback. */
+  | { readonly kind: 'promisified' }
+  /** Values: the object without its accessors, then the functions of each. */
+  | { readonly kind: 'accessors'; readonly keys: readonly { readonly key: string; readonly get: boolean; readonly set: boolean; readonly flags: number }[] }
+  /** A class that the receiver finds by its module. */
+  | { readonly kind: 'class'; readonly key: string }
+  | RemoteTemplate
+  /** A function and what its options hold: the values. */
+  | { readonly kind: 'task' }
+
+/** A remote function. */
+export interface RemoteTemplate {
+  readonly kind: 'remote'
+  readonly name: string
+  /** What its calls are submitted with, as JSON. */
+  readonly options: string
+  readonly isAsync: boolean
+  /**
+   * `alone`: all of it is in `source`. `ref`: the value is the ref of the object that has the function. `self`: that object is the one that
+   * this lies in. `inside`: the values are the function itself and its predicate for retries.
+   */
+  readonly how: 'alone' | 'ref' | 'self' | 'inside'
+  readonly source: string
+}
+
+/** What a class extends, in its text: one unit long, as any name at least is. */
+export const BASE = '\u01c1'
+
+/** As long as `import.meta`, so that what follows stays in its column. */
+export const META = 'import_meta'
+
+export const FLAG = { writable: 1, enumerable: 2, configurable: 4 } as const
+
+export const flagsOf = ({ writable, enumerable, configurable }: PropertyDescriptor): number =>
+  (writable === true ? FLAG.writable : 0) | (enumerable === true ? FLAG.enumerable : 0) | (configurable === true ? FLAG.configurable : 0)
