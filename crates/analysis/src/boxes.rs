@@ -2,6 +2,7 @@
 
 use oxc_allocator::Allocator;
 
+use crate::stack::with_room;
 use crate::text::parse;
 use crate::uses::{How, Uses};
 
@@ -10,6 +11,10 @@ use crate::uses::{How, Uses};
 /// What is called stays a call without `this`: `name()` → `(0, name.v)()`. A function that is assigned to such a name
 /// where it is written no longer gets it as its own.
 pub fn box_names(text: &str, names: &[String]) -> Result<String, String> {
+    with_room(text, || rewrite(text, names))
+}
+
+fn rewrite(text: &str, names: &[String]) -> Result<String, String> {
     let allocator = Allocator::default();
     let parsed = parse(&allocator, text)?;
     let uses = Uses::of(parsed.subject, &parsed.scoping);

@@ -6,6 +6,7 @@ use oxc_span::GetSpan;
 use crate::class::{class_facts, key_name};
 use crate::free_name::free_names;
 use crate::offsets::Offsets;
+use crate::stack::with_room;
 use crate::text::{Subject, Text, parse};
 use crate::uses::Uses;
 use crate::{ClassFacts, FreeName, Range};
@@ -113,9 +114,11 @@ impl Kind {
 
 /// Analyses the text of a function. An error is the parser's first complaint.
 pub fn analyze_function(text: &str) -> Result<FunctionFacts, String> {
-    let allocator = Allocator::default();
-    let parsed = parse(&allocator, text)?;
-    Ok(facts(&parsed, &Offsets::new(text, parsed.prefix)))
+    with_room(text, || {
+        let allocator = Allocator::default();
+        let parsed = parse(&allocator, text)?;
+        Ok(facts(&parsed, &Offsets::new(text, parsed.prefix)))
+    })
 }
 
 fn facts(text: &Text<'_>, offsets: &Offsets) -> FunctionFacts {

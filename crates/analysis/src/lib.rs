@@ -11,6 +11,7 @@ mod free_name;
 mod function;
 mod module;
 mod offsets;
+mod stack;
 mod text;
 mod toplevel;
 mod uses;

@@ -5,6 +5,7 @@ use oxc_parser::{Parser, ParserReturn};
 use oxc_semantic::SemanticBuilder;
 use oxc_span::SourceType;
 
+use crate::stack::with_room;
 use crate::toplevel::TopLevel;
 
 /// A module's names.
@@ -65,6 +66,10 @@ pub struct Export {
 ///
 /// What a function at the top level does that is called at once counts as done at the top level.
 pub fn analyze_module(source: &str, ts: bool, jsx: bool) -> Result<ModuleFacts, String> {
+    with_room(source, || facts(source, ts, jsx))
+}
+
+fn facts(source: &str, ts: bool, jsx: bool) -> Result<ModuleFacts, String> {
     let allocator = Allocator::default();
     let as_module = SourceType::mjs().with_typescript(ts).with_jsx(jsx);
     let as_script = SourceType::cjs().with_typescript(ts).with_jsx(jsx);
