@@ -1,0 +1,30 @@
+/** What only ES modules have: `import.meta`, and imports with attributes. */
+// @ts-nocheck: what users write in JavaScript, odd on purpose
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { get, remote } from 'mobula'
+import { call, feature, same } from '../case.mjs'
+import data from '../modules/data.json' with { type: 'json' }
+
+const here = dirname(fileURLToPath(import.meta.url))
+const load = createRequire(import.meta.url)
+
+feature('`import.meta.url`, `filename` and `dirname`', () => same(() => [import.meta.url, import.meta.filename, import.meta.dirname]))
+feature('`import.meta` in a helper', () => {
+  const read = (name) => readFileSync(new URL(name, import.meta.url), 'utf8')
+  return same(() => JSON.parse(read('../modules/data.json')).name)
+})
+feature('`import.meta.resolve`', () => same(() => [import.meta.resolve('node:fs'), import.meta.resolve('../modules/plane.mjs')]))
+feature('what was derived from `import.meta`', () => same(() => here))
+feature('`require` made of `import.meta.url`', () => same(() => [load('../modules/data.json').list, load('node:path').sep]))
+feature('JSON imported with an attribute', () => same(() => [data.name, data.list.length]))
+feature('JSON imported in the function', () => same(async () => (await import('../modules/data.json', { with: { type: 'json' } })).default.list))
+feature('`remote.module` of a file beside it', async () => {
+  const area = remote.module(new URL('../modules/plane.mjs', import.meta.url), 'area')
+  assert.equal(await get(area.remote(1, 2)), '2 cm²')
+  assert.equal(await call(async () => get(area.remote(2, 2))), '4 cm²')
+})
