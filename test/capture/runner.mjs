@@ -11,7 +11,8 @@ const EXIT_LIMIT_MS = 10_000
 /** Found by a case if the program's entry were run on a worker. */
 Object.assign(globalThis, { [Symbol.for('mobula.capture.entry')]: true })
 
-export const runCases = async () => {
+/** @param {{ exits?: boolean }} [options] exits: the process is ours, and has to end by itself afterwards */
+export const runCases = async ({ exits = true } = {}) => {
   try {
     const at = process.argv.indexOf('--only')
     const wanted = at < 0 ? '' : (process.argv[at + 1] ?? '')
@@ -30,6 +31,7 @@ export const runCases = async () => {
     console.log(error)
     process.exitCode = 1
   }
+  if (!exits) return
   setTimeout(() => {
     console.log(`the process does not end: ${process.getActiveResourcesInfo().join()}`)
     process.exit(1)

@@ -215,4 +215,4 @@ feature('a module that throws once: each call gives its value or that error', as
   }
 }, ['there', 'apart'])
 
-feature('`require` in the function', () => (typeof require === 'undefined' ? undefined : same(() => require('node:path').basename('/a/b'))))
+feature('`require` in the function', () => (typeof require === 'undefined' ? undefined : same(() => require('node:path').basename('/a/b'))), ['apart'])

@@ -157,14 +157,6 @@ feature('`var` and functions are there from the beginning', async () => {
   assert.equal(hoisted, 1)
 }, ['there'])
 
-feature('constants stay constant', async () => {
-  const fixed = 1
-  const error = await call(() => {
-    fixed = 2
-  }).catch((error) => error)
-  assert.ok(error instanceof TypeError, String(error))
-})
-
 feature('an object that is changed there stays as it is here', async () => {
   const config = { list: [1], nested: { on: true } }
   assert.deepEqual(
