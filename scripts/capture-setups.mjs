@@ -1,6 +1,6 @@
 /** The ways in which users' code comes to run, and the cases of test/capture in each of them: as ES modules, TypeScript, compiled, bundled, as text. */
 
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { cases as texts } from '../test/capture/texts.mjs'
 import { filesBelow } from './fingerprint.mjs'
@@ -202,19 +202,10 @@ async function installed(name, packages) {
   if (existsSync(join(folder, 'node_modules', 'mobula'))) return folder
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
   const { program, first } = npm()
-  const args = [
-    ...first,
-    'install',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-    '--prefer-offline',
-    '--legacy-peer-deps',
-    ...packages,
-    `mobula@link:${root}`,
-  ]
+  const args = [...first, 'install', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline', ...packages]
   const { code, output } = await run(program, args, { cwd: folder, env: cleanEnvironment(), limitSeconds: 600 })
   if (code !== 0) throw new StepError(`npm does not install ${packages.join(' and ')}`, { output })
+  symlinkSync(root, join(folder, 'node_modules', 'mobula'))
   return folder
 }
 

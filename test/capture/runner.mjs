@@ -11,6 +11,9 @@ const EXIT_LIMIT_MS = 10_000
 /** Found by a case if the program's entry were run on a worker. */
 Object.assign(globalThis, { [Symbol.for('mobula.capture.entry')]: true })
 
+/** Not by `console`, which test frameworks make their own. @param {string} line */
+const say = (line) => process.stdout.write(`${line}\n`)
+
 /** @param {{ exits?: boolean }} [options] exits: the process is ours, and has to end by itself afterwards */
 export const runCases = async ({ exits = true } = {}) => {
   try {
@@ -22,18 +25,18 @@ export const runCases = async ({ exits = true } = {}) => {
     for (const { name, run } of chosen) {
       const problem = await outcome(run)
       if (problem === undefined) passed += 1
-      else console.log(`FAILED ${name}: ${problem}`)
+      else say(`FAILED ${name}: ${problem}`)
     }
     await shutdown()
-    console.log(`${passed} of ${chosen.length}`)
+    say(`${passed} of ${chosen.length}`)
     process.exitCode = passed === chosen.length && passed > 0 ? 0 : 1
   } catch (error) {
-    console.log(error)
+    say(shown(error))
     process.exitCode = 1
   }
   if (!exits) return
   setTimeout(() => {
-    console.log(`the process does not end: ${process.getActiveResourcesInfo().join()}`)
+    say(`the process does not end: ${process.getActiveResourcesInfo().join()}`)
     process.exit(1)
   }, EXIT_LIMIT_MS).unref()
 }
