@@ -28,6 +28,11 @@ const folderOf = (name) => place('.cache', 'capture', name)
 export const setups = [
   { name: 'esm', nodes: every, prepare: () => ({ args: [join(source, 'run.mjs')] }) },
   { name: 'esm-source-maps', nodes: ['24'], prepare: () => ({ args: ['--enable-source-maps', join(source, 'run.mjs')] }) },
+  { name: 'cjs', nodes: every, prepare: () => ({ args: [join(source, 'run.cjs')] }) },
+  { name: 'odd-path', nodes: ['20', '24'], prepare: () => ({ args: [join(copied('odd path #1 %41 ä?x'), 'run.mjs')] }) },
+  { name: 'inspected', nodes: ['20', '24'], prepare: () => ({ args: ['--inspect=0', join(source, 'run.mjs')] }) },
+  { name: 'coverage', nodes: ['20', '24'], prepare: coverage },
+  { name: 'node-test', nodes: ['24'], prepare: nodeTest },
   { name: 'worker', nodes: every, prepare: () => ({ args: [join(source, 'in-worker.mjs')] }) },
   { name: 'tsx', nodes: every, prepare: () => ({ args: ['--import', 'tsx', typescript('tsx', '.ts', ['typescript', 'enums'])] }) },
   // On Node 20 tsx cannot require ES modules, as the package is one.
@@ -87,10 +92,10 @@ export async function runSetup(setup, node, { limitSeconds = 300, more = [] } = 
 }
 
 /** The files of the cases. */
-const sources = () => filesBelow(source, ['.']).filter((file) => /^(cases\/|modules\/|case|run|runner)/.test(file) && !/\.ts$/.test(file))
+const sources = () => filesBelow(source, ['.']).filter((file) => /^(cases\/|modules\/|case|run|runner)/.test(file) && /\.(mjs|json)$/.test(file))
 
 /** Imports of files beside a file, under the extension that these have now. @param {string} text @param {string} extension */
-const withExtension = (text, extension) => text.replace(/(['"`])(\.{1,2}\/[^'"`\n]+)\.(?:mjs|ts)\1/g, `$1$2${extension}$1`)
+const withExtension = (text, extension) => text.replace(/(['"`])(\.{1,2}\/[^'"`\n]+)\.(?:mjs|ts)(\?\w+)?\1/g, `$1$2${extension}$3$1`)
 
 /** @param {string} name @param {string} text */
 function written(name, text) {
@@ -195,6 +200,20 @@ test('cases', async () => {
 }${extension === 'ts' ? '' : ', 240_000'})
 `
 
+/** The cases as tests of Node's own. */
+function nodeTest() {
+  const file = join(copied('node-test'), 'cases.test.mjs')
+  writeFileSync(file, asTests("import { test } from 'node:test'\nimport './cases/every.mjs'\nimport './cases/esm.mjs'", 'mjs').replace(', 240_000', ''))
+  return { args: [file] }
+}
+
+/** V8's coverage goes by the same inspector as capture. It has to be written as if there were no capture. */
+function coverage() {
+  const folder = folderOf('coverage')
+  rmSync(folder, { recursive: true, force: true })
+  return { args: [join(source, 'run.mjs')], env: { NODE_V8_COVERAGE: folder } }
+}
+
 /** Installs test frameworks apart from the project, once. @param {string} name @param {readonly string[]} packages */
 async function installed(name, packages) {
   const folder = folderOf(name)
@@ -206,6 +225,14 @@ async function installed(name, packages) {
   const { code, output } = await run(program, args, { cwd: folder, env: cleanEnvironment(), limitSeconds: 600 })
   if (code !== 0) throw new StepError(`npm does not install ${packages.join(' and ')}`, { output })
   symlinkSync(root, join(folder, 'node_modules', 'mobula'))
+  return folder
+}
+
+/** A fresh copy of the cases as they are. @param {string} name */
+function copied(name) {
+  const folder = folderOf(name)
+  rmSync(folder, { recursive: true, force: true })
+  copyCases(folder)
   return folder
 }
 

@@ -181,3 +181,23 @@ feature('a variable that is captured in two places of one value', () => {
     return [first.shared === shared, first.shared.n - before]
   })
 })
+
+feature('functions and classes that are changed after the first call stay as they were', async () => {
+  const helper = (x) => x + helper.step
+  helper.step = 1
+  class Level {
+    static now = 1
+    show() {
+      return 'before'
+    }
+  }
+  const fn = remote((x) => [helper(x), Level.now, new Level().show()])
+  const ref = fn.remote(1)
+  helper.step = 10
+  Level.now = 2
+  Level.prototype.show = () => 'after'
+  assert.deepEqual(await get([ref, fn.remote(1)]), [
+    [2, 1, 'before'],
+    [2, 1, 'before'],
+  ])
+}, ['there'])

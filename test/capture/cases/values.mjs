@@ -138,6 +138,15 @@ feature('accessors', () => {
     return [before, after, typeof Object.getOwnPropertyDescriptor(object, 'doubled').get]
   })
 })
+feature('a getter that throws is not asked', () => {
+  const object = {
+    get trap() {
+      throw new Error('asked')
+    },
+    fine: 1,
+  }
+  return same(() => [object.fine, Object.keys(object)])
+})
 feature('what may be changed, and what is listed', () => {
   const frozen = Object.freeze({ a: 1, list: Object.freeze([1]) })
   const sealed = Object.seal({ a: 1 })
