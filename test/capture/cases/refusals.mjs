@@ -235,7 +235,7 @@ refuses('a property of a function, and a static field', () => {
     static pending = Promise.resolve(1)
   }
   return () => Registry.name
-}, ['Registry.pending'])
+}, ['Registry', 'pending', 'Promise'])
 
 refuses('a field of an instance', () => {
   class Repository {
