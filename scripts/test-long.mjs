@@ -1,9 +1,10 @@
-/** `npm run test:long`: what is too slow for every day: loom models, ignored tests, sanitizers, and test/long; ends with `N passed, N failed`. */
+/** `npm run test:long`: what is too slow for every day: loom models, ignored tests, sanitizers, test/long, and matrices over Nodes; ends with `N passed, N failed`. */
 
 import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from './build.mjs'
+import { runSetup, setupOf, setups } from './capture-setups.mjs'
 import { filesBelow } from './fingerprint.mjs'
 import { nodeOf, releases } from './nodes.mjs'
 import { place, root, rustEnvironment } from './places.mjs'
@@ -12,19 +13,26 @@ import { showFailure, toolStep } from './steps.mjs'
 import { runTestFiles } from './test-files.mjs'
 import { run } from './tool.mjs'
 
-const help = `npm run test:long [-- --only loom,ignored,sanitizers,node,chaos]
+const help = `npm run test:long [-- --only loom,ignored,sanitizers,node,chaos,capture] [--nodes 22,24] [--setups esm,tsx]
 
   loom         crates/*/tests/loom*.rs, and modules of src that hold loom models, under --cfg loom
   ignored      Rust tests marked #[ignore]
   sanitizers   store, sched and runtime under AddressSanitizer (all Rust tests) and ThreadSanitizer (crates/*/tests/races.rs, and mutants)
   node         test/long/*.test.ts
-  chaos        100,000 mixed tasks with a death every few hundred, on every Node that the package claims`
+  chaos        100,000 mixed tasks with a death every few hundred, on every Node that the package claims
+  capture      test/capture in every way in which code comes to run (${setups.map(({ name }) => name).join(', ')}), on every Node
+
+  --nodes      only these lines of Node
+  --setups     only these setups of capture`
 
 const target = process.env['CARGO_TARGET_DIR'] ?? place('target')
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } } })
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, nodes: { type: 'string' }, setups: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+})
 async function main() {
-  const wanted = values.only?.split(',') ?? ['loom', 'ignored', 'sanitizers', 'node', 'chaos']
+  const wanted = values.only?.split(',') ?? ['loom', 'ignored', 'sanitizers', 'node', 'chaos', 'capture']
+  const majors = values.nodes?.split(',') ?? Object.keys(releases)
   let passed = 0
   let failed = 0
   const add = (/** @type {{ passed: number, failed: number }} */ counts) => {
@@ -48,7 +56,11 @@ async function main() {
     }
     if (wanted.includes('chaos')) {
       await build()
-      for (const major of Object.keys(releases)) add(await chaos(major))
+      for (const major of majors) add(await chaos(major))
+    }
+    if (wanted.includes('capture')) {
+      await build()
+      for (const major of majors) add(await capture(major))
     }
   } catch (error) {
     showFailure(error)
@@ -70,6 +82,20 @@ async function chaos(major) {
     return { passed: 0, failed: 1 }
   }
   return { passed: 1, failed: 0 }
+}
+
+/** Functions that ship by themselves, in each setup; a line for each case that fails. @param {string} major */
+async function capture(major) {
+  const { version, path } = await nodeOf(major)
+  const counts = { passed: 0, failed: 0 }
+  for (const setup of values.setups?.split(',').map(setupOf) ?? setups) {
+    if (!setup.nodes.includes(major)) continue
+    const { passed, failed, lines } = await runSetup(setup, path)
+    counts.passed += passed
+    counts.failed += failed
+    console.log([`capture, ${setup.name} on Node ${version}: ${lines.at(-1)}`, ...lines.slice(0, -1)].join('\n  '))
+  }
+  return counts
 }
 
 const rustFiles = () => filesBelow(root, ['crates']).filter((file) => file.endsWith('.rs'))

@@ -1,0 +1,203 @@
+/** Variables that change: what is shared by what travels together, what lives on, and what has no value yet. */
+// @ts-nocheck: what users write in JavaScript, odd on purpose
+
+import assert from 'node:assert/strict'
+import { get, remote } from 'mobula'
+import { call, feature, same } from '../case.mjs'
+
+feature('a variable that two closures share', async () => {
+  let n = 0
+  const bump = () => {
+    n += 1
+  }
+  const read = () => n
+  assert.deepEqual(
+    await call(() => {
+      bump()
+      bump()
+      return read()
+    }),
+    2,
+  )
+  assert.equal(n, 0)
+}, ['there'])
+
+feature('a variable that the function shares with a closure', async () => {
+  let n = 10
+  const bump = () => n++
+  assert.deepEqual(
+    await call(() => {
+      n += 5
+      bump()
+      return [n, bump(), n]
+    }),
+    [16, 16, 17],
+  )
+  assert.equal(n, 10)
+}, ['there'])
+
+feature('a captured variable that the function assigns', async () => {
+  let n = 1
+  let text = 'a'
+  const fn = remote(() => {
+    n += 1
+    text += n
+    return [n, text]
+  })
+  assert.deepEqual(await get(fn.remote()), [2, 'a2'])
+  assert.deepEqual([n, text], [1, 'a'])
+}, ['there'])
+
+feature('assignments by patterns, `++`, `??=` and loops', async () => {
+  let a = 1
+  let b
+  let c = [0]
+  let d
+  const show = () => [a, b, c[0], d]
+  assert.deepEqual(
+    await call(() => {
+      ;[a, b = 7] = [a + 1]
+      b ??= 9
+      c[0]++
+      for (d of [5, 6]);
+      ;({ x: a = a } = { x: 40 })
+      return show()
+    }),
+    [40, 7, 1, 6],
+  )
+  assert.deepEqual(show(), [1, undefined, 0, undefined])
+}, ['there'])
+
+feature('two pairs that share apart from each other', async () => {
+  const cell = (from) => {
+    let n = from
+    return { bump: () => ++n, read: () => n }
+  }
+  const first = cell(0)
+  const second = cell(100)
+  assert.deepEqual(
+    await call(() => {
+      first.bump()
+      second.bump()
+      second.bump()
+      return [first.read(), second.read()]
+    }),
+    [1, 102],
+  )
+}, ['there'])
+
+feature('variables of equal value that are not the same variable', async () => {
+  let first = 0
+  let second = 0
+  const bumpFirst = () => ++first
+  const bumpSecond = () => ++second
+  assert.deepEqual(
+    await call(() => {
+      bumpFirst()
+      return [first, second, bumpSecond(), first]
+    }),
+    [1, 0, 1, 1],
+  )
+}, ['there'])
+
+feature('a variable of a loop that closures share each time anew', async () => {
+  const cells = []
+  for (let k = 0; k < 3; k++) cells.push({ bump: () => (k += 10), read: () => k })
+  assert.deepEqual(
+    await call(() => {
+      cells[1].bump()
+      return cells.map((cell) => cell.read())
+    }),
+    [0, 11, 2],
+  )
+}, ['there'])
+
+feature('a memo lives on in its worker', async () => {
+  const memo = new Map()
+  const fn = remote((x) => {
+    memo.set(x, x)
+    return [`${process.pid}`, memo.size, where()]
+  })
+  const where = () => (globalThis[Symbol.for('mobula.capture.memo')] ??= `${Math.random()}`)
+  const sizes = new Map()
+  for (let k = 0; k < 20; k++) {
+    const [, size, worker] = await get(fn.remote(k))
+    assert.equal(size, (sizes.get(worker) ?? 0) + 1)
+    sizes.set(worker, size)
+  }
+  assert.equal(memo.size, 0)
+}, ['there'])
+
+feature('a counter lives on in its worker', async () => {
+  let n = 0
+  const fn = remote(() => [++n, (globalThis[Symbol.for('mobula.capture.counter')] ??= `${Math.random()}`)])
+  const counts = new Map()
+  for (let k = 0; k < 20; k++) {
+    const [count, worker] = await get(fn.remote())
+    assert.equal(count, (counts.get(worker) ?? 0) + 1)
+    counts.set(worker, count)
+  }
+}, ['there'])
+
+feature('a name that has no value when `remote` is called, but when it is needed', async () => {
+  const fn = remote(() => [later, helper(1)])
+  const later = [1]
+  const helper = (x) => x + later.length
+  assert.deepEqual(await get(fn.remote()), [[1], 2])
+})
+
+feature('`var` and functions are there from the beginning', async () => {
+  const fn = () => [hoisted, declared()]
+  const ref = remote(fn).remote()
+  var hoisted = 1
+  function declared() {
+    return 'declared'
+  }
+  assert.deepEqual(await get(ref), [undefined, 'declared'])
+  assert.equal(hoisted, 1)
+}, ['there'])
+
+feature('an object that is changed there stays as it is here', async () => {
+  const config = { list: [1], nested: { on: true } }
+  assert.deepEqual(
+    await call(() => {
+      config.list.push(2)
+      config.nested.on = false
+      return config
+    }),
+    { list: [1, 2], nested: { on: false } },
+  )
+  assert.deepEqual(config, { list: [1], nested: { on: true } })
+}, ['there'])
+
+feature('a variable that is captured in two places of one value', () => {
+  const shared = { n: 1 }
+  const first = { shared }
+  const change = () => ++shared.n
+  return same(() => {
+    const before = first.shared.n
+    change()
+    first.shared.n += 10
+    return [first.shared === shared, first.shared.n - before]
+  })
+})
+
+feature('functions and classes that are changed after the first call stay as they were', async () => {
+  const helper = (x) => x + helper.step
+  helper.step = 1
+  class Level {
+    static now = 1
+    show() {
+      return 'before'
+    }
+  }
+  const fn = remote((x) => [helper(x), Level.now, new Level().show()])
+  const ref = fn.remote(1)
+  helper.step = 10
+  Level.now = 2
+  Level.prototype.show = () => 'after'
+  assert.deepEqual(await get([ref, fn.remote(1)]), [
+    [2, 1, 'before'],
+    [2, 1, 'before'],
+  ])
+}, ['there'])

@@ -1,0 +1,48 @@
+/** A local module: functions, a default export, a class, an error, and state of its own. */
+// @ts-nocheck: see cases/
+
+const unit = 'cm'
+
+export const area = (w, h) => `${w * h} ${unit}²`
+export function perimeter(w, h) {
+  return 2 * (w + h)
+}
+export const table = { deep: { list: [1, 2, 3] } }
+export const scale = (k) => (x) => x * k
+
+export class Point {
+  constructor(x, y) {
+    this.x = x
+    this.y = y
+  }
+  get length() {
+    return Math.hypot(this.x, this.y)
+  }
+  plus(other) {
+    return new Point(this.x + other.x, this.y + other.y)
+  }
+  static origin = new Point(0, 0)
+}
+
+/** What it hides travels only since it is imported on both sides: its instances do not. */
+export class Secret {
+  #value = 5
+  show() {
+    return this.#value
+  }
+}
+
+export class PlaneError extends RangeError {
+  constructor(message, at) {
+    super(message)
+    this.name = 'PlaneError'
+    this.at = at
+  }
+}
+
+let calls = 0
+export const countCalls = () => ++calls
+
+export default function half(x) {
+  return x / 2
+}
