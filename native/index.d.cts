@@ -196,7 +196,10 @@ export interface FunctionAnalysis {
   key?: RangeRecord
   /** That key is computed. */
   hasComputedKey: boolean
-  /** Where V8 says that it begins: at its parameters; a class at `class`. */
+  /**
+   * Where V8 says that it begins: at the `(` of its parameters; an arrow at its first character; a class at the `(` of
+   * its constructor, or at `class` without one.
+   */
   paramsAt: number
   /** Names that are declared nowhere in the text, in order of first appearance. */
   free: Array<FreeNameRecord>

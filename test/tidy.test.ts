@@ -180,7 +180,12 @@ test('unsafe code is only where it is named', () => {
     return /\bunsafe\s*(\{|fn\b|impl\b|extern\b)/.test(code) && !unsafeFiles.some((named) => named.test(file)) ? [`${file} has unsafe code`] : []
   })
   none(wrong)
-  assert.match(readFileSync(join(root, 'crates/runtime/src/lib.rs'), 'utf8'), /^#!\[forbid\(unsafe_code\)\]$/m, 'crates/runtime does not forbid unsafe code')
+  for (const crate of ['analysis', 'runtime'])
+    assert.match(
+      readFileSync(join(root, `crates/${crate}/src/lib.rs`), 'utf8'),
+      /^#!\[forbid\(unsafe_code\)\]$/m,
+      `crates/${crate} does not forbid unsafe code`,
+    )
 })
 
 test('crates know only the crates below them, and nothing of Node outside the binding', () => {

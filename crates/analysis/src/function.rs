@@ -1,6 +1,7 @@
 //! What a function's text says about the function.
 
 use oxc_allocator::Allocator;
+use oxc_ast::ast::{Class, ClassElement};
 use oxc_span::GetSpan;
 
 use crate::class::{class_facts, key_name};
@@ -33,7 +34,8 @@ pub struct FunctionFacts {
     pub key: Option<Range>,
     /// That key is computed.
     pub has_computed_key: bool,
-    /// Where V8 says that it begins: at its parameters; a class at `class`.
+    /// Where V8 says that it begins: at the `(` of its parameters; an arrow at its first character; a class at the `(` of
+    /// its constructor, or at `class` without one.
     pub params_at: u32,
     /// Names that are declared nowhere in the text, in order of first appearance.
     pub free: Vec<FreeName>,
@@ -181,7 +183,8 @@ fn own(text: &Text<'_>, offsets: &Offsets) -> Own {
             name: None,
             key: None,
             has_computed_key: false,
-            params_at: arrow.params.span.start,
+            // At `async`, if it is.
+            params_at: arrow.span.start,
         },
         Subject::Function(function) => Own {
             kind: Kind::Function,
@@ -201,7 +204,7 @@ fn own(text: &Text<'_>, offsets: &Offsets) -> Own {
             name: class.id.as_ref().map(|id| id.name.to_string()),
             key: None,
             has_computed_key: false,
-            params_at: class.span.start,
+            params_at: constructor_at(class).unwrap_or(class.span.start),
         },
         Subject::Member {
             key,
@@ -219,4 +222,14 @@ fn own(text: &Text<'_>, offsets: &Offsets) -> Own {
             params_at: function.params.span.start,
         },
     }
+}
+
+fn constructor_at(class: &Class<'_>) -> Option<u32> {
+    let constructor = |element: &ClassElement<'_>| match element {
+        ClassElement::MethodDefinition(it) if it.kind.is_constructor() => {
+            Some(it.value.params.span.start)
+        }
+        _ => None,
+    };
+    class.body.body.iter().find_map(constructor)
 }

@@ -1,5 +1,7 @@
 //! What is evaluated with a class.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use mobula_analysis::{ClassFacts, Range, StaticKind, analyze_function};
 
 fn class(text: &str) -> ClassFacts {

@@ -1,5 +1,7 @@
 //! Which names a function's text leaves open.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use mobula_analysis::{FreeName, analyze_function};
 
 fn free(text: &str) -> Vec<FreeName> {

@@ -1,5 +1,7 @@
 //! Functions made from a small grammar, whose free names are known as they are made; and text that is no function.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 
 use mobula_analysis::{analyze_function, analyze_module, box_names};

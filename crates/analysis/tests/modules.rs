@@ -1,5 +1,7 @@
 //! Where a module's names come from, and where they go.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use mobula_analysis::{ModuleFacts, analyze_module};
 
 fn facts(source: &str) -> ModuleFacts {

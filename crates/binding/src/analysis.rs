@@ -172,7 +172,8 @@ pub struct FunctionAnalysis {
     pub key: Option<RangeRecord>,
     /// That key is computed.
     pub has_computed_key: bool,
-    /// Where V8 says that it begins: at its parameters; a class at `class`.
+    /// Where V8 says that it begins: at the `(` of its parameters; an arrow at its first character; a class at the `(` of
+    /// its constructor, or at `class` without one.
     pub params_at: u32,
     /// Names that are declared nowhere in the text, in order of first appearance.
     pub free: Vec<FreeNameRecord>,
