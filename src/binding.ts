@@ -150,9 +150,3 @@ export const passFault: typeof Native.passFault = addon.passFault
 export const holdings: typeof Native.holdings = addon.holdings
 export const handles: typeof Native.handles = addon.handles
 export const askToCollect: typeof Native.askToCollect = addon.askToCollect
-export const analyzeFunction: typeof Native.analyzeFunction = addon.analyzeFunction
-export const analyzeModule: typeof Native.analyzeModule = addon.analyzeModule
-export const boxNames: typeof Native.boxNames = addon.boxNames
-
-export type FunctionAnalysis = Native.FunctionAnalysis
-export type ModuleAnalysis = Native.ModuleAnalysis

@@ -21,7 +21,7 @@ export const exoticReason = (value: object): string | undefined => {
   if (types.isProxy(value)) return 'is a Proxy, whose traps stay behind; pass a plain copy of what it shows'
   if (types.isPromise(value)) return 'is a Promise; await it first, or pass an ObjectRef'
   if (types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef) {
-    return 'holds weak references, which mean nothing in another thread; pass a Map, a Set or the value itself'
+    return `is a ${weakName(value)}, whose weak references mean nothing in another thread; pass a Map, a Set or the value itself`
   }
   if (types.isGeneratorObject(value)) return 'is a running generator; pass an array of what it yields'
   if (types.isMapIterator(value) || types.isSetIterator(value)) return 'is an iterator in use; pass an array of what it yields'
@@ -35,6 +35,8 @@ export const exoticReason = (value: object): string | undefined => {
   if (isDisguised(value)) return 'is a builtin object whose prototype was taken away; pass one with its own'
   return undefined
 }
+
+const weakName = (value: object): string => (types.isWeakMap(value) ? 'WeakMap' : types.isWeakSet(value) ? 'WeakSet' : 'WeakRef')
 
 /** What has content that is no property: with the prototype of a plain object it would become `{}`. */
 const isDisguised = (value: object): boolean => {

@@ -5,7 +5,7 @@ import type { ObjectRef } from '../refs/object-ref.ts'
 import { alignUp, BufferPlan, type Piece, type TableEntry } from './buffers.ts'
 import type { Encoding } from './capsules.ts'
 import { EncodedParts } from './encoded.ts'
-import { hasAccessors, writeCapsuleOf } from './kinds/capsule.ts'
+import { writeCapsuleOf } from './kinds/capsule.ts'
 import { writeOther } from './kinds/index.ts'
 import { writeArray, writeRecord } from './kinds/plain.ts'
 import { writeBigInt, writeNumber, writeString } from './kinds/primitive.ts'
@@ -295,9 +295,10 @@ export class Writer {
     // A proxy's traps are user code that may answer anything: it is asked nothing before this.
     if (isProxy(value)) refuse(value)
     const prototype: unknown = Object.getPrototypeOf(value)
-    if (prototype === Object.prototype) {
-      if (this.capsules === 0 || !hasAccessors(value) || !writeCapsuleOf(this, value)) writeRecord(this, value)
-    } else if (prototype === Array.prototype && Array.isArray(value)) writeArray(this, value)
+    if (this.capsules > 0 && writeCapsuleOf(this, value)) {
+      // More of it travels than of a value of its own.
+    } else if (prototype === Object.prototype) writeRecord(this, value)
+    else if (prototype === Array.prototype && Array.isArray(value)) writeArray(this, value)
     else {
       // Collections and errors take twice the stack of plain data.
       this.#depth++

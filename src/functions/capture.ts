@@ -1,5 +1,6 @@
 /** Takes a function apart: its text, where it stood, and what it uses of its surroundings. What is proved of this, and what it costs, is in docs/functions.md. */
 
+import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
 import { boxNames, type ClassRecord, type FreeNameRecord, type FunctionAnalysis, type ModuleAnalysis } from '../binding.ts'
 import { type Capsule, Taken } from '../codec/capsules.ts'
@@ -15,7 +16,7 @@ import { placeText } from './place.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import { partsOfRevived } from './revived.ts'
 import { stepsOf } from './steps.ts'
-import { type FunctionTemplate, type Import, META, type ReferenceTemplate, type Template } from './template.ts'
+import { type FunctionTemplate, type Import, META, type Template } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -54,10 +55,10 @@ export const withRoot = <T>(next: CaptureRoot, write: () => T): T => {
 
 /** Something that both ends have, in the place of the value: the receiver looks it up. */
 export class Reference extends Taken {
-  readonly template: ReferenceTemplate
-  constructor(template: ReferenceTemplate) {
+  readonly capsule: Capsule
+  constructor(capsule: Capsule) {
     super()
-    this.template = template
+    this.capsule = capsule
   }
 }
 
@@ -69,19 +70,48 @@ export const capsuleOf = (template: Template, values: readonly unknown[] = [], s
 })
 
 /** What stands for a value that is the language's, Node's or a package's. */
-const referenceFor = (value: object): ReferenceTemplate | undefined => {
+const referenceFor = (value: object): Capsule | undefined => {
   const path = globalPath(value)
-  if (path !== undefined) return { kind: 'global', path }
+  if (path !== undefined) return capsuleOf({ kind: 'global', path })
   const builtin = builtinExport(value)
   const parent = parentOf('')
-  if (builtin !== undefined) return { kind: 'import', from: { local: '', how: 'require', specifier: builtin.module, parent, path: builtin.path } }
+  if (builtin !== undefined) {
+    const exported = capsuleOf({ kind: 'import', from: { local: '', how: 'require', specifier: builtin.module, parent, path: builtin.path } })
+    return builtin.isPromisified ? capsuleOf({ kind: 'promisified' }, [new Reference(exported)], ['']) : exported
+  }
   const exported = packageExport(value)
-  if (exported !== undefined) return { kind: 'import', from: { local: '', how: 'require', specifier: exported.file, parent, path: exported.path } }
-  return undefined
+  return exported === undefined
+    ? undefined
+    : capsuleOf({ kind: 'import', from: { local: '', how: 'require', specifier: exported.file, parent, path: exported.path } })
+}
+
+/** Objects of the language's, Node's and packages' that have functions: they are nobody's data. */
+export const takeShared = (value: object): Capsule | undefined => (mayBeShared(value) ? referenceFor(value) : undefined)
+
+/** So many properties of an object are looked at before it is taken for data. */
+const LOOKED_AT = 8
+
+/** Asking whether something is shared takes a millisecond the first time, which data should not cost. */
+const mayBeShared = (value: object): boolean => {
+  if (types.isModuleNamespaceObject(value) || value === globalThis || value === process || value === process.env) return true
+  if (Array.isArray(value) || types.isProxy(value)) return false
+  if (Object.getOwnPropertyDescriptor(value, Symbol.toStringTag) !== undefined) return true
+  const names = Object.getOwnPropertyNames(value)
+  for (let k = 0; k < names.length && k < LOOKED_AT; k++) {
+    const descriptor = Object.getOwnPropertyDescriptor(value, names[k] as string) as PropertyDescriptor
+    if (typeof descriptor.value === 'function' || descriptor.get !== undefined) return true
+  }
+  return false
+}
+
+/** What a file of this encoding imports, met as a value. */
+export const takeImported = (value: object, session: Session): Capsule | undefined => {
+  const imported = session.imported.get(value)
+  return imported === undefined ? undefined : capsuleOf(imported)
 }
 
 /** The capsule of a value that is a reference, or that both ends have. */
-export const takeReference = (value: unknown): Capsule | undefined => (value instanceof Reference ? capsuleOf(value.template) : undefined)
+export const takeReference = (value: unknown): Capsule | undefined => (value instanceof Reference ? value.capsule : undefined)
 
 export const takeSymbol = (value: symbol): Capsule => {
   const shared = Symbol.keyFor(value)
@@ -118,6 +148,7 @@ interface Parts {
 /** A function or a class. Throws a refusal that says what is wrong with it. */
 export const takeFunction = (fn: AnyFunction, session: Session, id: string): Capsule => {
   if (types.isProxy(fn)) throw captureRefusal('is a Proxy of a function, whose traps stay behind; pass the function itself')
+  if (!(fn instanceof Function)) throw captureRefusal('is a function of another context (node:vm), whose globals are others; make it here')
   const text = textOf(fn)
   if (isNativeText(text)) return takeNative(fn)
   let parts: Parts | undefined = partsOfRevived(fn)
@@ -143,7 +174,7 @@ export const rootNow = (): CaptureRoot | undefined => root
 
 const takeNative = (fn: AnyFunction): Capsule => {
   const reference = referenceFor(fn)
-  if (reference !== undefined) return capsuleOf(reference)
+  if (reference !== undefined) return reference
   const bound = boundOf(fn as never)
   if (bound === undefined)
     throw captureRefusal('is a native function, which has no text to send; call it inside of a function of your own, which imports what it comes from')
@@ -154,11 +185,24 @@ const takeNative = (fn: AnyFunction): Capsule => {
 const takeForeign = (fn: AnyFunction, view: FunctionView | undefined, url: string | undefined): Capsule | undefined => {
   if (url === undefined || (!url.startsWith('node:') && !url.includes('/node_modules/'))) return undefined
   const reference = referenceFor(fn)
-  if (reference !== undefined) return capsuleOf(reference)
+  if (reference !== undefined) return reference
   const original = url === 'node:internal/util' ? view?.scopes.find(({ object }) => Object.hasOwn(object, 'original'))?.object.original : undefined
+  const file = url.startsWith('node:internal/modules') ? requiringFile(view) : undefined
+  if (file !== undefined) return capsuleOf({ kind: 'require', parent: file })
   // What `util.promisify` makes: its text is Node's own, and the function that it wraps lies in its scope.
   if (typeof original === 'function') return capsuleOf({ kind: 'promisified' }, [original], [', made by util.promisify of'])
   if (url.startsWith('node:')) throw captureRefusal("is a function of Node's own that no module exports; import what it comes from inside of the function")
+  return undefined
+}
+
+/** The file that a `require` function looks from: what `createRequire` made has it in its scope. */
+const requiringFile = (view: FunctionView | undefined): string | undefined => {
+  for (const { object } of view?.scopes ?? []) {
+    const mod: unknown = Object.getOwnPropertyDescriptor(object, 'mod')?.value
+    if (typeof mod !== 'object' || mod === null) continue
+    const { filename } = mod as { readonly filename?: unknown }
+    if (typeof filename === 'string') return pathToFileURL(filename).href
+  }
   return undefined
 }
 
@@ -193,7 +237,9 @@ const partsOf = (about: About): Parts => {
   if (typeof facts === 'string') throw captureRefusal(`has a text that cannot be understood (${facts})`)
   refuseShape(facts)
   const at = startOf(view, text, facts)
+  about.session.home ??= url
   const surroundings = new Surroundings(about)
+  surroundings.noteImports()
   const isClass = facts.kind === 'class'
   const parts = isClass ? classParts(fn as never, text, facts.class as ClassRecord, surroundings) : undefined
   // What was evaluated with a class is not evaluated again.
@@ -221,6 +267,7 @@ const partsOf = (about: About): Parts => {
     self,
     imports,
     usesMeta: facts.importMeta.length > 0,
+    hasImport: facts.hasDynamicImport,
     extends: base.length > 0,
     privates: [...privates.keys()],
     steps: [],
@@ -231,6 +278,16 @@ const partsOf = (about: About): Parts => {
     names: [...names, ...base.map(() => 'the class that it extends'), ...privates.keys()],
     place: placeText(url, at.line, at.column),
   }
+}
+
+/** Where a function stands, for messages. */
+export const placeOfFunction = (fn: AnyFunction): string => {
+  const text = textOf(fn)
+  const facts = factsOf(text)
+  const view = viewOf(fn as never)
+  if (view === undefined || typeof facts === 'string') return ''
+  const at = startOf(view, text, facts)
+  return placeText(urlOfScript(view.scriptId) ?? '', at.line, at.column)
 }
 
 const nameOf = (fn: AnyFunction): string => {
@@ -340,6 +397,24 @@ export class Surroundings {
     return true
   }
 
+  /** Notes what the file imports: the same values may be met under other names, and inside of others. */
+  noteImports(): void {
+    const { view, url, session } = this.#about
+    const { module } = this
+    if (view === undefined || module === undefined || session.files.has(url)) return
+    session.files.add(url)
+    for (const { object, description } of view.scopes) {
+      const isModuleScope = description === 'Module'
+      if (!isModuleScope && !description.startsWith('Closure')) continue
+      for (const { local } of [...module.imports, ...module.requires]) {
+        const value = valueIn(object, local)
+        if ((typeof value !== 'object' || value === null) && typeof value !== 'function') continue
+        const from = importOf(module, url, { name: local, value, isModuleScope })
+        if (from !== undefined && this.#isElsewhere(from)) session.imported.set(value, { kind: 'import', from })
+      }
+    }
+  }
+
   #find(name: string): { at: number; scope: Scope } | undefined {
     const { scopes } = this.#about.view as FunctionView
     for (let at = 0; at < scopes.length; at++) {
@@ -367,10 +442,14 @@ export class Surroundings {
     const facts = this.module
     if (facts === undefined) return undefined
     const from = importOf(facts, url, { name, value, isModuleScope }) ?? this.#exported(name)
-    if (from === undefined || (this.#wishes.byValue ?? []).includes(from.specifier)) return undefined
-    const target = relativeUrl(from.specifier, from.parent)
-    // Its file would run the program again.
-    return target !== undefined && programFile(target) ? undefined : from
+    return from !== undefined && this.#isElsewhere(from) ? from : undefined
+  }
+
+  /** Workers may import it: it is not the program's own file, which would run again, and nobody wants its value. */
+  #isElsewhere({ specifier, parent }: Import): boolean {
+    if ((this.#wishes.byValue ?? []).includes(specifier)) return false
+    const target = relativeUrl(specifier, parent)
+    return target === undefined || !programFile(target)
   }
 
   /** A user may say that what a file exports is imported there, not taken along. */
@@ -384,26 +463,25 @@ export class Surroundings {
 
   #take(name: string, value: unknown): void {
     this.names.push(name)
-    this.values.push(shippable(value))
+    this.values.push(value)
   }
 
   #box(name: string, value: unknown, cell: Cell): void {
-    cell.box ??= { v: shippable(value) }
+    cell.box ??= { v: value }
     this.boxed.push(name)
     this.names.push(name)
     this.values.push(cell.box)
   }
 }
 
-/** Namespaces, native functions and the like have no content to send: both ends have them. */
-const shippable = (value: unknown): unknown => {
-  if (typeof value !== 'object' || value === null || !isNamespaceLike(value)) return value
-  const reference = referenceFor(value)
-  return reference === undefined ? value : new Reference(reference)
+const valueIn = (object: Readonly<Record<string, unknown>>, name: string): unknown => {
+  try {
+    return Object.hasOwn(object, name) ? object[name] : undefined
+  } catch {
+    // It has no value yet.
+    return undefined
+  }
 }
-
-const isNamespaceLike = (value: object): boolean =>
-  types.isModuleNamespaceObject(value) || globalPath(value) !== undefined || builtinExport(value) !== undefined || packageExport(value) !== undefined
 
 /** What Node gives every CommonJS module. */
 const isModuleName = (name: string): boolean => name === 'require' || name === '__filename' || name === '__dirname'

@@ -6,6 +6,7 @@
 import { Again } from '../codec/capsules.ts'
 import { Refusal } from '../codec/refusal.ts'
 import type { FunctionView, Scope } from './inspector.ts'
+import type { ReferenceTemplate } from './template.ts'
 
 export interface Cell {
   box: { v: unknown } | undefined
@@ -29,6 +30,11 @@ interface Known extends Cell {
 
 /** Those of one encoding. */
 export class CellSession {
+  /** The file of the outermost function. */
+  home: string | undefined
+  /** The files of all functions so far, and what they import. */
+  readonly files = new Set<string>()
+  readonly imported = new Map<unknown, ReferenceTemplate>()
   readonly #known: Known[] = []
   readonly #learnt: readonly Sighting[]
 

@@ -1,7 +1,7 @@
 /** Where classes come from: the keys under which they travel, and the modules that are imported to find them again. */
 
 import type { Capsule } from '../codec/capsules.ts'
-import { type AnyClass, classFor, type Found, hasCodec, keyOfRegistered, registerClass, setClassFinder } from '../codec/classes.ts'
+import { type AnyClass, classFor, type Found, hasCodec, keyFor, keyOfRegistered, registerClass, setClassFinder } from '../codec/classes.ts'
 import { SerializationError } from '../errors/errors.ts'
 import { programFile } from './entry.ts'
 import { loadImport, takeMissingImports } from './imports.ts'
@@ -45,6 +45,7 @@ setClassFinder(
     // What has gone by value once stays one class everywhere by going so again.
     if (idOf(Class) !== undefined) return { isValue: true }
     const { url, isInCall, scriptId } = place
+    if (url.startsWith('node:')) return { reason: `it is a class of Node's own, whose state belongs to its thread; ${wayRound(Class)}` }
     if (isInCall || !url.startsWith('file:') || programFile(url)) return { isValue: true }
     const facts = moduleFacts(url, scriptId)
     const isExported =
@@ -56,9 +57,18 @@ setClassFinder(
 )
 
 /** The capsule of a class that the receiver has by its module; undefined for others, which travel by value. */
-export const takeClass = (Class: (...args: never[]) => unknown): Capsule | undefined => {
-  const key = keyOfRegistered(Class as never)
+export const takeClass = (Class: (...args: never[]) => unknown, home: string | undefined): Capsule | undefined => {
+  const key = keyOfRegistered(Class as never) ?? keyElsewhere(Class as never, home)
   return key === undefined ? undefined : { template: JSON.stringify({ kind: 'class', key }), values: [], steps: [], id: '' }
+}
+
+/** A class of another file than the function that takes it along goes as its instances do. */
+const keyElsewhere = (Class: AnyClass, home: string | undefined): string | undefined => {
+  if (home === undefined || !/^class\b/.test(Function.prototype.toString.call(Class)) || idOf(Class) !== undefined) return undefined
+  const place = placeOf(Class)
+  if (place === undefined || place.url === home || !place.url.startsWith('file:')) return undefined
+  const found = keyFor(Class)
+  return 'key' in found ? found.key : undefined
 }
 
 /** The class of a key. Throws, and notes it, where its module has to be imported first. */

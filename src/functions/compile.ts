@@ -3,6 +3,8 @@
 import { createRequire, Module } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { constants, Script } from 'node:vm'
+import { noteFile } from './stacks.ts'
 import { BASE, type FunctionTemplate, META } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
@@ -58,16 +60,46 @@ const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
   const params = [HOLDER, ...(template.extends ? [BASE] : []), ...(usesMeta ? [META] : []), ...imports.map(({ local }) => local), ...(isRing ? [] : names)]
   const { head, tail } = around(template, isRing)
   const text = template.privates.length === 0 ? template.text : withPrivates(template)
-  const whole = `module.exports = function (${params.join(', ')}) { ${head}`
-  // On the first line of a file there is no line before for what comes first.
-  const placed = line === 0 ? `${whole} ${text}` : `${'\n'.repeat(line - 1)}${whole}\n${' '.repeat(column)}${text}`
-  const module = new Module(path) as Module & { _compile(code: string, path: string): void; exports: (...args: unknown[]) => Made }
-  module.filename = path
-  module._compile(`${placed}\n${tail} }`, path)
-  const make = module.exports
+  noteFile(path)
+  const make = evaluate({ head: `(function (${params.join(', ')}) { ${head}`, text, tail: `${tail} })` }, { path, line, column, hasImport: template.hasImport })
   const meta = usesMeta ? [metaOf(url, path)] : []
   return ({ values, imports: found, base }) => make({}, ...(template.extends ? [base] : []), ...meta, ...found, ...(isRing ? [] : values))
 }
+
+interface Code {
+  readonly head: string
+  readonly text: string
+  readonly tail: string
+}
+
+interface Spot {
+  readonly path: string
+  readonly line: number
+  readonly column: number
+  readonly hasImport: boolean
+}
+
+type Make = (...args: unknown[]) => Made
+
+const evaluate = ({ head, text, tail }: Code, { path, line, column, hasImport }: Spot): Make => {
+  const module = new Module(path) as Module & { _compile(code: string, path: string): void; exports: Make }
+  module.filename = path
+  // Before the first line of a file there is none for what comes first; `Script` can begin there, but warns on Node 20 when the text imports.
+  if (line === 0 && !(hasImport && isOld)) {
+    const script = new Script(`(function (exports, require, module, __filename, __dirname) { return ${head}\n${' '.repeat(column)}${text}\n${tail} })`, {
+      filename: path,
+      lineOffset: -1,
+      ...(hasImport && { importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER as never }),
+    })
+    const wrapper = script.runInThisContext() as (...args: unknown[]) => Make
+    return wrapper.call(undefined, module.exports, createRequire(path), module, path, dirname(path))
+  }
+  const placed = line === 0 ? `${head} ${text}` : `${'\n'.repeat(line - 1)}module.exports = ${head}\n${' '.repeat(column)}${text}`
+  module._compile(`${line === 0 ? 'module.exports = ' : ''}${placed}\n${tail}`, path)
+  return module.exports
+}
+
+const isOld = Number.parseInt(process.versions.node, 10) < 22
 
 /** What stands before and behind the text. The function's own names around it are constants that it is bound to as it is made. */
 const around = (template: FunctionTemplate, isRing: boolean): { readonly head: string; readonly tail: string } => {

@@ -13,6 +13,22 @@ const isThing = (value: unknown): value is object => typeof value === 'function'
 const dataOf = (holder: object): [string, object][] =>
   Object.entries(Object.getOwnPropertyDescriptors(holder)).flatMap(([key, { value }]) => (isThing(value) ? [[key, value] as [string, object]] : []))
 
+/** Intrinsics of the language that no global is. */
+const hidden: Readonly<Record<string, object>> = {
+  '%AsyncFunction%': (async () => {}).constructor,
+  '%GeneratorFunction%': function* () {}.constructor,
+  '%AsyncGeneratorFunction%': async function* () {}.constructor,
+  '%TypedArray%': Object.getPrototypeOf(Uint8Array) as object,
+  '%TypedArrayPrototype%': (Object.getPrototypeOf(Uint8Array) as { readonly prototype: object }).prototype,
+  '%ArrayIteratorPrototype%': Object.getPrototypeOf([][Symbol.iterator]()) as object,
+  '%MapIteratorPrototype%': Object.getPrototypeOf(new Map()[Symbol.iterator]()) as object,
+  '%SetIteratorPrototype%': Object.getPrototypeOf(new Set()[Symbol.iterator]()) as object,
+  '%StringIteratorPrototype%': Object.getPrototypeOf(''[Symbol.iterator]()) as object,
+  '%IteratorPrototype%': Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())) as object,
+  '%GeneratorPrototype%': Object.getPrototypeOf(function* () {}).prototype as object,
+  '%AsyncGeneratorPrototype%': Object.getPrototypeOf(async function* () {}).prototype as object,
+}
+
 let intrinsics: Map<object, readonly string[]> | undefined
 
 /** About 2 ms, when something native without a name of its own is met first. */
@@ -21,8 +37,15 @@ const findIntrinsics = (): Map<object, readonly string[]> => {
   const add = (value: object, path: readonly string[]): void => {
     if (!found.has(value)) found.set(value, path)
   }
-  const tops = dataOf(globalThis).filter(([name, value]) => names.has(name) && value !== globalThis)
+  // These two are accessors that are loaded anyway.
+  const always: [string, object][] = [
+    ['process', process],
+    ['Buffer', Buffer],
+  ]
+  const tops = [...dataOf(globalThis).filter(([name, value]) => names.has(name) && value !== globalThis), ...always]
+  add(globalThis, [])
   for (const [name, value] of tops) add(value, [name])
+  for (const [name, value] of Object.entries(hidden)) add(value, [name])
   for (const [name, value] of tops) {
     for (const [key, inner] of dataOf(value)) {
       add(inner, [name, key])
@@ -39,6 +62,8 @@ export const globalPath = (value: object): readonly string[] | undefined => {
 }
 
 export const globalAt = (path: readonly string[]): unknown => {
+  const [first = ''] = path
+  if (Object.hasOwn(hidden, first)) return hidden[first]
   let at: unknown = globalThis
   for (const key of path) at = (at as Record<string, unknown>)[key]
   return at
@@ -47,6 +72,8 @@ export const globalAt = (path: readonly string[]): unknown => {
 export interface BuiltinExport {
   readonly module: string
   readonly path: readonly string[]
+  /** Not the export itself, but what `util.promisify` gives of it. */
+  readonly isPromisified: boolean
 }
 
 /** Builtin modules by name that this thread has loaded; others export nothing that anybody could hold. */
@@ -69,17 +96,24 @@ export const builtinExport = (value: object): BuiltinExport | undefined => {
   return builtins.get(value)
 }
 
+/** Where Node keeps what `util.promisify` gives of a function that it has its own way for. */
+const PROMISIFIED: unique symbol = Symbol.for('nodejs.util.promisify.custom') as never
+
 const findExports = (modules: readonly string[]): Map<object, BuiltinExport> => {
   const found = new Map<object, BuiltinExport>()
-  const add = (value: object, module: string, path: readonly string[]): void => {
-    if (!found.has(value) && !isBuiltinPrototype(value)) found.set(value, { module: `node:${module}`, path })
+  const add = (value: object, module: string, path: readonly string[], isPromisified = false): void => {
+    if (!found.has(value) && !isBuiltinPrototype(value)) found.set(value, { module: `node:${module}`, path, isPromisified })
   }
   const require = createRequire(import.meta.url)
   const all = modules.map((name): [string, object] => [name, require(`node:${name}`) as object])
   for (const [name, value] of all) add(value, name, [])
   for (const [name, value] of all) {
     if (!isThing(value)) continue
-    for (const [key, inner] of dataOf(value)) add(inner, name, [key])
+    for (const [key, inner] of dataOf(value)) {
+      add(inner, name, [key])
+      const custom: unknown = typeof inner === 'function' ? Object.getOwnPropertyDescriptor(inner, PROMISIFIED)?.value : undefined
+      if (isThing(custom)) add(custom, name, [key], true)
+    }
   }
   return found
 }

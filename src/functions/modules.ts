@@ -119,7 +119,7 @@ export const relativeUrl = (specifier: string, parent: string): string | undefin
 export const packageExport = (value: object): { readonly file: string; readonly path: readonly string[] } | undefined => {
   const { cache } = createRequire(import.meta.url)
   for (const module of Object.values(cache)) {
-    if (module === undefined || !module.filename.includes('/node_modules/')) continue
+    if (typeof module?.filename !== 'string' || !module.filename.includes('/node_modules/')) continue
     const exported: unknown = module.exports
     if (exported === value) return { file: module.filename, path: [] }
     if (typeof exported !== 'function' && (typeof exported !== 'object' || exported === null)) continue

@@ -24,9 +24,12 @@ export const originalPlace = (url: string, line: number, column: number): Source
   return { url: entry.originalSource, line: entry.originalLine, column: entry.originalColumn }
 }
 
+/** A file's path; other URLs as they are. */
+export const pathOf = (url: string): string => (url.startsWith('file:') ? fileURLToPath(new URL(url)) : url)
+
 const shortPath = (url: string): string => {
   try {
-    const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : url
+    const path = pathOf(url)
     const short = relative(process.cwd(), path)
     return short === '' || short.startsWith('..') ? path : short
   } catch {

@@ -5,7 +5,7 @@ import { types } from 'node:util'
 import { badType, notSupported } from '../errors/bad-input.ts'
 import { CaptureError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
-import { type CaptureWishes, shapeProblem } from './capture.ts'
+import { type CaptureWishes, placeOfFunction, shapeProblem } from './capture.ts'
 import { textOf } from './facts.ts'
 import { knowsScript, learnCallers } from './inspector.ts'
 
@@ -35,11 +35,13 @@ export const describeFunction = (fn: unknown): Described => {
   if (types.isProxy(fn)) throw new CaptureError(`cannot ship '${name}', which is a Proxy of a function, whose traps stay behind; pass the function itself`)
   if (!/\{\s*\[native code\]\s*\}$/.test(text)) {
     const problem = shapeProblem(fn as AnyFunction)
-    if (problem !== undefined) throw new CaptureError(`cannot ship '${name}', which ${problem}`)
+    if (problem !== undefined) throw new CaptureError(`cannot ship '${name}'${at(placeOfFunction(fn as AnyFunction))}, which ${problem}`)
   }
   learnPlace()
   return { kind: 'function', name, fn: fn as AnyFunction }
 }
+
+const at = (place: string): string => (place === '' ? '' : ` (${place})`)
 
 export const isAsyncFunction = (fn: AnyFunction): boolean => types.isAsyncFunction(fn)
 

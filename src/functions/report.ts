@@ -53,7 +53,7 @@ const namesOf = (fn: AnyFunction, { template, values }: Capsule): CapturedName[]
 
 const howOf = (value: unknown): Pick<CapturedName, 'how' | 'bytes'> => {
   if (isObjectRef(value) || value instanceof Handle) return { how: 'ref', bytes: 0 }
-  if (value instanceof Reference) return { how: value.template.kind === 'global' ? 'global' : 'reference', bytes: 0 }
+  if (value instanceof Reference) return { how: value.capsule.template.includes('"global"') ? 'global' : 'reference', bytes: 0 }
   try {
     const { byteLength } = withRoot({ fn: howOf, wishes: {}, isDry: true }, () => encode(new TaskParts(value, undefined), 'value'))
     return { how: 'value', bytes: byteLength }

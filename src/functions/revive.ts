@@ -8,9 +8,10 @@ import { factoryOf, type Made } from './compile.ts'
 import { globalAt } from './globals.ts'
 import { makeHandle } from './handle.ts'
 import { importedValue } from './imports.ts'
+import { beginObject, defineProperty, makeObject } from './objects.ts'
 import { keepThing } from './origins.ts'
 import { noteRevived } from './revived.ts'
-import { FLAG, type FunctionTemplate, type Template } from './template.ts'
+import type { FunctionTemplate, Template } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -48,8 +49,10 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
       const { promisify } = createRequire(import.meta.url)('node:util') as typeof import('node:util')
       return promisify(values[0] as (...args: unknown[]) => void)
     }
-    case 'accessors':
-      return withAccessors(template.keys, values)
+    case 'object':
+      return makeObject(template, values)
+    case 'require':
+      return createRequire(new URL(template.parent))
     case 'class':
       return classHere(template.key)
     case 'task':
@@ -68,18 +71,13 @@ const makeFunction = (text: string, template: FunctionTemplate, values: readonly
   return made.fn
 }
 
-const beginAccessors = (keys: Keys): Unfinished => {
-  const value = {}
-  return { value, finish: ([data, ...functions]) => withAccessors(keys, [Object.assign(value, data), ...functions]) }
-}
-
 /** A stand-in for the class that a class in a ring extends: it is there when the ring is closed. */
 const Later = class {}
 
 /** Makes a function whose captured values refer to it: they come later. */
 export const beginValue = (text: string, id: string): Unfinished => {
   const template = templateOf(text)
-  if (template.kind === 'accessors') return beginAccessors(template.keys)
+  if (template.kind === 'object') return beginObject(template)
   if (template.kind !== 'function') throw new SerializationError('damaged bytes: something that refers to itself and is no function')
   const imports = template.imports.map(importedValue)
   const made = factoryOf(text, template, true)({ values: [], imports, base: Later })
@@ -87,15 +85,15 @@ export const beginValue = (text: string, id: string): Unfinished => {
     value: made.fn,
     finish: (values) => {
       made.set?.(...values.slice(0, template.names.length))
-      if (template.extends) inherit(made.fn, values[template.names.length] as AnyFunction)
+      if (template.extends) inherit(made.fn, values[template.names.length] as AnyFunction | null)
       finish({ template, made, values, id })
     },
   }
 }
 
-const inherit = (fn: AnyFunction, base: AnyFunction): void => {
-  Object.setPrototypeOf(fn, base)
-  Object.setPrototypeOf(fn.prototype, base.prototype as object)
+const inherit = (fn: AnyFunction, base: AnyFunction | null): void => {
+  Object.setPrototypeOf(fn, base ?? Function.prototype)
+  Object.setPrototypeOf(fn.prototype, base === null ? null : (base.prototype as object))
 }
 
 interface Finishing {
@@ -115,13 +113,9 @@ const finish = ({ template, made, values, id }: Finishing): void => {
   fill?.(...values.slice(at, given))
   at = given
   for (const step of template.steps) {
-    const value = values[at++]
-    if (step.at === 'parent') Object.setPrototypeOf(fn, value as object)
-    else if (step.at === 'base') Object.setPrototypeOf(fn.prototype, (value as AnyFunction).prototype as object)
-    else {
-      const [key, own] = step.symbol === true ? (value as [symbol, unknown]) : [step.key, value]
-      Object.defineProperty(step.at === 'own' ? fn : (fn.prototype as object), key, descriptorOf(own, step.flags))
-    }
+    if (step.at === 'parent') Object.setPrototypeOf(fn, values[at++] as object)
+    else if (step.at === 'base') Object.setPrototypeOf(fn.prototype, (values[at++] as AnyFunction).prototype as object)
+    else at = defineProperty(step.at === 'own' ? fn : (fn.prototype as object), step.property, { values, at })
   }
   const rest = values.slice(template.names.length, given)
   const bare: FunctionTemplate = template.steps.length === 0 ? template : { ...template, steps: [] }
@@ -129,13 +123,6 @@ const finish = ({ template, made, values, id }: Finishing): void => {
   noteRevived(fn, { template: bare, values: () => [...(read === undefined ? names : read()), ...rest] })
   if (id !== '') keepThing(id, fn)
 }
-
-const descriptorOf = (value: unknown, flags: number): PropertyDescriptor => ({
-  value,
-  writable: (flags & FLAG.writable) !== 0,
-  enumerable: (flags & FLAG.enumerable) !== 0,
-  configurable: (flags & FLAG.configurable) !== 0,
-})
 
 const symbols = new Map<string, symbol>()
 
@@ -146,22 +133,4 @@ const localSymbol = (id: string, description: string): symbol => {
     symbols.set(id, symbol)
   }
   return symbol
-}
-
-type Keys = Extract<Template, { kind: 'accessors' }>['keys']
-
-const withAccessors = (keys: Keys, values: readonly unknown[]): object => {
-  const object = values[0] as object
-  let at = 1
-  for (const { key, get, set, flags } of keys) {
-    const getter = get ? (values[at++] as () => unknown) : undefined
-    const setter = set ? (values[at++] as (value: unknown) => void) : undefined
-    Object.defineProperty(object, key, {
-      ...(getter !== undefined && { get: getter }),
-      ...(setter !== undefined && { set: setter }),
-      enumerable: (flags & FLAG.enumerable) !== 0,
-      configurable: (flags & FLAG.configurable) !== 0,
-    })
-  }
-  return object
 }

@@ -20,11 +20,18 @@ class Gathered implements Steps {
   readonly names: string[] = []
 
   property(at: 'own' | 'prototype', key: string | symbol, descriptor: PropertyDescriptor): void {
-    const flags = flagsOf(descriptor)
-    const isSymbol = typeof key === 'symbol'
-    this.steps.push(isSymbol ? { at, key: '', flags, symbol: true } : { at, key, flags })
-    this.values.push(isSymbol ? [key, descriptor.value] : descriptor.value)
-    this.names.push(`its ${at === 'own' ? 'property' : "prototype's property"} ${String(key)}`)
+    const { get, set, value } = descriptor
+    const symbol = typeof key === 'symbol'
+    const named = `its ${at === 'own' ? 'property' : "prototype's property"} ${String(key)}`
+    const all = [
+      ...(symbol ? [key] : []),
+      ...(get === undefined ? [] : [get]),
+      ...(set === undefined ? [] : [set]),
+      ...((get ?? set) === undefined ? [value] : []),
+    ]
+    this.steps.push({ at, property: { key: symbol ? '' : key, symbol, flags: flagsOf(descriptor), get: get !== undefined, set: set !== undefined } })
+    this.values.push(...all)
+    this.names.push(...all.map(() => named))
   }
 
   parent(at: 'parent' | 'base', value: unknown): void {
@@ -44,7 +51,6 @@ export const stepsOf = (fn: AnyFunction, { text, isClass, extends: isDerived }: 
     if (OWN.has(key) && !(isClass && key === 'name' && isOddName(fn))) continue
     const descriptor = Object.getOwnPropertyDescriptor(fn, key) as PropertyDescriptor
     if (isClass && isWritten(descriptor, text)) continue
-    refuseAccessor(descriptor, key)
     gathered.property('own', key, descriptor)
   }
   if (typeof prototype === 'object' && prototype !== null) {
@@ -52,7 +58,6 @@ export const stepsOf = (fn: AnyFunction, { text, isClass, extends: isDerived }: 
       const descriptor = Object.getOwnPropertyDescriptor(prototype, key) as PropertyDescriptor
       if (key === 'constructor' && descriptor.value === fn) continue
       if (isClass && isWritten(descriptor, text)) continue
-      refuseAccessor(descriptor, key)
       gathered.property('prototype', key, descriptor)
     }
   }
@@ -105,8 +110,4 @@ const isWritten = ({ value, get, set, enumerable }: PropertyDescriptor, text: st
 const isOwnArrow = (value: AnyFunction, text: string): boolean => {
   const own = Function.prototype.toString.call(value)
   return value.prototype === undefined && /\bthis\b/.test(own) && text.includes(own)
-}
-
-const refuseAccessor = ({ get, set }: PropertyDescriptor, key: PropertyKey): void => {
-  if ((get ?? set) !== undefined) throw captureRefusal(`was given the accessor ${String(key)} from outside, which does not travel; write it in the class`)
 }

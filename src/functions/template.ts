@@ -17,7 +17,7 @@ export interface Import {
 
 /** What is done to a function when it is there, each with a value: own properties, and what it inherits from. */
 export type Step =
-  | { readonly at: 'own' | 'prototype'; readonly key: string; readonly flags: number; readonly symbol?: boolean }
+  | { readonly at: 'own' | 'prototype'; readonly property: PropertyTemplate }
   /** The function, or its prototype object, inherits from the value, or from the value's prototype object. */
   | { readonly at: 'parent' }
   | { readonly at: 'base' }
@@ -43,6 +43,8 @@ export interface FunctionTemplate {
   readonly imports: readonly Import[]
   /** `import.meta` was written as the name {@link META}. */
   readonly usesMeta: boolean
+  /** The text has an `import()`. */
+  readonly hasImport: boolean
   /** A class that extends another: the value behind those of the names is the other. */
   readonly extends: boolean
   /** Private static fields, one value each, behind that. */
@@ -64,13 +66,32 @@ export type Template =
   | { readonly kind: 'bound' }
   /** Values: the function that takes a callback. */
   | { readonly kind: 'promisified' }
-  /** Values: the object without its accessors, then the functions of each. */
-  | { readonly kind: 'accessors'; readonly keys: readonly { readonly key: string; readonly get: boolean; readonly set: boolean; readonly flags: number }[] }
+  /** `createRequire` of a file. */
+  | { readonly kind: 'require'; readonly parent: string }
+  | ObjectTemplate
   /** A class that the receiver finds by its module. */
   | { readonly kind: 'class'; readonly key: string }
   | RemoteTemplate
   /** A function and what its options hold: the values. */
   | { readonly kind: 'task' }
+
+export interface PropertyTemplate {
+  /** Empty for a symbol, which is among the values. */
+  readonly key: string
+  readonly symbol: boolean
+  readonly flags: number
+  readonly get: boolean
+  readonly set: boolean
+}
+
+/** Values: its prototype, if it has one of its own; for each key the symbol, if it is one, and its functions or its value. */
+export interface ObjectTemplate {
+  readonly kind: 'object'
+  readonly prototype: 'plain' | 'none' | 'array' | 'own'
+  readonly length: number
+  readonly isExtensible: boolean
+  readonly keys: readonly PropertyTemplate[]
+}
 
 /** A remote function. */
 export interface RemoteTemplate {

@@ -17,6 +17,7 @@ import { fromCode } from '../errors/from-code.ts'
 import { setupError } from '../errors/setup-error.ts'
 import { taskError } from '../errors/task-error.ts'
 import { loadMissing, type Missing, mayImportHere, noteClass, takeMissing } from '../functions/classes.ts'
+import { changeStacks, mapStack } from '../functions/stacks.ts'
 import type { Limits } from '../options/get.ts'
 import { beginUse, endUse, type ObjectRef } from '../refs/object-ref.ts'
 import { limited } from './limits.ts'
@@ -249,6 +250,7 @@ export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }
   switch (outcome.state) {
     case 'thrown': {
       const thrown = decode(outcome.value, AS_COPIES)
+      changeStacks(thrown, mapStack)
       return taskError(thrown, { taskName: outcome.taskName, attempt: outcome.attempt })
     }
     case 'crashed': {

@@ -12,6 +12,7 @@ import { withHome } from '../functions/handle.ts'
 import { type LoadedFunction, loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
 import { makeRetryable } from '../functions/retryable.ts'
+import { changeStacks, markStack } from '../functions/stacks.ts'
 import type { TaskNotes } from '../options/task.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
 import { errorOf } from '../runtime/get.ts'
@@ -490,6 +491,7 @@ export class Executor {
   #fail(begun: Task, error: unknown, isRetryable = false): void {
     const how = isRetryable ? L.HOW_FAILED_AGAIN : L.HOW_FAILED
     try {
+      changeStacks(error, markStack)
       this.#port.result(begun, encodeThrown(error), how)
     } catch (unexpected) {
       // The store had no room for a large error, or the runtime was stopped: one this small lies in the record itself.

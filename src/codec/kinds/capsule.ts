@@ -69,10 +69,6 @@ const readValues = (reader: Reader, count: number): unknown[] => {
   return values
 }
 
-/** An object of accessors is more than what they give now. Asked only of what a function takes along. */
-export const hasAccessors = (value: object): boolean =>
-  Object.values(Object.getOwnPropertyDescriptors(value)).some(({ get, set }) => (get ?? set) !== undefined)
-
 export const isTaken = (value: object): boolean => value instanceof Taken
 
 export const writeTaken = (writer: Writer, value: object): void => {

@@ -5,6 +5,7 @@ import { isError } from '../../errors/task-error.ts'
 import { ObjectRef } from '../../refs/object-ref.ts'
 import { TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
+import { Refusal } from '../refusal.ts'
 import { classNameOf, exoticReason, refuse } from '../refuse.ts'
 import type { Writer } from '../writer.ts'
 import { looksLikeArrow, readArrow, writeArrow } from './arrow.ts'
@@ -123,6 +124,8 @@ const writeUnfamiliar = (writer: Writer, value: object, prototype: object | null
     return
   }
   if (exoticReason(value) !== undefined) refuse(value)
+  else if (writer.capsules > 0 && prototype !== null && isForeign(value, prototype))
+    throw new Refusal('is a value of another context (node:vm); make it here, or pass it as an argument')
   // Plain data of another realm (a `vm` context): its Object.prototype and Array.prototype are not ours.
   else if (name === 'Object' && height(value) === 1) writeRecord(writer, value)
   else if (name === 'Array' && Array.isArray(value) && height(value) === 2) writeArray(writer, value)
@@ -130,6 +133,11 @@ const writeUnfamiliar = (writer: Writer, value: object, prototype: object | null
   else if (Array.isArray(value)) writeInstance(writer, value, prototype, () => writeArray(writer, value))
   else writeRecordInstance(writer, value, prototype, () => writeRecord(writer, value))
 }
+
+/** Made by another realm's `Object` or `Array`. */
+const isForeign = (value: object, prototype: object): boolean =>
+  (height(value) === 1 && prototype !== Object.prototype && classNameOf(value) === 'Object') ||
+  (Array.isArray(value) && height(value) === 2 && prototype !== Array.prototype)
 
 const write = (writer: Writer, value: object, prototype: object | null, kind: Kind): void => {
   const name = prototype !== null && byPrototype.has(prototype) ? '' : classNameOf(value)

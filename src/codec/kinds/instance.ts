@@ -198,7 +198,7 @@ const classAt = (reader: Reader, number: number): AnyClass => {
   if (typeof known === 'function') return known
   const key = newKey(reader, number)
   if (typeof key === 'function') {
-    reader.classes.push(key)
+    reader.classes[number] = key
     return key
   }
   const Class = classFor(key) ?? reader.options.onUnknownClass?.(key)
@@ -207,12 +207,15 @@ const classAt = (reader: Reader, number: number): AnyClass => {
       `the value holds an instance of a class that this thread does not know: ${key}. Import that module here, or use await get(ref), which does.`,
     )
   }
-  reader.classes.push(Class)
+  reader.classes[number] = Class
   return Class
 }
 
+/** A class that travels itself may bring others along, which are numbered behind it. */
 const newKey = (reader: Reader, number: number): ClassKey => {
-  const key = number === reader.classes.length ? reader.value() : undefined
+  const isNext = number === reader.classes.length
+  if (isNext) reader.classes.push(undefined)
+  const key = isNext ? reader.value() : undefined
   return typeof key === 'string' || typeof key === 'function' ? (key as ClassKey) : reader.damaged('a class that was not announced')
 }
 
@@ -241,6 +244,6 @@ const codecAt = (reader: Reader, number: number): Codec => {
   if (codec === undefined) {
     throw new SerializationError(`the value needs a codec that this thread does not have: ${key}. Import that module here, or use await get(ref), which does.`)
   }
-  reader.classes.push(codec)
+  reader.classes[number] = codec
   return codec
 }
