@@ -57,9 +57,11 @@ const outcome = async (run) => {
   }
 }
 
-/** In one line, but with the place in the case. @param {unknown} error */
+/** In one line, with the place in the case. @param {unknown} error @returns {string} */
 const shown = (error) => {
-  const { message = String(error), stack = '', name = '' } = /** @type {Error} */ (error ?? {})
+  if (!(error instanceof Error)) return String(error)
+  const { name, message, stack = '', cause } = error
   const place = /\(?([^\s(]*(?:cases|modules)[\\/][^\s)]+)/.exec(stack.slice(stack.indexOf(message) + message.length))?.[1]
-  return `${name}: ${message.replace(/\s*\n\s*/g, ' | ').slice(0, 600)}${place === undefined ? '' : ` (${place.replace(/.*[\\/](?=cases|modules)/, '')})`}`
+  const where = place === undefined ? '' : ` (${place.replace(/.*[\\/](?=cases|modules)/, '')})`
+  return `${name}: ${message.replace(/\s*\n\s*/g, ' | ').slice(0, 600)}${where}${cause === undefined ? '' : `, caused by ${shown(cause)}`}`
 }

@@ -128,14 +128,14 @@ feature('instances that refer to each other', () => {
 })
 
 feature('instances with functions in their fields', () => {
+  const k = 5
   class Button {
     label = 'ok'
-    onClick = () => `clicked ${this.label}`
+    onClick = () => `clicked ${k}`
     constructor(also) {
       this.also = also
     }
   }
-  const k = 5
   const button = new Button((x) => x * k)
   return same(() => [button.onClick(), button.also(2), button instanceof Button])
 })

@@ -5,7 +5,6 @@ import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import { createServer, Socket } from 'node:net'
-import { runInNewContext } from 'node:vm'
 import { MessageChannel } from 'node:worker_threads'
 import * as mobula from 'mobula'
 import { call, feature, refuses } from '../case.mjs'
@@ -43,12 +42,12 @@ refuses('a Promise', () => {
 refuses('a WeakMap', () => {
   const weakCache = new WeakMap()
   return () => weakCache.has({})
-}, ['weakCache', 'WeakMap'])
+}, ['weakCache', 'weak'])
 
 refuses('a WeakSet and a WeakRef, in a Map', () => {
   const byName = new Map([['seen', new WeakSet()]])
   return () => byName.size
-}, ['byName', 'WeakSet'])
+}, ['byName', 'weak'])
 
 refuses('a generator that runs', () => {
   const running = (function* () {
@@ -153,16 +152,6 @@ refuses('direct eval', () => {
   return () => eval('secret') + secret
 }, ['eval'])
 
-refuses('a value of another context', () => {
-  const foreign = { list: runInNewContext('[1, { a: 1 }]') }
-  return () => foreign.list.length
-}, ['foreign.list'])
-
-refuses('a function of another context', () => {
-  const foreignCall = runInNewContext('(x) => x + 1')
-  return () => foreignCall(1)
-}, ['foreignCall'])
-
 refuses('an EventEmitter', () => {
   const emitter = { bus: new EventEmitter() }
   return () => emitter.bus.emit('x')
@@ -246,6 +235,15 @@ refuses('a field of an instance', () => {
   const repository = new Repository()
   return () => repository
 }, ['repository.connection', 'Socket'])
+
+refuses('an arrow in a field that uses `this`', () => {
+  class Pressed {
+    label = 'ok'
+    onClick = () => this.label
+  }
+  const pressed = new Pressed()
+  return () => pressed.onClick()
+}, ['pressed.onClick', 'this'])
 
 feature('refused: a function that cannot travel as an argument, deep in it', async () => {
   const { CaptureError, SerializationError } = mobula
