@@ -31,7 +31,7 @@ export const classParts = (Class: AnyClass, text: string, facts: ClassRecord, ar
     for (let k = start; k < end; k++) if (units[k] !== '\n') units[k] = instead[k - start] ?? ' '
   }
   const { heritage } = facts
-  if (heritage !== undefined && heritage !== null) blank(heritage.start, heritage.end, BASE)
+  if (heritage !== undefined && heritage !== null) blank(heritage.start, heritage.end, /\s/.test(text[heritage.start - 1] ?? '') ? BASE : ` ${BASE}`)
   for (const { start, end, kind, name, isPrivate } of facts.statics) {
     if (kind === 'block') blank(start, end)
     else if (isPrivate) blank(start, end, `static ${name};`)

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
 import { boxNames, type ClassRecord, type FreeNameRecord, type FunctionAnalysis, type ModuleAnalysis } from '../binding.ts'
 import { type Capsule, Taken } from '../codec/capsules.ts'
-import type { Refusal } from '../codec/refusal.ts'
+import { failCapture, type Refusal } from '../codec/refusal.ts'
 import { classParts } from './capture-class.ts'
 import type { Cell, CellSession as Session } from './cells.ts'
 import { programFile } from './entry.ts'
@@ -232,11 +232,27 @@ export const shapeProblem = (fn: AnyFunction): string | undefined => {
 }
 
 const partsOf = (about: About): Parts => {
-  const { fn, text, view, url } = about
+  const { text, view, url } = about
   const facts = factsOf(text)
   if (typeof facts === 'string') throw captureRefusal(`has a text that cannot be understood (${facts})`)
-  refuseShape(facts)
   const at = startOf(view, text, facts)
+  const place = placeText(url, at.line, at.column)
+  try {
+    return partsAt(about, facts, { ...at, place })
+  } catch (refusal) {
+    return failCapture(refusal, place === '' ? '' : ` (${place})`)
+  }
+}
+
+interface At {
+  readonly line: number
+  readonly column: number
+  readonly place: string
+}
+
+const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
+  const { fn, text, url } = about
+  refuseShape(facts)
   about.session.home ??= url
   const surroundings = new Surroundings(about)
   surroundings.noteImports()
@@ -276,7 +292,7 @@ const partsOf = (about: About): Parts => {
     template,
     values: [...values, ...base, ...privates.values()],
     names: [...names, ...base.map(() => 'the class that it extends'), ...privates.keys()],
-    place: placeText(url, at.line, at.column),
+    place: at.place,
   }
 }
 

@@ -33,8 +33,8 @@ export class CellSession {
   /** The file of the outermost function. */
   home: string | undefined
   /** The files of all functions so far, and what they import. */
-  readonly files = new Set<string>()
-  readonly imported = new Map<unknown, ReferenceTemplate>()
+  readonly files: Set<string> = new Set()
+  readonly imported: Map<unknown, ReferenceTemplate> = new Map()
   readonly #known: Known[] = []
   readonly #learnt: readonly Sighting[]
 

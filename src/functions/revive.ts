@@ -115,6 +115,8 @@ const finish = ({ template, made, values, id }: Finishing): void => {
   for (const step of template.steps) {
     if (step.at === 'parent') Object.setPrototypeOf(fn, values[at++] as object)
     else if (step.at === 'base') Object.setPrototypeOf(fn.prototype, (values[at++] as AnyFunction).prototype as object)
+    else if (step.at === 'closed') Object.preventExtensions(step.what === 'own' ? fn : (fn.prototype as object))
+    else if (step.at === 'deleted') delete (fn.prototype as Record<string, unknown>)[step.key]
     else at = defineProperty(step.at === 'own' ? fn : (fn.prototype as object), step.property, { values, at })
   }
   const rest = values.slice(template.names.length, given)

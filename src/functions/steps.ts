@@ -1,5 +1,6 @@
 /** What a function has beside its text: own properties, those of its prototype object, and what both inherit from. */
 
+import { factsOf } from './facts.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import { type FunctionTemplate, flagsOf, type Step } from './template.ts'
 
@@ -56,18 +57,22 @@ export const stepsOf = (fn: AnyFunction, { text, isClass, extends: isDerived }: 
   if (typeof prototype === 'object' && prototype !== null) {
     for (const key of Reflect.ownKeys(prototype)) {
       const descriptor = Object.getOwnPropertyDescriptor(prototype, key) as PropertyDescriptor
-      if (key === 'constructor' && descriptor.value === fn) continue
+      if (key === 'constructor' && descriptor.value === fn && descriptor.configurable === true) continue
       if (isClass && isWritten(descriptor, text)) continue
       gathered.property('prototype', key, descriptor)
     }
   }
+  if (isClass) deleted(gathered, prototype as object, text)
   if (!isClass) inheritance(gathered, fn, prototype)
   else if (!isDerived && Object.getPrototypeOf(fn) !== Function.prototype) gathered.parent('parent', Object.getPrototypeOf(fn))
+  if (!Object.isExtensible(fn)) gathered.steps.push({ at: 'closed', what: 'own' })
+  if (typeof prototype === 'object' && prototype !== null && !Object.isExtensible(prototype)) gathered.steps.push({ at: 'closed', what: 'prototype' })
   return gathered
 }
 
 /** Nearly all are: nothing was added to them. */
 const isBare = (fn: AnyFunction): boolean => {
+  if (!Object.isExtensible(fn)) return false
   const keys = Reflect.ownKeys(fn)
   for (let k = 0; k < keys.length; k++) if (!OWN.has(keys[k] as PropertyKey)) return false
   const prototype = Object.getOwnPropertyDescriptor(fn, 'prototype')?.value as object | undefined
@@ -76,6 +81,13 @@ const isBare = (fn: AnyFunction): boolean => {
   if (own.length === 1 && Object.getPrototypeOf(prototype) !== Object.prototype) return false
   const parent: unknown = Object.getPrototypeOf(fn)
   return parent === Function.prototype || (typeof parent === 'object' && own.length === 0)
+}
+
+/** Members that the text has and the prototype has not. */
+const deleted = (gathered: Gathered, prototype: object, text: string): void => {
+  const facts = factsOf(text)
+  if (typeof facts === 'string') return
+  for (const key of facts.class?.memberNames ?? []) if (!Object.hasOwn(prototype, key)) gathered.steps.push({ at: 'deleted', key })
 }
 
 /** Functions that were made by `function` alone have a prototype object that inherits from another's. */
@@ -100,7 +112,8 @@ const isOddName = (fn: AnyFunction): boolean => {
 }
 
 /** Methods and accessors that the text of the class has. */
-const isWritten = ({ value, get, set, enumerable }: PropertyDescriptor, text: string): boolean => {
+const isWritten = ({ value, get, set, enumerable, configurable, writable }: PropertyDescriptor, text: string): boolean => {
+  if (configurable !== true || writable === false) return false
   if (enumerable === true) return typeof value === 'function' && isOwnArrow(value as AnyFunction, text)
   const member: unknown = value ?? get ?? set
   return typeof member === 'function' && text.includes(Function.prototype.toString.call(member))

