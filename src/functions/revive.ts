@@ -126,13 +126,8 @@ const finish = ({ template, made, values, id }: Finishing): void => {
   if (id !== '') keepThing(id, fn)
 }
 
-const symbols = new Map<string, symbol>()
-
 const localSymbol = (id: string, description: string): symbol => {
-  let symbol = symbols.get(id)
-  if (symbol === undefined) {
-    symbol = Symbol(description)
-    symbols.set(id, symbol)
-  }
+  const symbol = Symbol(description)
+  keepThing(id, symbol)
   return symbol
 }
