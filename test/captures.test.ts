@@ -1,6 +1,8 @@
 /** What a remote function takes along: how much, how long, and what its user says about it. Which functions ship at all is what test/capture is about. */
 
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
@@ -260,5 +262,12 @@ test(
     assert.is(await get(local.remote()), 3)
   }),
 )
+
+test('a debugger that is attached to a worker stops at the line where the function was written', () => {
+  const program = fileURLToPath(new URL('./fixtures/programs/debugged.mjs', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 60_000 })
+  assert.is(status, 0, stderr)
+  assert.is(stdout, 'at its line 16\n')
+})
 
 test.run()

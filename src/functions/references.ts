@@ -8,6 +8,7 @@ import { builtinExport, globalPath } from './globals.ts'
 import { boundOf, type FunctionView } from './inspector.ts'
 import { packageExport, parentOf } from './modules.ts'
 import { nameThing } from './origins.ts'
+import { toRecord } from './project.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import type { Template } from './template.ts'
 
@@ -23,7 +24,7 @@ export class Reference extends Taken {
 }
 
 export const capsuleOf = (template: Template, values: readonly unknown[] = [], steps: readonly string[] = [], id = ''): Capsule => ({
-  template: JSON.stringify(template),
+  template: toRecord(template),
   values,
   steps,
   id,
