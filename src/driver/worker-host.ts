@@ -3,6 +3,7 @@
 import { inspect } from 'node:util'
 import { executeThread, threadEnded, threadTerminating } from '../binding.ts'
 import { programEntries } from '../functions/entry.ts'
+import { projectRoot } from '../functions/project.ts'
 import type { ResolvedInit } from '../options/init.ts'
 import type { Runtime } from '../runtime/current.ts'
 import type { WorkerStart } from '../worker/start.ts'
@@ -39,6 +40,7 @@ export class WorkerHost {
       info,
       nodeId,
       entries: programEntries(),
+      root: projectRoot(),
     }
     let thread: Thread
     try {

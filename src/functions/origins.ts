@@ -1,4 +1,4 @@
-/** Classes that travel by value have a name that is theirs on all threads, so that each thread has one of them, and the first has its own back. */
+/** Classes and symbols that travel by value have a name that is theirs on all threads, so that each thread has one of them, and the first has its own back. */
 
 import { randomWords } from '../binding.ts'
 
@@ -15,15 +15,18 @@ export const mint = (): string => {
   return `${prefix}.${minted.toString(36)}`
 }
 
+/** TypeScript does not know yet that symbols may be held weakly. */
+type Thing = object | symbol
+
 const ids = new WeakMap<object, string>()
 const things = new Map<string, WeakRef<object>>()
 const forget = new FinalizationRegistry<string>((id) => things.delete(id))
 
-export const idOf = (thing: object): string | undefined => ids.get(thing)
+export const idOf = (thing: Thing): string | undefined => ids.get(thing as object)
 
 /** Its name, a new one if it has none. */
-export const nameThing = (thing: object): string => {
-  const known = ids.get(thing)
+export const nameThing = (thing: Thing): string => {
+  const known = ids.get(thing as object)
   if (known !== undefined) return known
   const id = mint()
   keepThing(id, thing)
@@ -31,10 +34,10 @@ export const nameThing = (thing: object): string => {
 }
 
 /** What has come by this name. */
-export const keepThing = (id: string, thing: object): void => {
-  ids.set(thing, id)
-  things.set(id, new WeakRef(thing))
-  forget.register(thing, id)
+export const keepThing = (id: string, thing: Thing): void => {
+  ids.set(thing as object, id)
+  things.set(id, new WeakRef(thing as object))
+  forget.register(thing as object, id)
 }
 
 export const thingOf = (id: string): object | undefined => things.get(id)?.deref()

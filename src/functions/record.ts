@@ -5,9 +5,10 @@ import { types } from 'node:util'
 import { badType, notSupported } from '../errors/bad-input.ts'
 import { CaptureError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
-import { type CaptureWishes, placeOfFunction, shapeProblem } from './capture.ts'
+import { placeOfFunction } from './capture.ts'
 import { textOf } from './facts.ts'
 import { knowsScript, learnCallers } from './inspector.ts'
+import { shapeProblem } from './shape.ts'
 
 export type AnyFunction = (...args: never[]) => unknown
 
@@ -99,5 +100,3 @@ const isOwn = (file: string): boolean => {
   const url = file.startsWith('file:') ? file : pathToFileURL(file).href
   return OWN.some((folder) => url.startsWith(folder))
 }
-
-export type { CaptureWishes }

@@ -4,10 +4,11 @@ import type { Capsule } from '../codec/capsules.ts'
 import { encode } from '../codec/codec.ts'
 import { MobulaError } from '../errors/errors.ts'
 import { isObjectRef } from '../refs/object-ref.ts'
-import { type CaptureRoot, Reference, withRoot } from './capture.ts'
+import { type CaptureRoot, withRoot } from './capture-root.ts'
 import { factsOf, textOf } from './facts.ts'
 import { isGlobalName } from './globals.ts'
 import { Handle, TaskParts } from './handle.ts'
+import { Reference } from './references.ts'
 import type { Template } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown

@@ -10,6 +10,7 @@ import { makeHandle } from './handle.ts'
 import { importedValue } from './imports.ts'
 import { beginObject, defineProperty, makeObject } from './objects.ts'
 import { keepThing } from './origins.ts'
+import { fromRecord } from './project.ts'
 import { noteRevived } from './revived.ts'
 import type { FunctionTemplate, Template } from './template.ts'
 
@@ -22,7 +23,7 @@ const TEMPLATES_MAX = 10_000
 export const templateOf = (text: string): Template => {
   let template = templates.get(text)
   if (template === undefined) {
-    template = JSON.parse(text) as Template
+    template = fromRecord(text)
     if (templates.size >= TEMPLATES_MAX) templates.clear()
     templates.set(text, template)
   }
@@ -126,13 +127,8 @@ const finish = ({ template, made, values, id }: Finishing): void => {
   if (id !== '') keepThing(id, fn)
 }
 
-const symbols = new Map<string, symbol>()
-
 const localSymbol = (id: string, description: string): symbol => {
-  let symbol = symbols.get(id)
-  if (symbol === undefined) {
-    symbol = Symbol(description)
-    symbols.set(id, symbol)
-  }
+  const symbol = Symbol(description)
+  keepThing(id, symbol)
   return symbol
 }

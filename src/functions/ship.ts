@@ -2,13 +2,14 @@
 
 import type { Capsule, Encoding } from '../codec/capsules.ts'
 import { setCapsules } from '../codec/capsules.ts'
-import { takeFunction, takeImported, takeReference, takeShared, takeSymbol } from './capture.ts'
+import { takeFunction } from './capture.ts'
 import { CellSession, type Sighting } from './cells.ts'
 import { takeClass } from './classes.ts'
 import { textOf } from './facts.ts'
 import { takeRemote } from './handle.ts'
 import { takeObject } from './objects.ts'
 import { idOf, nameThing, thingOf } from './origins.ts'
+import { takeImported, takeReference, takeShared, takeSymbol } from './references.ts'
 import { beginValue, makeValue } from './revive.ts'
 
 type AnyFunction = (...args: never[]) => unknown

@@ -1,6 +1,6 @@
 /** The object that users hold a remote function by, wherever it was made. */
 
-import { rootNow } from '../functions/capture.ts'
+import { rootNow } from '../functions/capture-root.ts'
 import { Handle, setHandles } from '../functions/handle.ts'
 import { resolveTask, type TaskOptions } from '../options/task.ts'
 import { current, type Runtime } from './current.ts'

@@ -4,7 +4,7 @@ import { type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.t
 import type { EncodedArguments } from '../engine/engine.ts'
 import { notSupported } from '../errors/bad-input.ts'
 import { PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
-import { type CaptureRoot, type CaptureWishes, withRoot } from '../functions/capture.ts'
+import { type CaptureRoot, type CaptureWishes, withRoot } from '../functions/capture-root.ts'
 import { type Handle, TaskParts } from '../functions/handle.ts'
 import { type AnyFunction, type Described, isAsyncFunction, type Source } from '../functions/record.ts'
 import { captureRefusal } from '../functions/refuse-capture.ts'

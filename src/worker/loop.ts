@@ -4,6 +4,7 @@ import { LocalEngine } from '../engine/local/engine.ts'
 import * as L from '../engine/local/layout.ts'
 import { Port } from '../engine/local/port.ts'
 import { setProgramEntries } from '../functions/entry.ts'
+import { setProjectRoot } from '../functions/project.ts'
 import '../functions/ship.ts'
 import { setCurrent } from '../runtime/current.ts'
 import '../runtime/remote-handle.ts'
@@ -22,6 +23,7 @@ const CLAIMED = 2
 /** Installs the loop in this thread's event loop; once this has settled the addon calls it when there is work. */
 export const install = async (start: WorkerStart): Promise<void> => {
   setProgramEntries(start.entries)
+  setProjectRoot(start.root)
   const port = new Port({
     role: 'worker',
     runtime: start.runtime,

@@ -16,4 +16,6 @@ export interface WorkerStart {
   readonly nodeId: string
   /** The program's own file, by all its URLs: never imported. */
   readonly entries: readonly string[]
+  /** URL of the project's folder, from which files are named in records. */
+  readonly root: string
 }

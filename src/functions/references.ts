@@ -1,0 +1,120 @@
+/** What both ends have: the language's, Node's, packages' and imported things travel as the way to find them. */
+
+import { pathToFileURL } from 'node:url'
+import { types } from 'node:util'
+import { type Capsule, Taken } from '../codec/capsules.ts'
+import type { CellSession as Session } from './cells.ts'
+import { builtinExport, globalPath } from './globals.ts'
+import { boundOf, type FunctionView } from './inspector.ts'
+import { packageExport, parentOf } from './modules.ts'
+import { nameThing } from './origins.ts'
+import { toRecord } from './project.ts'
+import { captureRefusal } from './refuse-capture.ts'
+import type { Template } from './template.ts'
+
+type AnyFunction = (...args: never[]) => unknown
+
+/** Something that both ends have, in the place of the value: the receiver looks it up. */
+export class Reference extends Taken {
+  readonly capsule: Capsule
+  constructor(capsule: Capsule) {
+    super()
+    this.capsule = capsule
+  }
+}
+
+export const capsuleOf = (template: Template, values: readonly unknown[] = [], steps: readonly string[] = [], id = ''): Capsule => ({
+  template: toRecord(template),
+  values,
+  steps,
+  id,
+})
+
+/** What stands for a value that is the language's, Node's or a package's. */
+const referenceFor = (value: object): Capsule | undefined => {
+  const path = globalPath(value)
+  if (path !== undefined) return capsuleOf({ kind: 'global', path })
+  const builtin = builtinExport(value)
+  const parent = parentOf('')
+  if (builtin !== undefined) {
+    const exported = capsuleOf({ kind: 'import', from: { local: '', how: 'require', specifier: builtin.module, parent, path: builtin.path } })
+    return builtin.isPromisified ? capsuleOf({ kind: 'promisified' }, [new Reference(exported)], ['']) : exported
+  }
+  const exported = packageExport(value)
+  return exported === undefined
+    ? undefined
+    : capsuleOf({ kind: 'import', from: { local: '', how: 'require', specifier: exported.file, parent, path: exported.path } })
+}
+
+/** Objects of the language's, Node's and packages' that have functions: they are nobody's data. */
+export const takeShared = (value: object): Capsule | undefined => (mayBeShared(value) ? referenceFor(value) : undefined)
+
+/** So many properties of an object are looked at before it is taken for data. */
+const LOOKED_AT = 8
+
+/** Asking whether something is shared takes a millisecond the first time, which data should not cost. */
+const mayBeShared = (value: object): boolean => {
+  if (types.isModuleNamespaceObject(value) || value === globalThis || value === process || value === process.env) return true
+  if (Array.isArray(value) || types.isProxy(value)) return false
+  if (Object.getOwnPropertyDescriptor(value, Symbol.toStringTag) !== undefined) return true
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  const names = Object.getOwnPropertyNames(value)
+  for (let k = 0; k < names.length && k < LOOKED_AT; k++) {
+    const descriptor = Object.getOwnPropertyDescriptor(value, names[k] as string) as PropertyDescriptor
+    if (typeof descriptor.value === 'function' || descriptor.get !== undefined) return true
+  }
+  return false
+}
+
+/** What a file of this encoding imports, met as a value. */
+export const takeImported = (value: object, session: Session): Capsule | undefined => {
+  const imported = session.imported.get(value)
+  return imported === undefined ? undefined : capsuleOf(imported)
+}
+
+/** The capsule of a value that is a reference, or that both ends have. */
+export const takeReference = (value: unknown): Capsule | undefined => (value instanceof Reference ? value.capsule : undefined)
+
+export const takeSymbol = (value: symbol): Capsule => {
+  const shared = Symbol.keyFor(value)
+  if (shared !== undefined) return capsuleOf({ kind: 'symbol', how: 'shared', text: shared })
+  for (const key of Reflect.ownKeys(Symbol))
+    if ((Symbol as unknown as Record<PropertyKey, unknown>)[key] === value) return capsuleOf({ kind: 'global', path: ['Symbol', String(key)] })
+  return capsuleOf({ kind: 'symbol', how: 'local', text: value.description ?? '' }, [], [], nameThing(value))
+}
+
+/** A function without a text: by where it is found, or what it was bound to. */
+export const takeNative = (fn: AnyFunction): Capsule => {
+  const reference = referenceFor(fn)
+  if (reference !== undefined) return reference
+  const bound = boundOf(fn as never)
+  if (bound === undefined)
+    throw captureRefusal('is a native function, which has no text to send; call it inside of a function of your own, which imports what it comes from')
+  return capsuleOf({ kind: 'bound' }, [bound.target, bound.self, bound.args], [', bound to', ', bound as this to', ', bound with the arguments '])
+}
+
+/** Functions of Node's own modules and of packages: by where they are exported. */
+export const takeForeign = (fn: AnyFunction, view: FunctionView | undefined, url: string | undefined): Capsule | undefined => {
+  if (url === undefined || (!url.startsWith('node:') && !url.includes('/node_modules/'))) return undefined
+  const reference = referenceFor(fn)
+  if (reference !== undefined) return reference
+  const original = url === 'node:internal/util' ? view?.scopes.find(({ object }) => Object.hasOwn(object, 'original'))?.object.original : undefined
+  const file = url.startsWith('node:internal/modules') ? requiringFile(view) : undefined
+  if (file !== undefined) return capsuleOf({ kind: 'require', parent: file })
+  // What `util.promisify` makes: its text is Node's own, and the function that it wraps lies in its scope.
+  if (typeof original === 'function') return capsuleOf({ kind: 'promisified' }, [original], [', made by util.promisify of'])
+  if (url.startsWith('node:')) throw captureRefusal("is a function of Node's own that no module exports; import what it comes from inside of the function")
+  return undefined
+}
+
+/** The file that a `require` function looks from: what `createRequire` made has it in its scope. */
+const requiringFile = (view: FunctionView | undefined): string | undefined => {
+  for (const { object } of view?.scopes ?? []) {
+    const mod: unknown = Object.getOwnPropertyDescriptor(object, 'mod')?.value
+    if (typeof mod !== 'object' || mod === null) continue
+    const { filename } = mod as { readonly filename?: unknown }
+    if (typeof filename === 'string') return pathToFileURL(filename).href
+  }
+  return undefined
+}

@@ -1,0 +1,201 @@
+/** The names that a function uses of its surroundings: what each means, and how that travels. */
+
+import { types } from 'node:util'
+import type { FreeNameRecord, ModuleAnalysis } from '../binding.ts'
+import { type CaptureWishes, rootNow } from './capture-root.ts'
+import type { Cell, CellSession as Session } from './cells.ts'
+import { programFile } from './entry.ts'
+import { isGlobalName } from './globals.ts'
+import type { FunctionView, Scope } from './inspector.ts'
+import { importOf, moduleFacts, relativeUrl } from './modules.ts'
+import { captureRefusal } from './refuse-capture.ts'
+import type { Import } from './template.ts'
+
+type AnyFunction = (...args: never[]) => unknown
+
+/** A function, and where it stands. */
+export interface About {
+  readonly fn: AnyFunction
+  readonly text: string
+  readonly view: FunctionView | undefined
+  readonly url: string
+  readonly session: Session
+}
+
+/** The names that a function uses of its surroundings, as they are found. */
+export class Surroundings {
+  readonly names: string[] = []
+  readonly values: unknown[] = []
+  readonly boxed: string[] = []
+  readonly assigned: string[] = []
+  readonly self: string[] = []
+  readonly imports: Import[] = []
+  readonly #about: About
+  readonly #wishes: CaptureWishes
+  #module: ModuleAnalysis | undefined | null = null
+
+  constructor(about: About) {
+    this.#about = about
+    const root = rootNow()
+    this.#wishes = root?.fn === about.fn ? root.wishes : {}
+  }
+
+  /** The names of the file, if there is one. */
+  get module(): ModuleAnalysis | undefined {
+    const { url, view } = this.#about
+    if (this.#module === null) this.#module = view === undefined ? undefined : moduleFacts(url, view.scriptId)
+    return this.#module
+  }
+
+  /** Finds out what a name means, and how that travels. */
+  look(free: FreeNameRecord): void {
+    const { name } = free
+    if (this.names.includes(name)) return
+    const { fn, view, session } = this.#about
+    const { captures } = this.#wishes
+    if (captures !== undefined && Object.hasOwn(captures, name)) {
+      this.#take(name, captures[name])
+      return
+    }
+    if (view === undefined) {
+      if (isGlobalName(name) || free.isOptional) return
+      throw captureRefusal(
+        `uses the variable ${name} around it, and what that is cannot be seen here (Node runs without its inspector); say remote(fn, { captures: { ${name} } }), or name an exported function by remote.module`,
+      )
+    }
+    const found = this.#find(name)
+    if (found === undefined) return
+    const { at, scope } = found
+    if (isModuleName(name) && isCommonJs(view.scopes, at)) return
+    const value = this.#read(name, scope)
+    if (value === fn) {
+      this.self.push(name)
+      return
+    }
+    const from = this.#import({ name, value, scope })
+    if (from !== undefined) {
+      this.imports.push(from)
+      return
+    }
+    if (isPruned(name, value, free)) {
+      this.#take(name, Object.fromEntries(free.members.map((key) => [key, (value as Record<string, unknown>)[key]])))
+      return
+    }
+    const cell = session.cell({ fn, view, at, name, isAssigned: free.isAssigned })
+    if (cell !== undefined) {
+      this.#box(name, value, cell)
+      return
+    }
+    if (free.isAssigned) this.assigned.push(name)
+    this.#take(name, value)
+  }
+
+  /** Takes a name of which nothing but its use in a computed key is known. False if it cannot be seen. */
+  lookFor(name: string): boolean {
+    if (this.names.includes(name)) return true
+    const { view } = this.#about
+    const found = view === undefined ? undefined : this.#find(name)
+    if (found === undefined) return isGlobalName(name)
+    this.#take(name, this.#read(name, found.scope))
+    return true
+  }
+
+  /** Notes what the file imports: the same values may be met under other names, and inside of others. */
+  noteImports(): void {
+    const { view, url, session } = this.#about
+    const { module } = this
+    if (view === undefined || module === undefined || session.files.has(url)) return
+    session.files.add(url)
+    for (const { object, description } of view.scopes) {
+      const isModuleScope = description === 'Module'
+      if (!isModuleScope && !description.startsWith('Closure')) continue
+      for (const { local } of [...module.imports, ...module.requires]) {
+        const value = valueIn(object, local)
+        if ((typeof value !== 'object' || value === null) && typeof value !== 'function') continue
+        const from = importOf(module, url, { name: local, value, isModuleScope })
+        if (from !== undefined && this.#isElsewhere(from)) session.imported.set(value, { kind: 'import', from })
+      }
+    }
+  }
+
+  #find(name: string): { at: number; scope: Scope } | undefined {
+    const { scopes } = this.#about.view as FunctionView
+    for (let at = 0; at < scopes.length; at++) {
+      const scope = scopes[at] as Scope
+      if (!Object.hasOwn(scope.object, name)) continue
+      if (scope.description === 'Global' && isGlobalName(name)) return undefined
+      return { at, scope }
+    }
+    return undefined
+  }
+
+  #read(name: string, { object }: Scope): unknown {
+    try {
+      return object[name]
+    } catch {
+      throw captureRefusal(`captures ${name}, which has no value yet; call .remote() below the line that gives it one`)
+    }
+  }
+
+  #import({ name, value, scope }: { name: string; value: unknown; scope: Scope }): Import | undefined {
+    if (scope.description === 'Global') return undefined
+    const isModuleScope = scope.description === 'Module'
+    if (!isModuleScope && !scope.description.startsWith('Closure') && scope.description !== 'Script') return undefined
+    const { url } = this.#about
+    const facts = this.module
+    if (facts === undefined) return undefined
+    const from = importOf(facts, url, { name, value, isModuleScope }) ?? this.#exported(name)
+    return from !== undefined && this.#isElsewhere(from) ? from : undefined
+  }
+
+  /** Workers may import it: it is not the program's own file, which would run again, and nobody wants its value. */
+  #isElsewhere({ specifier, parent }: Import): boolean {
+    if ((this.#wishes.byValue ?? []).includes(specifier)) return false
+    const target = relativeUrl(specifier, parent)
+    return target === undefined || !programFile(target)
+  }
+
+  /** A user may say that what a file exports is imported there, not taken along. */
+  #exported(name: string): Import | undefined {
+    const { url } = this.#about
+    const { byReference = [] } = this.#wishes
+    if (!byReference.some((module) => module === url || relativeUrl(module, url) === url || `file://${module}` === url)) return undefined
+    const entry = this.module?.exports.find(({ local }) => local === name)
+    return entry === undefined ? undefined : { local: name, how: 'import', specifier: url, parent: url, path: [entry.exported] }
+  }
+
+  #take(name: string, value: unknown): void {
+    this.names.push(name)
+    this.values.push(value)
+  }
+
+  #box(name: string, value: unknown, cell: Cell): void {
+    cell.box ??= { v: value }
+    this.boxed.push(name)
+    this.names.push(name)
+    this.values.push(cell.box)
+  }
+}
+
+const valueIn = (object: Readonly<Record<string, unknown>>, name: string): unknown => {
+  try {
+    return Object.hasOwn(object, name) ? object[name] : undefined
+  } catch {
+    // It has no value yet.
+    return undefined
+  }
+}
+
+/** What Node gives every CommonJS module. */
+const isModuleName = (name: string): boolean => name === 'require' || name === '__filename' || name === '__dirname'
+
+/** The outermost call around CommonJS code is the module itself. */
+const isCommonJs = (scopes: readonly Scope[], at: number): boolean =>
+  (scopes[at] as Scope).description.startsWith('Closure') && !scopes.slice(at + 1).some(({ description }) => description.startsWith('Closure'))
+
+/** Of a module as a whole only what is used of it travels. */
+const isPruned = (name: string, value: unknown, { hasMembers, isReceiver, isAssigned }: FreeNameRecord): boolean => {
+  if (!hasMembers || isAssigned || typeof value !== 'object' || value === null) return false
+  if (name === 'exports' || types.isModuleNamespaceObject(value)) return true
+  return !isReceiver && (value as { readonly __esModule?: unknown }).__esModule === true
+}
