@@ -55,7 +55,7 @@ export const labeller = (name) => {
   const whole = join(name, unit)
   return async (x) => {
     const { lazily } = await import('./lazy.mjs')
-    return [whole, area(x, 1), currentLevel, typeof raise, lazily(x)]
+    return [whole, area(x, 1), typeof currentLevel, typeof raise, lazily(x)]
   }
 }
 
