@@ -51,16 +51,22 @@ for (const [what, act, class_, message] of initCases) {
 
 const fn = remote((x: unknown) => x)
 
+/** What resolves a promise is a native function that nothing has a name for. */
+let nameless: (value: number) => void = () => {}
+void new Promise<number>((resolve) => {
+  nameless = resolve
+})
+
 const cases: readonly Case[] = [
   ['remote(undefined)', call('remote'), TypeError, /^fn: expected a function, got undefined/],
   ['remote(class)', call('remote', class A {}), MobulaError, /not supported in this version/],
   ['remote(generator)', call('remote', function* () {}), MobulaError, /not supported in this version/],
-  ['remote(native)', call('remote', Math.max), CaptureError, /native, bound or proxied/],
-  ['remote(bound)', call('remote', (() => 1).bind(null)), CaptureError, /native, bound or proxied/],
+  ['remote(Proxy)', call('remote', new Proxy(() => 1, {})), CaptureError, /^cannot ship '.*', which is a Proxy of a function/],
+  ['native function', () => remote(nameless).remote(1), CaptureError, /^cannot ship 'anonymous', which is a native function/],
   ['remote: unknown option', call('remote', () => 1, { nam: 'x' }), TypeError, /did you mean 'name'/],
   ['remote: later option', call('remote', () => 1, { backpressure: 2 }), MobulaError, /'backpressure' is not supported/],
   ['remote: name no string', call('remote', () => 1, { name: 1 }), TypeError, /^options\.name/],
-  ['options(): later option', () => fn.options({ captures: {} } as never), MobulaError, /'captures' is not supported/],
+  ['options(): later option', () => fn.options({ backpressure: 1 } as never), MobulaError, /'backpressure' is not supported/],
   ['remote.module: url no URL', () => remote.module('./tasks.ts', 'x'), TypeError, /^url: expected/],
   ['remote.module: name no string', () => remote.module('node:path', 1 as never), TypeError, /^name: expected/],
   ['get(undefined)', call('get'), TypeError, /^ref: expected an ObjectRef, got undefined/],

@@ -28,14 +28,14 @@ const symbol = Symbol('s')
 const { port1, port2 } = new MessageChannel()
 
 const refused: readonly (readonly [what: string, value: unknown, reason: RegExp])[] = [
-  ['a named function', function work() {}, /is the function 'work'; functions do not travel/],
+  ['a named function', function work() {}, /is the function 'work'; this thread cannot take functions apart/],
   [
     'an anonymous function',
     (
       () => () =>
         1
     )(),
-    /is a function; functions do not travel/,
+    /is a function; this thread cannot take functions apart/,
   ],
   ['a class', Point, /is the function 'Point'/],
   ['a symbol', symbol, /is a symbol/],

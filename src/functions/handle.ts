@@ -38,6 +38,11 @@ export const takeRemote = (value: unknown): Capsule | undefined => {
 }
 
 let home: ObjectRef | undefined
+/** Those that a function of theirs calls again. */
+const homes = new WeakSet<ObjectRef>()
+
+/** Whether somebody made of what was read `withHome` of this ref holds it. */
+export const isHome = (ref: ObjectRef): boolean => homes.has(ref)
 
 /** What is decoded in `read` is the object behind `ref`. */
 export const withHome = <T>(ref: ObjectRef | undefined, read: () => T): T => {
@@ -52,5 +57,6 @@ export const withHome = <T>(ref: ObjectRef | undefined, read: () => T): T => {
 
 export const makeHandle = (template: RemoteTemplate, values: readonly unknown[]): Handle => {
   if (handles === undefined) throw new Error('a remote function came to a thread that knows none: please report this')
+  if (template.how === 'self' && home !== undefined) homes.add(home)
   return handles.make(template, values, home)
 }

@@ -10,12 +10,15 @@ import { sourceOfScript } from './inspector.ts'
 import type { Import } from './template.ts'
 
 const known = new Map<string, ModuleAnalysis | undefined>()
+/** More than these are made by a program that evaluates texts. */
+const KNOWN_MAX = 10_000
 
 /** The names of a module, read from where it stands; `undefined` if that cannot be read. */
 export const moduleFacts = (url: string, scriptId: string): ModuleAnalysis | undefined => {
   const key = url === '' || !url.startsWith('file:') ? `${scriptId}:${url}` : url
   if (known.has(key)) return known.get(key)
   const facts = readFacts(url, scriptId)
+  if (known.size >= KNOWN_MAX) known.clear()
   known.set(key, facts)
   return facts
 }

@@ -43,7 +43,9 @@ export class Surroundings {
   /** The names of the file, if there is one. */
   get module(): ModuleAnalysis | undefined {
     const { url, view } = this.#about
-    if (this.#module === null) this.#module = view === undefined ? undefined : moduleFacts(url, view.scriptId)
+    // What `new Function` makes has nothing around it.
+    const isAlone = view === undefined || view.scopes.every(({ description }) => description === 'Global')
+    if (this.#module === null) this.#module = isAlone ? undefined : moduleFacts(url, view.scriptId)
     return this.#module
   }
 

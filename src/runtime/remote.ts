@@ -3,14 +3,14 @@
 import { type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.ts'
 import type { EncodedArguments } from '../engine/engine.ts'
 import { notSupported } from '../errors/bad-input.ts'
-import { PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
+import { CaptureError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { type CaptureRoot, type CaptureWishes, withRoot } from '../functions/capture-root.ts'
 import { type Handle, TaskParts } from '../functions/handle.ts'
 import { type AnyFunction, type Described, isAsyncFunction, type Source } from '../functions/record.ts'
 import { captureRefusal } from '../functions/refuse-capture.ts'
 import type { RemoteTemplate } from '../functions/template.ts'
 import { HELD, heldOf, type ResolvedTask, termsOf } from '../options/task.ts'
-import type { ObjectRef } from '../refs/object-ref.ts'
+import { type ObjectRef, wasDisposed } from '../refs/object-ref.ts'
 import { cancelOn } from './cancel-on.ts'
 import { checkSize } from './capture-size.ts'
 import { checkRef, current, type Runtime, refStopped } from './current.ts'
@@ -126,8 +126,16 @@ const takeFunction = (target: RemoteTarget, fn: AnyFunction, held: unknown): Tak
     return { source: JSON.stringify(source), isAsync, env: undefined }
   }
   const { engine } = current() as Runtime
+  for (const ref of encoded.refs) checkCaptured(target.name, ref)
   const source: Source = { kind: 'closure', at: placeOf(capsule), isAsync, env: true }
   return { source: JSON.stringify(source), isAsync, env: engine.put(encoded) }
+}
+
+const checkCaptured = (name: string, ref: ObjectRef): void => {
+  if (wasDisposed(ref))
+    throw new CaptureError(`cannot ship '${name}', which takes ${ref} along, which was disposed; dispose of it when the function is shipped`)
+  const stopped = refStopped(ref)
+  if (stopped !== undefined) throw stopped
 }
 
 export const wishesOf = ({ captures, byValue, byReference }: ResolvedTask): CaptureWishes => ({ captures, byValue, byReference })

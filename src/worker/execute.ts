@@ -8,7 +8,7 @@ import type { Port, Stored } from '../engine/local/port.ts'
 import { shown } from '../errors/bad-input.ts'
 import { MobulaError, TaskCancelledError, TaskTimeoutError } from '../errors/errors.ts'
 import { loadMissing, type Missing, mayImportAnything, noteClass, takeMissing } from '../functions/classes.ts'
-import { withHome } from '../functions/handle.ts'
+import { isHome, withHome } from '../functions/handle.ts'
 import { type LoadedFunction, loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
 import { makeRetryable } from '../functions/retryable.ts'
@@ -345,7 +345,14 @@ export class Executor {
     const [ref] = this.#port.readRefs(env.words, env.at, 1) as [ObjectRef]
     const [slot, generation] = [this.#port.words[at] as number, this.#port.words[at + 1] as number]
     const read = (): readonly unknown[] => withHome(ref, () => this.#readEnv(ref))
-    return makeFunction(source, read, () => this.#port.raw.untime(slot, generation))
+    const made = makeFunction(source, read, () => this.#port.raw.untime(slot, generation))
+    // Calls hold the object; this thread does so only for functions that call themselves.
+    const letGo = (): void => {
+      if (!isHome(ref)) ref[Symbol.dispose]()
+    }
+    if (made.loading === undefined) letGo()
+    else made.loading.then(letGo, letGo)
+    return made
   }
 
   #readEnv(ref: ObjectRef): readonly unknown[] {
