@@ -30,6 +30,7 @@ export const setups = [
   { name: 'esm-source-maps', nodes: ['24'], prepare: () => ({ args: ['--enable-source-maps', join(source, 'run.mjs')] }) },
   { name: 'cjs', nodes: every, prepare: () => ({ args: [join(source, 'run.cjs')] }) },
   { name: 'odd-path', nodes: ['20', '24'], prepare: () => ({ args: [join(copied('odd path #1 %41 ä?x'), 'run.mjs')] }) },
+  { name: 'crlf', nodes: ['24'], prepare: crlf },
   { name: 'inspected', nodes: ['20', '24'], prepare: () => ({ args: ['--inspect=0', join(source, 'run.mjs')] }) },
   { name: 'coverage', nodes: ['20', '24'], prepare: coverage },
   { name: 'node-test', nodes: ['24'], prepare: nodeTest },
@@ -130,7 +131,7 @@ async function esbuildFiles() {
   const { transform } = await import('esbuild')
   const folder = folderOf('esbuild-cjs')
   rmSync(folder, { recursive: true, force: true })
-  for (const file of sources().filter((file) => !/\b(run|esm)\.mjs$/.test(file))) {
+  for (const file of sources().filter((file) => !/\b(run|esm|entry|waits)\.mjs$/.test(file))) {
     const to = join(folder, file.replace(/\.mjs$/, '.cjs'))
     mkdirSync(dirname(to), { recursive: true })
     if (extname(file) === '.json') cpSync(join(source, file), to)
@@ -147,7 +148,7 @@ async function tscFiles() {
   const folder = folderOf('tsc-cjs')
   rmSync(folder, { recursive: true, force: true })
   typescript('tsc-cjs-source', '.cts', ['typescript', 'enums'])
-  rmSync(join(from, 'cases', 'esm.cts'))
+  for (const name of ['cases/esm', 'cases/entry', 'modules/waits']) rmSync(join(from, `${name}.cts`))
   rmSync(join(from, 'run.cts'))
   for (const file of filesBelow(from, ['.']).filter((file) => extname(file) === '.cts')) {
     const path = join(from, file)
@@ -205,6 +206,16 @@ function nodeTest() {
   const file = join(copied('node-test'), 'cases.test.mjs')
   writeFileSync(file, asTests("import { test } from 'node:test'\nimport './cases/every.mjs'\nimport './cases/esm.mjs'", 'mjs').replace(', 240_000', ''))
   return { args: [file] }
+}
+
+/** With the ends of lines and the mark at the beginning that editors of Windows leave. */
+function crlf() {
+  const folder = copied('crlf')
+  for (const file of filesBelow(folder, ['.']).filter((file) => extname(file) === '.mjs')) {
+    const text = readFileSync(join(folder, file), 'utf8')
+    writeFileSync(join(folder, file), `\ufeff${text.replaceAll('\n', '\r\n')}`)
+  }
+  return { args: [join(folder, 'run.mjs')] }
 }
 
 /** V8's coverage goes by the same inspector as capture. It has to be written as if there were no capture. */

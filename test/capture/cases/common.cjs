@@ -17,17 +17,18 @@ const { Point, area, area: renamed } = require('../modules/plane.cjs')
 const half = require('../modules/plane.cjs').half
 const data = require('../modules/data.json')
 const esm = require('../modules/plane.mjs')
-const { call, feature, rejected, same } = require('../case.mjs')
+const { call, feature, rejected, same, sameOrRefused } = require('../case.mjs')
 
 const sep = require('path').sep
 const later = promisify(setTimeout)
 const { readFileSync = null, ...others } = fs
+const { sep: _sep, ...paths } = path
 const self = module
 let lazy
 
 exports.k = 3
 exports.helper = (x) => x * exports.k
-exports.viaModule = (x) => module.exports.helper(x) + 1
+exports.viaExports = (x) => exports.helper(x) + 1
 module.exports.Box = class Box {
   constructor(x) {
     this.x = x
@@ -39,15 +40,7 @@ exports.main = main
 feature('CommonJS: builtins in all forms', () =>
   same(async (x) => {
     await later(1)
-    return [
-      fs.existsSync('/'),
-      path.join('a', x),
-      makeHash('sha1').update(x).digest('hex'),
-      randomUUID().length,
-      sep,
-      typeof readFileSync,
-      typeof others.statSync,
-    ]
+    return [fs.existsSync('/'), path.join('a', x), makeHash('sha1').update(x).digest('hex'), randomUUID().length, sep, typeof readFileSync]
   }, 'x'),
 )
 
@@ -87,10 +80,17 @@ feature('CommonJS: `__filename` and `__dirname`', async () => {
 
 feature('CommonJS: `exports` and `module.exports`', async () => {
   await same((x) => exports.helper(x), 2)
-  await same((x) => [exports.viaModule(x), main(x), exports.main === main], 2)
+  await same((x) => [exports.viaExports(x), main(x), exports.main === main], 2)
   await same(exports.main, 5)
   const box = new exports.Box(1)
   await same(() => [box.x, box instanceof exports.Box])
+})
+
+feature('CommonJS: `module.exports` in the function', () => same((x) => [module.exports.helper(x), module.exports.k], 2))
+
+feature('CommonJS: what is left of a builtin is right or refused', async () => {
+  await sameOrRefused(() => typeof others.statSync)
+  await sameOrRefused(() => paths.join('a', 'b'))
 })
 
 feature('CommonJS: instances of required classes', async () => {

@@ -11,6 +11,7 @@ import { call, feature, same } from '../case.mjs'
 import data from '../modules/data.json' with { type: 'json' }
 import { Point } from '../modules/plane.mjs'
 import * as again from '../modules/plane.mjs?again'
+import { show } from '../modules/waits.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const load = createRequire(import.meta.url)
@@ -43,3 +44,5 @@ feature('`remote.module` of a file beside it', async () => {
   assert.equal(await get(area.remote(1, 2)), '2 cm²')
   assert.equal(await call(async () => get(area.remote(2, 2))), '4 cm²')
 })
+
+feature('a module that awaits at its top', () => same((x) => show(x), 1))

@@ -2,6 +2,7 @@
 // @ts-nocheck: what users write in JavaScript, odd on purpose
 
 import assert from 'node:assert/strict'
+import { Script } from 'node:vm'
 import { get, remote } from 'mobula'
 import { call, feature, same } from '../case.mjs'
 
@@ -267,6 +268,15 @@ feature('indirect eval and `new Function`', async () => {
   await same((x) => made(x, k), 2)
   await same(made, 2, 3)
   await same((0, eval)('(x) => x + 1'), 2)
+})
+
+feature('functions of scripts that stand in no file', async () => {
+  for (const options of [{}, { filename: 'relative.js' }]) {
+    await same(new Script('(x) => x + 1', options).runInThisContext(), 1)
+    const made = new Script("'use strict'; (() => { const k = 2; const helper = (x) => x * k; return (x) => [helper(x), k] })()", options).runInThisContext()
+    await same(made, 3)
+    await same((x) => made(x), 4)
+  }
 })
 
 feature('strict stays strict', () =>

@@ -27,13 +27,14 @@ import { basename as baseOf, posix } from 'path'
 import { isMovable } from 'tinypool'
 import * as check from 'uvu/assert'
 import workerpool from 'workerpool'
-import { call, feature, same } from '../case.mjs'
+import { call, feature, same, sameOrRefused } from '../case.mjs'
 import { loads } from '../modules/counted.mjs'
 import { useless } from '../modules/fails.mjs'
 import { mark, useful } from '../modules/fails-once.mjs'
+import { level, name as levelName, raise } from '../modules/live.mjs'
 import { halve, other, Place, plane as viaOther } from '../modules/other.mjs'
 import * as plane from '../modules/plane.mjs'
-import half, { area, countCalls, Point, scale, table } from '../modules/plane.mjs'
+import half, { area, countCalls, labeller, makeHidden, Point, scale, table } from '../modules/plane.mjs'
 
 const run = promisify(execFile)
 const stat = promisify(fs.stat)
@@ -43,6 +44,7 @@ const { TimeFormat } = progress.Format
 const { isDate } = types
 const hash = (text) => createHash('sha256').update(text).digest('hex')
 const double = scale(2)
+const label = labeller('box')
 const { deep } = table
 const later = promisify(setTimeout)
 const fromHere = createRequire(process.cwd() + '/')
@@ -194,6 +196,31 @@ feature('`import()` in a helper, with a computed name', () => {
 }, ['apart', 'there'])
 
 feature('`createRequire`', () => same(() => [typeof fromHere('node:fs').readFileSync, createRequire(process.cwd() + '/')('node:path').sep]))
+
+feature('exports that change are seen as they are now', async () => {
+  const [before, after, name, nested] = await call(() => {
+    const before = level
+    raise()
+    return [before, level, levelName, (() => level)()]
+  })
+  assert.deepEqual([after, name, nested], [before + 1, `level ${before + 1}`, before + 1])
+}, ['there', 'apart'])
+
+feature('a closure of another file, over what only that has', () => same((x) => label(x), 3), ['apart', 'there'])
+
+feature('an instance of a class that its module does not export', async () => {
+  const hidden = makeHidden()
+  await sameOrRefused(() => hidden.show())
+  let back
+  try {
+    back = await call(() => makeHidden())
+  } catch (error) {
+    assert.equal(error.code, 'ERR_SERIALIZATION', String(error))
+    return
+  }
+  assert.equal(back.constructor, hidden.constructor)
+  assert.equal(back.show(), '5 cm')
+})
 
 feature('a module that always throws on a worker: each call says so, others go on', async () => {
   const fn = remote((x) => [useless(), x])

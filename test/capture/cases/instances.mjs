@@ -2,6 +2,7 @@
 // @ts-nocheck: what users write in JavaScript, odd on purpose
 
 import assert from 'node:assert/strict'
+import * as mobula from 'mobula'
 import { get, put, remote } from 'mobula'
 import { call, feature, rejected, same, setup } from '../case.mjs'
 import * as plane from '../modules/plane.mjs'
@@ -232,3 +233,26 @@ feature('an error as a captured value, an argument and a result', async () => {
   assert.equal(back[0], true)
   assert.ok(back[1] instanceof Broke)
 })
+
+feature('an instance of a class with a codec, captured, as an argument and as a result', async () => {
+  class Vault {
+    #coins
+    constructor(coins) {
+      this.#coins = coins
+    }
+    show() {
+      return this.#coins
+    }
+  }
+  const takeBack = mobula.registerCodec(Vault, { encode: (vault) => ({ coins: vault.show() }), decode: ({ coins }) => new Vault(coins) })
+  try {
+    const vault = new Vault(5)
+    await same(() => [vault.show(), vault instanceof Vault])
+    const back = await call((given) => [given instanceof Vault, given.show(), new Vault(7)], vault)
+    assert.deepEqual(back.slice(0, 2), [true, 5])
+    assert.ok(back[2] instanceof Vault)
+    assert.equal(back[2].show(), 7)
+  } finally {
+    takeBack()
+  }
+}, ['there'])

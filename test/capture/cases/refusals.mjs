@@ -247,6 +247,11 @@ refuses('an arrow in a field that uses `this`', () => {
   return () => pressed.onClick()
 }, ['pressed.onClick', 'this'])
 
+refuses('more than 100 MB', () => {
+  const hugeText = 'x'.repeat(101 * 2 ** 20)
+  return () => hugeText.length
+}, ['MB'])
+
 feature('refused: a function that cannot travel as an argument, deep in it', async () => {
   const { CaptureError, SerializationError } = mobula
   const held = Promise.resolve(1)

@@ -212,3 +212,34 @@ feature('`this` of `remote` does not matter', async () => {
   assert.equal(await get(run(3)), 6)
   await same((x) => x, 1)
 })
+
+feature('classes of the file in options', async () => {
+  class Temporary extends Error {}
+  class Lasting extends Error {}
+  let tries = 0
+  const flaky = remote(
+    (Class) => {
+      tries += 1
+      if (tries < 3) throw new Class(`try ${tries}`)
+      return tries
+    },
+    { retryExceptions: [Temporary], maxRetries: 10 },
+  )
+  assert.equal(await get(flaky.remote(Temporary)), 3)
+  const error = await get(
+    remote(
+      () => {
+        throw new Lasting('at once')
+      },
+      { retryExceptions: [Temporary], maxRetries: 10 },
+    ).remote(),
+  ).catch((error) => error)
+  assert.ok(error instanceof Lasting)
+}, ['there'])
+
+feature('captures that are named explicitly', async () => {
+  const k = 2
+  const helper = (x) => x + 1
+  assert.equal(await get(remote((x) => helper(x) * k, { captures: { k, helper } }).remote(3)), 8)
+  assert.equal(await get(remote(new Function('x', 'return x * given'), { captures: { given: 5 } }).remote(3)), 15)
+}, ['there', 'names'])

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { get, remote } from 'mobula'
-import { call, feature, same } from '../case.mjs'
+import { call, feature, same, sameOrRefused } from '../case.mjs'
 
 feature('a variable that two closures share', async () => {
   let n = 0
@@ -201,3 +201,50 @@ feature('functions and classes that are changed after the first call stay as the
     [2, 1, 'before'],
   ])
 }, ['there'])
+
+feature('two pairs that share apart, from one function and with equal values', async () => {
+  const cell = () => {
+    let n = 0
+    return { bump: () => ++n, read: () => n }
+  }
+  const first = cell()
+  const second = cell()
+  assert.deepEqual(
+    await call(() => {
+      first.bump()
+      first.bump()
+      second.bump()
+      return [first.read(), second.read()]
+    }),
+    [2, 1],
+  )
+}, ['there'])
+
+feature('variables of equal value around closures of equal text', async () => {
+  const made = []
+  for (const name of ['a', 'b']) {
+    let list = []
+    made.push({
+      name,
+      add: (x) => {
+        list = [...list, x]
+      },
+      show: () => list,
+    })
+  }
+  assert.deepEqual(
+    await call(() => {
+      made[0].add(1)
+      made[1].add(2)
+      made[0].add(3)
+      return made.map(({ show }) => show())
+    }),
+    [[1, 3], [2]],
+  )
+}, ['there'])
+
+feature('a global of the user', async () => {
+  globalThis.captureHelperOfUser = (x) => x + 1
+  await sameOrRefused(() => captureHelperOfUser(1))
+  delete globalThis.captureHelperOfUser
+})

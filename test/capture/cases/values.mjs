@@ -240,3 +240,20 @@ feature('values and functions of another context are right or refused', async ()
   await sameOrRefused(() => [foreign.map.get(1), foreign.error.message, foreign.error.name, foreign.bytes[0]])
   await sameOrRefused(() => foreignCall(1))
 })
+
+feature('more than 10 MB are warned of, and taken', async () => {
+  const long = 'x'.repeat(12_000_000)
+  const warnings = []
+  const hear = (warning) => warnings.push(warning)
+  process.on('warning', hear)
+  try {
+    assert.equal(await call(() => long.length), 12_000_000)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.ok(
+      warnings.some(({ message }) => /\bMB\b/.test(message) && message.includes('captur')),
+      String(warnings),
+    )
+  } finally {
+    process.off('warning', hear)
+  }
+}, ['there'])

@@ -1,6 +1,9 @@
 /** A local module: functions, a default export, a class, an error, and state of its own. */
 // @ts-nocheck: see cases/
 
+import { join } from 'node:path'
+import { level as currentLevel, raise } from './live.mjs'
+
 const unit = 'cm'
 
 export const area = (w, h) => `${w * h} ${unit}²`
@@ -46,3 +49,21 @@ export const countCalls = () => ++calls
 export default function half(x) {
   return x / 2
 }
+
+/** A closure over what only this file has. */
+export const labeller = (name) => {
+  const whole = join(name, unit)
+  return async (x) => {
+    const { lazily } = await import('./lazy.mjs')
+    return [whole, area(x, 1), typeof currentLevel, typeof raise, lazily(x)]
+  }
+}
+
+/** Not exported. */
+class Hidden {
+  value = 5
+  show() {
+    return `${this.value} ${unit}`
+  }
+}
+export const makeHidden = () => new Hidden()
