@@ -121,11 +121,11 @@ test(
     await eventually('the warning is there', () => warnings.length > 0)
     process.off('warning', listen)
     assert.is(warnings.length, 1)
-    assert.match(warnings[0] ?? '', /task 'lengthOf' takes 11\.0 MB of captured data along; put large data/)
+    assert.match(warnings[0] ?? '', /task 'lengthOf' \(.*captures\.test\.ts:\d+:\d+\) takes 11\.0 MB of captured data along; put large data/)
     const huge = new Uint8Array(101 * MB)
     const error = thrown(() => remote(() => huge.length, { name: 'hugeOf' }).remote())
     assert.instance(error, CaptureError)
-    assert.match(error.message, /cannot ship 'hugeOf', which takes 101\.0 MB of captured data along, more than 100 MB; put/)
+    assert.match(error.message, /cannot ship 'hugeOf' \(.*captures\.test\.ts:\d+:\d+\), which takes 101\.0 MB of captured data along, more than 100 MB; put/)
     const ref = put(huge)
     assert.is(await get(remote(async () => (await get(ref)).length).remote()), 101 * MB)
   }),

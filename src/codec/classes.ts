@@ -1,5 +1,7 @@
 /** Which classes both ends of a trip know by the same key, and what users registered to carry instances of theirs. */
 
+import type { Taken } from './capsules.ts'
+
 export type AnyClass = abstract new (...args: never[]) => object
 
 /** How instances of a class travel: `encode` gives plain data, `decode` makes an instance of it. */
@@ -7,6 +9,8 @@ export interface Codec {
   /** Names the codec on every thread. */
   readonly key: string
   readonly Class: AnyClass
+  /** What travels of it, where no module that the receiver can import registers it. */
+  readonly whole?: Taken | undefined
   encode(value: unknown): unknown
   decode(data: unknown): unknown
 }

@@ -39,13 +39,14 @@ const endWriting = (writer: Writer): void => {
 }
 
 /** Encodes one value. `where` is the root of the path in messages, such as `value` or `result`; a function where making it costs. */
-export const encode = (value: unknown, where: string | (() => string), learnt?: readonly unknown[]): Encoded => {
+export const encode = (value: unknown, where: string | (() => string), learnt?: readonly unknown[], isThrown = false): Encoded => {
   const writer = beginWriting(learnt)
+  writer.isThrown = isThrown
   try {
     writer.value(value)
     return writer.finish(NONE)
   } catch (error) {
-    if (error instanceof Again) return encode(value, where, error.learnt)
+    if (error instanceof Again) return encode(value, where, error.learnt, isThrown)
     throw refusalOf(error).toError(typeof where === 'string' ? where : where(), '')
   } finally {
     endWriting(writer)
@@ -127,14 +128,13 @@ export const encodeBlank = (byteLength: number): Blank => {
 /** Encodes what a task threw. Never throws itself: what cannot be kept is described instead. */
 export const encodeThrown = (thrown: unknown): Encoded => {
   try {
-    return encode(thrown, 'error')
+    return encodeAsThrown(thrown)
   } catch (failure) {
-    return encode(
-      describeThrown(thrown, failure, (value) => encode(value, 'error')),
-      'error',
-    )
+    return encodeAsThrown(describeThrown(thrown, failure, encodeAsThrown))
   }
 }
+
+const encodeAsThrown = (thrown: unknown): Encoded => encode(thrown, 'error', NONE, true)
 
 /** Not there while something is decoded: users' codecs may decode, too. */
 let resting: Reader | undefined

@@ -72,7 +72,7 @@ export class Reader {
   /** Values that stand for top-level refs among the arguments. */
   dependencies: readonly unknown[] = NONE
   /** Classes and codecs met, by their numbers in this value. */
-  classes: (AnyClass | Codec | undefined)[] = []
+  classes: (AnyClass | Codec)[] = []
   /** Where the value begins, in words and in bytes of the region. */
   #start = 0
   #from = 0

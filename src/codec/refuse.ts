@@ -58,7 +58,7 @@ const isBuiltin = (value: object): boolean =>
 const classReason = (value: object): string => {
   const name = classNameOf(value)
   const hint = hintForClass(name)
-  if (hint !== undefined) return `is a ${name}; ${hint}`
+  if (hint !== undefined) return `is ${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}; ${hint}`
   return `is an instance of ${name === '' ? 'a class without a name' : `the class ${name}`}, which extends a builtin class in a way that does not travel; pass plain data, or registerCodec(${name}, { encode, decode })`
 }
 

@@ -46,7 +46,9 @@ export class Writer {
   encoding = 0
   shapes = 0
   /** Keys of the classes and codecs met, by their numbers in this encoding. */
-  classes: (string | object)[] = []
+  classes: string[] = []
+  /** What is written was thrown: classes of errors that nobody else can know by name only. */
+  isThrown = false
   /** For whoever takes functions apart; what an encoding that starts over has learnt is given to the next. */
   taking: Encoding = { learnt: NO_PIECES, state: undefined }
   /** How many capsules are open: inside of one more can travel than in a value of its own. */
@@ -83,6 +85,7 @@ export class Writer {
     this.encoding = ++encodings
     this.shapes = 0
     this.capsules = 0
+    this.isThrown = false
     if (this.classes.length > 0) this.classes = []
     this.#textUnits = 0
     this.#wide = false

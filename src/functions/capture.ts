@@ -8,10 +8,10 @@ import { classParts } from './capture-class.ts'
 import { rootNow } from './capture-root.ts'
 import type { CellSession as Session } from './cells.ts'
 import { factsOf, isNativeText, textOf } from './facts.ts'
-import { type FunctionView, urlOfScript, viewOf } from './inspector.ts'
+import { type FunctionView, hasInspector, urlOfScript, viewOf } from './inspector.ts'
 import { parentOf } from './modules.ts'
 import { placeText } from './place.ts'
-import { capsuleOf, takeForeign, takeNative } from './references.ts'
+import { capsuleOf, takeForeign, takeNamed, takeNative } from './references.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import { partsOfRevived } from './revived.ts'
 import { refuseShape } from './shape.ts'
@@ -40,7 +40,7 @@ export const takeFunction = (fn: AnyFunction, session: Session, id: string): Cap
   if (parts === undefined) {
     const view = viewOf(fn as never)
     const url = view === undefined ? undefined : (urlOfScript(view.scriptId) ?? '')
-    const foreign = takeForeign(fn, view, url)
+    const foreign = takeForeign(fn, view, url) ?? (hasInspector() ? undefined : takeNamed(fn))
     if (foreign !== undefined) return foreign
     parts = partsOf({ fn, text, view, url: url ?? '', session })
   }

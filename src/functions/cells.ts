@@ -96,9 +96,9 @@ const valueIn = ({ object }: Scope, name: string): unknown => {
 
 /** Functions that one place made twice may each have a variable of their own, which look the same as long as their values do. */
 const refuseTwins = (seenBy: readonly Sighting[], { name, view, at, fn }: Sighting): void => {
-  const scopes = around({ name, view, at, fn, isAssigned: true })
-  if (scopes.some(({ object }) => Object.keys(object).some((key) => isThing(valueIn({ description: '', object }, key))))) return
-  if (scopes.length === 0) return
+  const [scope] = around({ name, view, at, fn, isAssigned: true })
+  // There is one of a module; and what is an object beside the variable is not the same object in another call.
+  if (scope === undefined || Object.keys(scope.object).some((key) => isThing(valueIn(scope, key)))) return
   const isTwin = seenBy.some((other) => other.fn !== fn && other.view.line === view.line && other.view.column === view.column)
   if (!isTwin) return
   const refusal = new Refusal(

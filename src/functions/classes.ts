@@ -6,7 +6,7 @@ import { SerializationError } from '../errors/errors.ts'
 import { programFile } from './entry.ts'
 import { loadImport, takeMissingImports } from './imports.ts'
 import { hasPrivateFields, isLoaded, placeOf } from './inspector.ts'
-import { moduleFacts } from './modules.ts'
+import { isFile, moduleFacts } from './modules.ts'
 import { idOf } from './origins.ts'
 import type { Import } from './template.ts'
 
@@ -46,10 +46,11 @@ setClassFinder(
     if (idOf(Class) !== undefined) return { isValue: true }
     const { url, isInCall, scriptId } = place
     if (url.startsWith('node:')) return { reason: `it is a class of Node's own, whose state belongs to its thread; ${wayRound(Class)}` }
-    if (isInCall || !url.startsWith('file:') || programFile(url)) return { isValue: true }
+    if (isInCall || !isFile(url) || programFile(url)) return { isValue: true }
     const facts = moduleFacts(url, scriptId)
     const isExported =
-      facts === undefined || facts.exports.some(({ exported, local }) => local === Class.name || exported === Class.name || exported === 'default')
+      facts === undefined ||
+      facts.exports.some(({ exported, local }) => local === Class.name || exported === Class.name || (exported === 'default' && local === 'default'))
     return isExported ? { key: definitionKey(url, Class) } : { isValue: true }
   },
   hasPrivateFields,

@@ -39,7 +39,7 @@ export const importedValue = (from: Import): unknown => {
 
 /** The value of an import whose module is here already. */
 export const loadedValue = (from: Import): { readonly value: unknown } | undefined => {
-  if (isBuiltinSpecifier(from.specifier)) return { value: follow(builtinNamespace(from), from.path) }
+  if (isBuiltinSpecifier(from.specifier)) return { value: follow(asWrapped(builtinNamespace(from), from), from.path) }
   if (from.how === 'require') {
     const module = cachedModule(from)
     return module === undefined ? undefined : { value: follow(asWrapped(module.exports, from), from.path) }

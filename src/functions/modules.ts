@@ -15,7 +15,7 @@ const KNOWN_MAX = 10_000
 
 /** The names of a module, read from where it stands; `undefined` if that cannot be read. */
 export const moduleFacts = (url: string, scriptId: string): ModuleAnalysis | undefined => {
-  const key = url === '' || !url.startsWith('file:') ? `${scriptId}:${url}` : url
+  const key = isFile(url) ? url : `${scriptId}:${url}`
   if (known.has(key)) return known.get(key)
   const facts = readFacts(url, scriptId)
   if (known.size >= KNOWN_MAX) known.clear()
@@ -23,9 +23,12 @@ export const moduleFacts = (url: string, scriptId: string): ModuleAnalysis | und
   return facts
 }
 
+/** Evaluated modules have URLs like files that are none. */
+export const isFile = (url: string): boolean => url.startsWith('file:') && !/\/(\[|%5B)eval\d*(\]|%5D)$/i.test(url)
+
 const readFacts = (url: string, scriptId: string): ModuleAnalysis | undefined => {
   try {
-    const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : undefined
+    const path = isFile(url) ? fileURLToPath(new URL(url)) : undefined
     const source = path === undefined ? sourceOfScript(scriptId) : readFileSync(path, 'utf8')
     if (source === undefined) return undefined
     return analyzeModule(source, path !== undefined && /\.[cm]?tsx?$/.test(path), path === undefined || !/\.[cm]?ts$/.test(path))
@@ -61,15 +64,16 @@ export const importOf = (facts: ModuleAnalysis, url: string, { name, value, isMo
     if (isModuleScope || loadedValue(found)?.value === value) return found
     // A compiler made `require` of it.
     const required = { ...found, how: 'require' as const }
-    if (isRequired(required, value)) return required
+    if (isRequired(required, value)) return ofThisPackage(required)
   }
   for (const entry of facts.requires) {
     if (entry.local !== name) continue
     const found = matching(entry, parent, value)
-    if (found !== undefined) return found
+    if (found !== undefined) return ofThisPackage(found)
   }
   // Compilers to CommonJS give a module a name of their own.
-  return isModuleScope ? undefined : compiledImport(facts, parent, name, value)
+  const compiled = isModuleScope ? undefined : compiledImport(facts, parent, name, value)
+  return compiled === undefined ? undefined : ofThisPackage(compiled)
 }
 
 const ofImport = ({ local, specifier, imported, attributes }: ImportRecord, parent: string): Import => ({
@@ -80,6 +84,10 @@ const ofImport = ({ local, specifier, imported, attributes }: ImportRecord, pare
   path: imported === '*' ? [] : [imported],
   ...(attributes.length > 0 && { attributes: Object.fromEntries(attributes.map(({ key, value }) => [key, value])) }),
 })
+
+/** Compilers may have made another copy of this package of its `require`; workers have the one that `import` gives. */
+const ofThisPackage = (from: Import): Import =>
+  /^mobula(\/|$)/.test(from.specifier) && from.how === 'require' ? { ...from, how: 'import', isWrapped: false } : from
 
 const isRequired = (from: Import, value: unknown): boolean => {
   const found = loadedValue(from)
@@ -117,6 +125,23 @@ const wrapped = (plain: Import, value: unknown): Import | undefined => {
 /** The file that a relative specifier means, without looking; bare ones mean none. */
 export const relativeUrl = (specifier: string, parent: string): string | undefined =>
   /^(\.{0,2}\/|file:)/.test(specifier) && !isBuiltinSpecifier(specifier) ? new URL(specifier, parent).href : undefined
+
+/** Extensions that TypeScript's names of compiled files stand for. */
+const SOURCES: Readonly<Record<string, string>> = { '.js': '.ts', '.mjs': '.mts', '.cjs': '.cts' }
+
+/** Whether an imported file of the project's assigns what it exports, so that importers see it change. */
+export const isReassigned = ({ how, specifier, parent, path }: Import): boolean => {
+  const [name] = path
+  const url = how === 'import' && path.length === 1 ? relativeUrl(specifier, parent) : undefined
+  if (url === undefined || name === undefined) return false
+  const facts =
+    moduleFacts(url, '') ??
+    moduleFacts(
+      url.replace(/\.[cm]?js$/, (extension) => SOURCES[extension] as string),
+      '',
+    )
+  return facts?.exports.some(({ exported, local }) => exported === name && facts.reassigned.includes(local)) === true
+}
 
 /** CommonJS modules of packages, by what they export: for names that no `require` stands behind. */
 export const packageExport = (value: object): { readonly file: string; readonly path: readonly string[] } | undefined => {

@@ -84,6 +84,9 @@ export const takeSymbol = (value: symbol): Capsule => {
   return capsuleOf({ kind: 'symbol', how: 'local', text: value.description ?? '' }, [], [], nameThing(value))
 }
 
+/** What is found by its name, whatever its text. */
+export const takeNamed = (value: object): Capsule | undefined => referenceFor(value)
+
 /** A function without a text: by where it is found, or what it was bound to. */
 export const takeNative = (fn: AnyFunction): Capsule => {
   const reference = referenceFor(fn)

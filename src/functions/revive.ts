@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import type { Unfinished } from '../codec/capsules.ts'
 import { SerializationError } from '../errors/errors.ts'
 import { classHere } from './classes.ts'
+import { makeCodec } from './codecs.ts'
 import { factoryOf, type Made } from './compile.ts'
 import { globalAt } from './globals.ts'
 import { makeHandle } from './handle.ts'
@@ -12,7 +13,7 @@ import { beginObject, defineProperty, makeObject } from './objects.ts'
 import { keepThing } from './origins.ts'
 import { fromRecord } from './project.ts'
 import { noteRevived } from './revived.ts'
-import type { FunctionTemplate, Template } from './template.ts'
+import type { FunctionTemplate, Import, Template } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -56,6 +57,8 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
       return createRequire(new URL(template.parent))
     case 'class':
       return classHere(template.key)
+    case 'codec':
+      return makeCodec(template.key, values)
     case 'task':
       return values
     case 'remote':
@@ -64,12 +67,24 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
 }
 
 const makeFunction = (text: string, template: FunctionTemplate, values: readonly unknown[], id: string): AnyFunction => {
-  const imports = template.imports.map(importedValue)
+  const imports = template.imports.map(bindingOf)
   const count = template.names.length
   const base = template.extends ? values[count] : undefined
   const made = factoryOf(text, template, false)({ values: values.slice(0, count), imports, base })
   finish({ template, made, values, id })
   return made.fn
+}
+
+/** What an import's name means in a text. */
+const bindingOf = (from: Import): unknown => {
+  if (from.isLive !== true) return importedValue(from)
+  const namespace = importedValue({ ...from, path: [] }) as Record<string, unknown>
+  const [name = ''] = from.path
+  return Object.freeze({
+    get v(): unknown {
+      return namespace[name]
+    },
+  })
 }
 
 /** A stand-in for the class that a class in a ring extends: it is there when the ring is closed. */
@@ -80,7 +95,7 @@ export const beginValue = (text: string, id: string): Unfinished => {
   const template = templateOf(text)
   if (template.kind === 'object') return beginObject(template)
   if (template.kind !== 'function') throw new SerializationError('damaged bytes: something that refers to itself and is no function')
-  const imports = template.imports.map(importedValue)
+  const imports = template.imports.map(bindingOf)
   const made = factoryOf(text, template, true)({ values: [], imports, base: Later })
   return {
     value: made.fn,

@@ -5,6 +5,7 @@ import { setCapsules } from '../codec/capsules.ts'
 import { takeFunction } from './capture.ts'
 import { CellSession, type Sighting } from './cells.ts'
 import { takeClass } from './classes.ts'
+import { takeCodec } from './codecs.ts'
 import { textOf } from './facts.ts'
 import { takeRemote } from './handle.ts'
 import { takeObject } from './objects.ts'
@@ -16,12 +17,13 @@ type AnyFunction = (...args: never[]) => unknown
 
 const take = (value: unknown, encoding: Encoding): Capsule | undefined => {
   if (typeof value === 'symbol') return takeSymbol(value)
-  if (encoding.state === undefined && typeof value !== 'function') return takeReference(value) ?? takeRemote(value)
+  if (encoding.state === undefined && typeof value !== 'function') return takeReference(value) ?? takeRemote(value) ?? takeCodec(value)
   encoding.state ??= new CellSession(encoding.learnt as readonly Sighting[])
   const session = encoding.state as CellSession
   const imported = takeImported(value as object, session)
   if (imported !== undefined) return imported
-  if (typeof value !== 'function') return takeReference(value) ?? takeRemote(value) ?? takeShared(value as object) ?? takeObject(value as object)
+  if (typeof value !== 'function')
+    return takeReference(value) ?? takeRemote(value) ?? takeCodec(value) ?? takeShared(value as object) ?? takeObject(value as object)
   const fn = value as AnyFunction
   return takeClass(fn, session.home) ?? takeFunction(fn, session, isMaker(fn) ? nameThing(fn) : (idOf(fn) ?? ''))
 }

@@ -2,12 +2,12 @@
 
 import { types } from 'node:util'
 import type { FreeNameRecord, ModuleAnalysis } from '../binding.ts'
-import { type CaptureWishes, rootNow } from './capture-root.ts'
+import { type CaptureRoot, type CaptureWishes, rootNow } from './capture-root.ts'
 import type { Cell, CellSession as Session } from './cells.ts'
 import { programFile } from './entry.ts'
 import { isGlobalName } from './globals.ts'
 import type { FunctionView, Scope } from './inspector.ts'
-import { importOf, moduleFacts, relativeUrl } from './modules.ts'
+import { importOf, isReassigned, moduleFacts, relativeUrl } from './modules.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import type { Import } from './template.ts'
 
@@ -32,12 +32,14 @@ export class Surroundings {
   readonly imports: Import[] = []
   readonly #about: About
   readonly #wishes: CaptureWishes
+  readonly #isRoot: boolean
   #module: ModuleAnalysis | undefined | null = null
 
   constructor(about: About) {
     this.#about = about
     const root = rootNow()
-    this.#wishes = root?.fn === about.fn ? root.wishes : {}
+    this.#isRoot = root?.fn === about.fn
+    this.#wishes = this.#isRoot ? (root as CaptureRoot).wishes : {}
   }
 
   /** The names of the file, if there is one. */
@@ -62,7 +64,7 @@ export class Surroundings {
     if (view === undefined) {
       if (isGlobalName(name) || free.isOptional) return
       throw captureRefusal(
-        `uses the variable ${name} around it, and what that is cannot be seen here (Node runs without its inspector); say remote(fn, { captures: { ${name} } }), or name an exported function by remote.module`,
+        `uses the variable ${name} around it, and what that is cannot be seen here (Node runs without its inspector); ${this.#isRoot ? `say remote(fn, { captures: { ${name} } })` : 'pass it as an argument'}, or name an exported function by remote.module`,
       )
     }
     const found = this.#find(name)
@@ -76,7 +78,9 @@ export class Surroundings {
     }
     const from = this.#import({ name, value, scope })
     if (from !== undefined) {
-      this.imports.push(from)
+      const isLive = isReassigned(from)
+      if (isLive) this.boxed.push(name)
+      this.imports.push(isLive ? { ...from, isLive } : from)
       return
     }
     if (isPruned(name, value, free)) {

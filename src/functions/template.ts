@@ -13,6 +13,8 @@ export interface Import {
   /** A compiler wrapped what `require` gave: an object with it as `default`. */
   readonly isWrapped?: boolean
   readonly attributes?: Readonly<Record<string, string>>
+  /** Its module assigns it: the text reads it from a box, which shows what it is now. */
+  readonly isLive?: boolean
 }
 
 /** What is done to a function when it is there, each with a value: own properties, and what it inherits from. */
@@ -76,6 +78,8 @@ export type Template =
   /** A class that the receiver finds by its module. */
   | { readonly kind: 'class'; readonly key: string }
   | RemoteTemplate
+  /** A codec that was registered where nobody else can import it. Values: its class, the object with its functions. */
+  | { readonly kind: 'codec'; readonly key: string }
   /** A function and what its options hold: the values. */
   | { readonly kind: 'task' }
 

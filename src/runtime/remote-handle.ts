@@ -4,7 +4,7 @@ import { rootNow } from '../functions/capture-root.ts'
 import { Handle, setHandles } from '../functions/handle.ts'
 import { resolveTask, type TaskOptions } from '../options/task.ts'
 import { current, type Runtime } from './current.ts'
-import { bindTarget, madeTarget, makeTarget, type RemoteTarget, submitCall, takeHandle } from './remote.ts'
+import { bindTarget, madeTarget, type RemoteTarget, submitCall, takeHandle, variantOf } from './remote.ts'
 
 let startDefault: (() => Runtime) | undefined
 
@@ -28,7 +28,7 @@ export class RemoteHandle extends Handle {
     super()
     bindTarget(this, target)
     this.remote = (...args) => submitCall(runtimeHere(), target, args)
-    this.options = (options) => new RemoteHandle(makeTarget(target.described, { ...target.options, ...resolveTask(options, '.options()') }))
+    this.options = (options) => new RemoteHandle(variantOf(target, resolveTask(options, '.options()')))
   }
 }
 

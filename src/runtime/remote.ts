@@ -4,6 +4,7 @@ import { type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.t
 import type { EncodedArguments } from '../engine/engine.ts'
 import { notSupported } from '../errors/bad-input.ts'
 import { CaptureError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
+import { placeOfFunction } from '../functions/capture.ts'
 import { type CaptureRoot, type CaptureWishes, withRoot } from '../functions/capture-root.ts'
 import { type Handle, TaskParts } from '../functions/handle.ts'
 import { type AnyFunction, type Described, isAsyncFunction, type Source } from '../functions/record.ts'
@@ -21,6 +22,12 @@ export interface RemoteTarget {
   readonly options: ResolvedTask
   /** In the runtime that it was last shipped to. */
   shipped: Shipped | undefined
+  /** Shared with variants that take along the same: what a function takes along is read once. */
+  readonly snapshot: Snapshot
+}
+
+interface Snapshot {
+  taken: { readonly runtime: number; readonly parts: Taken } | undefined
 }
 
 interface Shipped {
@@ -33,12 +40,20 @@ interface Shipped {
   readonly onlyEnv: readonly ObjectRef[]
 }
 
-export const makeTarget = (described: Described, options: ResolvedTask): RemoteTarget => ({
+export const makeTarget = (described: Described, options: ResolvedTask, snapshot: Snapshot = { taken: undefined }): RemoteTarget => ({
   described,
   name: options.name ?? described.name,
   options,
   shipped: undefined,
+  snapshot,
 })
+
+/** What decides what a function takes along. */
+const TAKING = ['captures', 'byValue', 'byReference', 'retryable'] as const
+
+/** The same function with other options. */
+export const variantOf = ({ described, options, snapshot }: RemoteTarget, changed: ResolvedTask): RemoteTarget =>
+  makeTarget(described, { ...options, ...changed }, TAKING.some((option) => Object.hasOwn(changed, option)) ? undefined : snapshot)
 
 /** Queues one call. The arguments are taken now; nothing is queued if one of them, or something that the function takes along, cannot travel. */
 export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef | ObjectRef[] | undefined => {
@@ -88,7 +103,10 @@ const ship = (target: RemoteTarget): Shipped => {
   const { engine } = current() as Runtime
   const { described, name, options } = target
   const held = heldOf(options)
-  const { source, isAsync, env } = take(target, described, held)
+  const known = target.snapshot.taken
+  const parts = known?.runtime === engine.runtime ? known.parts : take(target, described, held)
+  target.snapshot.taken = { runtime: engine.runtime, parts }
+  const { source, isAsync, env } = parts
   const id = engine.define({ name, source, isAsync, ...termsOf(options) })
   const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, env, onlyEnv: env === undefined ? [] : [env] }
   target.shipped = shipped
@@ -145,7 +163,7 @@ const encodeFunction = (target: RemoteTarget, root: CaptureRoot, held: unknown):
   shipping.push(target)
   try {
     const encoded = withRoot(root, () => encode(new TaskParts(root.fn, held), `cannot ship '${target.name}'`))
-    checkSize(target.name, encoded.byteLength)
+    checkSize(target.name, encoded.byteLength, () => placeOfFunction(root.fn))
     return encoded
   } finally {
     shipping.pop()

@@ -315,15 +315,15 @@ fn call(env: sys::napi_env, function: sys::napi_ref) -> bool {
 /// # Safety
 /// On the isolate's thread, in a handle scope.
 unsafe fn call_in_scope(env: sys::napi_env, function: sys::napi_ref) -> sys::napi_status {
-    let (mut callee, mut receiver, mut result) = (null_mut(), null_mut(), null_mut());
+    let (mut callee, mut result) = (null_mut(), null_mut());
     // SAFETY: as the caller vouches; the reference is ours.
     unsafe {
         sys::napi_get_reference_value(env, function, &mut callee);
-        sys::napi_get_global(env, &mut receiver);
+        // As `this`, of which Node takes a property `domain` for a domain to enter: the global object of the REPL has one that is none.
         sys::napi_make_callback(
             env,
             null_mut(),
-            receiver,
+            callee,
             callee,
             0,
             std::ptr::null(),

@@ -68,7 +68,7 @@ export const writeError = (writer: Writer, error: Error): void => {
 }
 
 const writeThrowable = (writer: Writer, error: Error): void => {
-  const { base, className, key } = identify(error)
+  const { base, className, key } = identify(writer, error)
   const code = Object.hasOwn(error, 'code') ? undefined : read(error, 'code')
   const hasCode = typeof code === 'string' || typeof code === 'number'
   const flags = (Object.hasOwn(error, 'cause') ? HAS.cause : 0) | (Object.hasOwn(error, 'errors') ? HAS.errors : 0) | (hasCode ? HAS.code : 0)
@@ -99,7 +99,7 @@ const writePart = (writer: Writer, name: string, value: unknown): void => {
 }
 
 /** The nearest class that every thread has, and what is known of the error's own. */
-const identify = (error: Error): { base: number; className: string; key: string | ErrorClass } => {
+const identify = (writer: Writer, error: Error): { base: number; className: string; key: string | ErrorClass } => {
   const className = classNameOf(error)
   let prototype: unknown = Object.getPrototypeOf(error)
   const own = prototype
@@ -108,7 +108,7 @@ const identify = (error: Error): { base: number; className: string; key: string 
     if (base !== undefined) {
       if (prototype === own) return { base, className: '', key: '' }
       const made = read(error, 'constructor')
-      return { base, className, key: typeof made === 'function' && made.prototype === own ? keyOrNone(made as ErrorClass) : '' }
+      return { base, className, key: typeof made === 'function' && made.prototype === own ? keyOrNone(writer, made as ErrorClass) : '' }
     }
     prototype = Object.getPrototypeOf(prototype)
   }
@@ -116,10 +116,10 @@ const identify = (error: Error): { base: number; className: string; key: string 
 }
 
 /** An error travels without the key of its class, too: then it comes back by name. */
-const keyOrNone = (Class: ErrorClass): string | ErrorClass => {
+const keyOrNone = (writer: Writer, Class: ErrorClass): string | ErrorClass => {
   const found = keyFor(Class)
   if ('key' in found) return found.key
-  return 'isValue' in found && travels(Class) ? Class : ''
+  return 'isValue' in found && (!writer.isThrown || travels(Class)) ? Class : ''
 }
 
 /** A builtin error class of another realm (a `vm` context): native, and named like one of ours. */

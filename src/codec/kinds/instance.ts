@@ -2,8 +2,9 @@
 
 import { inspect, types } from 'node:util'
 import { SerializationError } from '../../errors/errors.ts'
+import type { Taken } from '../capsules.ts'
 import { type AnyClass, type Codec, classFor, codecFor, hidesState, keyFor, nearestCodec } from '../classes.ts'
-import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
+import { PAYLOAD_MAX, PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
 import { failUnder, Refusal } from '../refusal.ts'
 import { classNameOf, hintForClass } from '../refuse.ts'
@@ -41,7 +42,7 @@ export const writeCoded = (writer: Writer, value: object, prototype: object): bo
   if (codec === undefined) return false
   // The codec makes an instance of its own class: one of a class below is told what it was.
   if (codec.Class.prototype !== prototype) writeHead(writer, TAG.instance, keyOfDerived(prototype, value))
-  const at = writeHead(writer, TAG.coded, codec.key, value)
+  const at = writeHead(writer, TAG.coded, codec.whole ?? codec.key, value)
   let data: unknown
   try {
     data = codec.encode(value)
@@ -63,12 +64,16 @@ export const writeCoded = (writer: Writer, value: object, prototype: object): bo
 /** A class by its name, or itself. */
 type ClassKey = string | AnyClass
 
-/** Classes and codecs are numbered as they are met; a new one's key, or the class itself, follows its number. */
-const writeHead = (writer: Writer, tag: number, key: ClassKey, value?: object): number => {
-  const known = writer.classes.indexOf(key)
-  const number = known < 0 ? writer.classes.push(key) - 1 : known
-  const head = tag | (number << PAYLOAD_SHIFT)
+/** In the place of a number: the class itself follows, each time, so that it may bring along instances of itself. */
+const CLASS_ITSELF = PAYLOAD_MAX
+
+/** Classes and codecs are numbered as they are met; a new one's key follows its number. */
+const writeHead = (writer: Writer, tag: number, key: ClassKey | Taken, value?: object): number => {
   const { at } = writer
+  const isKey = typeof key === 'string'
+  const known = isKey ? writer.classes.indexOf(key) : -1
+  const number = !isKey ? CLASS_ITSELF : known < 0 ? writer.classes.push(key) - 1 : known
+  const head = tag | (number << PAYLOAD_SHIFT)
   if (value === undefined) writer.word(head)
   else writer.open(value, head)
   if (known < 0) writer.value(key)
@@ -194,29 +199,26 @@ const baseOf = (prototype: object): object => {
 }
 
 const classAt = (reader: Reader, number: number): AnyClass => {
+  if (number === CLASS_ITSELF) {
+    const Class = reader.value()
+    return typeof Class === 'function' ? (Class as unknown as AnyClass) : reader.damaged('an instance of what is no class')
+  }
   const known = reader.classes[number]
   if (typeof known === 'function') return known
   const key = newKey(reader, number)
-  if (typeof key === 'function') {
-    reader.classes[number] = key
-    return key
-  }
   const Class = classFor(key) ?? reader.options.onUnknownClass?.(key)
   if (Class === undefined) {
     throw new SerializationError(
       `the value holds an instance of a class that this thread does not know: ${key}. Import that module here, or use await get(ref), which does.`,
     )
   }
-  reader.classes[number] = Class
+  reader.classes.push(Class)
   return Class
 }
 
-/** A class that travels itself may bring others along, which are numbered behind it. */
-const newKey = (reader: Reader, number: number): ClassKey => {
-  const isNext = number === reader.classes.length
-  if (isNext) reader.classes.push(undefined)
-  const key = isNext ? reader.value() : undefined
-  return typeof key === 'string' || typeof key === 'function' ? (key as ClassKey) : reader.damaged('a class that was not announced')
+const newKey = (reader: Reader, number: number): string => {
+  const key = number === reader.classes.length ? reader.value() : undefined
+  return typeof key === 'string' ? key : reader.damaged('a class that was not announced')
 }
 
 export const readCoded = (reader: Reader, head: number, at: number): object => {
@@ -235,15 +237,18 @@ export const readCoded = (reader: Reader, head: number, at: number): object => {
 }
 
 const codecAt = (reader: Reader, number: number): Codec => {
+  if (number === CLASS_ITSELF) {
+    const { key } = reader.value() as { readonly key?: unknown }
+    return (typeof key === 'string' ? codecFor(key) : undefined) ?? reader.damaged('a codec that is none')
+  }
   const known = reader.classes[number]
   if (typeof known === 'object') return known
   const key = newKey(reader, number)
-  if (typeof key !== 'string') return reader.damaged('a codec without a name')
   if (codecFor(key) === undefined) reader.options.onUnknownClass?.(key)
   const codec = codecFor(key)
   if (codec === undefined) {
     throw new SerializationError(`the value needs a codec that this thread does not have: ${key}. Import that module here, or use await get(ref), which does.`)
   }
-  reader.classes[number] = codec
+  reader.classes.push(codec)
   return codec
 }

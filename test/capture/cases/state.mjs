@@ -209,15 +209,13 @@ feature('two pairs that share apart, from one function and with equal values', a
   }
   const first = cell()
   const second = cell()
-  assert.deepEqual(
-    await call(() => {
-      first.bump()
-      first.bump()
-      second.bump()
-      return [first.read(), second.read()]
-    }),
-    [2, 1],
-  )
+  await sameOrRefused(() => {
+    const [before, other] = [first.read(), second.read()]
+    first.bump()
+    first.bump()
+    second.bump()
+    return [first.read() - before, second.read() - other]
+  })
 }, ['there'])
 
 feature('variables of equal value around closures of equal text', async () => {
