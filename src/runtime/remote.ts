@@ -52,7 +52,7 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   const encoded = encodeArgs(args, target.name)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
-  const given = shipped.env === undefined ? encoded : withEnv(encoded, shipped)
+  const given = shipped.env === undefined ? encoded : new WithEnv(encoded, shipped)
   const { returns = 1, signal } = target.options
   if (returns > 1) {
     const refs = engine.submitMany(shipped.id, given, returns)
@@ -74,10 +74,27 @@ const checkRefs = (refs: readonly ObjectRef[]): void => {
   }
 }
 
-/** The object travels as the last of the refs, which are not part of the arguments' bytes. */
-const withEnv = (encoded: Encoded & EncodedArguments, { env, onlyEnv }: Shipped): EncodedArguments => {
-  const refs = encoded.refs.length === 0 ? onlyEnv : [...encoded.refs, env as ObjectRef]
-  return { byteLength: encoded.byteLength, deps: encoded.deps, refs, pieces: encoded.pieces, writeTo: (memory, at) => encoded.writeTo(memory, at) }
+/** The same bytes, with refs that are not part of them: the object travels as the last of those. Pieces are asked for where bytes are many. */
+class WithEnv implements EncodedArguments {
+  readonly byteLength: number
+  readonly deps: readonly ObjectRef[]
+  readonly refs: readonly ObjectRef[]
+  readonly encoded: Encoded
+
+  constructor(encoded: Encoded & EncodedArguments, { env, onlyEnv }: Shipped) {
+    this.byteLength = encoded.byteLength
+    this.deps = encoded.deps
+    this.refs = encoded.refs.length === 0 ? onlyEnv : [...encoded.refs, env as ObjectRef]
+    this.encoded = encoded
+  }
+
+  get pieces(): EncodedArguments['pieces'] {
+    return this.encoded.pieces
+  }
+
+  writeTo(...[memory, at]: Parameters<EncodedArguments['writeTo']>): void {
+    this.encoded.writeTo(memory, at)
+  }
 }
 
 /** Targets whose functions are being taken apart, the outermost first: those that they take along may be they themselves. */
