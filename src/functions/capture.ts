@@ -360,6 +360,10 @@ export class Surroundings {
     return this.#module
   }
 
+  get #isInModule(): boolean {
+    return this.#about.view?.scopes.some(({ description }) => description === 'Module') === true
+  }
+
   /** Finds out what a name means, and how that travels. */
   look(free: FreeNameRecord): void {
     const { name } = free
@@ -425,7 +429,7 @@ export class Surroundings {
       for (const { local } of [...module.imports, ...module.requires]) {
         const value = valueIn(object, local)
         if ((typeof value !== 'object' || value === null) && typeof value !== 'function') continue
-        const from = importOf(module, url, { name: local, value, isModuleScope })
+        const from = importOf(module, url, { name: local, value, isModuleScope, isInModule: this.#isInModule })
         if (from !== undefined && this.#isElsewhere(from)) session.imported.set(value, { kind: 'import', from })
       }
     }
@@ -457,7 +461,7 @@ export class Surroundings {
     const { url } = this.#about
     const facts = this.module
     if (facts === undefined) return undefined
-    const from = importOf(facts, url, { name, value, isModuleScope }) ?? this.#exported(name)
+    const from = importOf(facts, url, { name, value, isModuleScope, isInModule: this.#isInModule }) ?? this.#exported(name)
     return from !== undefined && this.#isElsewhere(from) ? from : undefined
   }
 
