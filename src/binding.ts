@@ -56,6 +56,7 @@ export type FreeNameRecord = Native.FreeNameRecord
 export type FunctionAnalysis = Native.FunctionAnalysis
 export type ImportRecord = Native.ImportRecord
 export type ModuleAnalysis = Native.ModuleAnalysis
+export type RangeRecord = Native.RangeRecord
 export type RequireRecord = Native.RequireRecord
 
 interface RawFunctions {

@@ -37,7 +37,7 @@ const doors: readonly { readonly what: RegExp; readonly by: RegExp; readonly why
 ]
 
 /** What Rust says of functions and modules. */
-const analyses = ['ClassRecord', 'FreeNameRecord', 'FunctionAnalysis', 'ImportRecord', 'ModuleAnalysis', 'RequireRecord']
+const analyses = ['ClassRecord', 'FreeNameRecord', 'FunctionAnalysis', 'ImportRecord', 'ModuleAnalysis', 'RangeRecord', 'RequireRecord']
 
 /** What may be taken from src/binding.ts above the Engine seam: control alone, so that another engine can stand below it. */
 const control = {

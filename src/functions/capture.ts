@@ -1,14 +1,14 @@
 /** Takes a function apart: its text, where it stood, and what it uses of its surroundings. What is proved of this, and what it costs, is in docs/functions.md. */
 
 import { types } from 'node:util'
-import { boxNames, type ClassRecord, type FunctionAnalysis, type ModuleAnalysis } from '../binding.ts'
+import { boxNames, type ClassRecord, type FunctionAnalysis, type ModuleAnalysis, type RangeRecord } from '../binding.ts'
 import type { Capsule } from '../codec/capsules.ts'
 import { failCapture } from '../codec/refusal.ts'
 import { classParts } from './capture-class.ts'
 import { rootNow } from './capture-root.ts'
 import type { CellSession as Session } from './cells.ts'
 import { factsOf, isNativeText, textOf } from './facts.ts'
-import { type FunctionView, hasInspector, urlOfScript, viewOf } from './inspector.ts'
+import { type FunctionView, hasInspector, knownUrl, urlOfScript, viewOf } from './inspector.ts'
 import { parentOf } from './modules.ts'
 import { placeText } from './place.ts'
 import { capsuleOf, takeForeign, takeNamed, takeNative } from './references.ts'
@@ -17,9 +17,13 @@ import { partsOfRevived } from './revived.ts'
 import { refuseShape } from './shape.ts'
 import { stepsOf } from './steps.ts'
 import { type About, Surroundings } from './surroundings.ts'
-import { type FunctionTemplate, META } from './template.ts'
+import { type FunctionTemplate, MEMBER, META } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
+
+/** What `new Function` makes has nothing around it, and each is a script of its own: whose URL is not looked for. */
+const urlOfView = ({ scopes, scriptId }: FunctionView): string =>
+  scopes.every(({ description }) => description === 'Global') ? (knownUrl(scriptId) ?? '') : (urlOfScript(scriptId) ?? '')
 
 /** A function without what was added to it. */
 interface Parts {
@@ -39,7 +43,7 @@ export const takeFunction = (fn: AnyFunction, session: Session, id: string): Cap
   let parts: Parts | undefined = partsOfRevived(fn)
   if (parts === undefined) {
     const view = viewOf(fn as never)
-    const url = view === undefined ? undefined : (urlOfScript(view.scriptId) ?? '')
+    const url = view === undefined ? undefined : urlOfView(view)
     const foreign = takeForeign(fn, view, url) ?? (hasInspector() ? undefined : takeNamed(fn))
     if (foreign !== undefined) return foreign
     parts = partsOf({ fn, text, view, url: url ?? '', session })
@@ -88,6 +92,7 @@ const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
   for (const free of used.free) surroundings.look(free)
   const { names, values, boxed, assigned, self, imports } = surroundings
   let written = parts?.text ?? text
+  if (facts.form === 'member' && facts.key !== undefined && facts.key !== null) written = withKey(written, facts.key)
   for (const { start, end } of facts.importMeta) written = written.slice(0, start) + META.padEnd(end - start) + written.slice(end)
   if (boxed.length > 0) written = boxNames(written, [...boxed])
   const base = parts?.base === undefined ? [] : [parts.base]
@@ -96,12 +101,12 @@ const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
     kind: 'function',
     name: nameOf(fn),
     text: written,
-    form: facts.form === 'member' ? 'member' : 'expression',
+    form: facts.form !== 'member' ? 'expression' : facts.kind === 'getter' ? 'get' : facts.kind === 'setter' ? 'set' : 'value',
     isClass,
     url: parentOf(url),
     line: at.line,
     column: at.column,
-    isStrict: facts.isStrict || isStrictAround(fn, url, surroundings.module),
+    isStrict: facts.isStrict || isStrictAround(fn, facts.kind, surroundings.module),
     names,
     assigned,
     self,
@@ -118,6 +123,13 @@ const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
     names: [...names, ...base.map(() => 'the class that it extends'), ...privates.keys()],
     place: at.place,
   }
+}
+
+/** A member under a plain name: its own key may be an expression, which was evaluated where it stood. */
+const withKey = (text: string, { start, end }: RangeRecord): string => {
+  const before = text.slice(0, start)
+  const key = `${/[\w$]$/.test(before) ? ' ' : ''}${MEMBER}`
+  return before + key.padEnd(end - start) + text.slice(end)
 }
 
 /** Where a function stands, for messages. */
@@ -145,9 +157,15 @@ const startOf = (view: FunctionView | undefined, text: string, { paramsAt }: Fun
 }
 
 /** Whether the code around a function is strict, which its text does not tell: ES modules are, and of the rest what says so. */
-const isStrictAround = (fn: AnyFunction, url: string, module: ModuleAnalysis | undefined): boolean => {
+const isStrictAround = (fn: AnyFunction, kind: string, module: ModuleAnalysis | undefined): boolean => {
   if (module !== undefined && (module.isStrict || module.isModule)) return true
-  // V8 makes an `arguments` property for sloppy functions only.
-  if (Object.hasOwn(fn, 'arguments')) return false
-  return fn.prototype !== undefined || /\.m?tsx?$/.test(url)
+  // V8 lets nobody ask strict functions for their caller, nor any that is no plain `function`.
+  if (kind === 'function' && !types.isAsyncFunction(fn) && !types.isGeneratorFunction(fn)) {
+    try {
+      return (fn as { readonly caller?: unknown }).caller === fn
+    } catch {
+      return true
+    }
+  }
+  return module === undefined
 }

@@ -4,8 +4,8 @@
  */
 
 import { Again } from '../codec/capsules.ts'
-import { Refusal } from '../codec/refusal.ts'
 import type { FunctionView, Scope } from './inspector.ts'
+import { captureRefusal } from './refuse-capture.ts'
 import type { ReferenceTemplate } from './template.ts'
 
 export interface Cell {
@@ -94,18 +94,17 @@ const valueIn = ({ object }: Scope, name: string): unknown => {
   }
 }
 
-/** Functions that one place made twice may each have a variable of their own, which look the same as long as their values do. */
-const refuseTwins = (seenBy: readonly Sighting[], { name, view, at, fn }: Sighting): void => {
-  const [scope] = around({ name, view, at, fn, isAssigned: true })
-  // There is one of a module; and what is an object beside the variable is not the same object in another call.
-  if (scope === undefined || Object.keys(scope.object).some((key) => isThing(valueIn(scope, key)))) return
-  const isTwin = seenBy.some((other) => other.fn !== fn && other.view.line === view.line && other.view.column === view.column)
-  if (!isTwin) return
-  const refusal = new Refusal(
-    `captures the variable ${name}, which it assigns, beside another function from the same place: whether they share it cannot be told; keep it in an object ({ ${name} }) that both use`,
+/**
+ * Scopes that show the same values may be those of two calls, each with a variable of its own. There is one of a module; and a scope that has
+ * one of the functions itself is the one around it.
+ */
+const refuseTwins = (seenBy: readonly Sighting[], sighting: Sighting): void => {
+  const [scope] = around(sighting)
+  if (scope === undefined) return
+  const functions = new Set<unknown>([...seenBy, sighting].map(({ fn }) => fn))
+  if (Object.keys(scope.object).some((key) => functions.has(valueIn(scope, key)))) return
+  const { name } = sighting
+  throw captureRefusal(
+    `captures the variable ${name}, which other functions that are taken along assign or read: whether it is one variable or several that look the same cannot be told; keep it in an object that all of them use, const state = { ${name} }`,
   )
-  refusal.isCapture = true
-  throw refusal
 }
-
-const isThing = (value: unknown): boolean => (typeof value === 'object' && value !== null && value !== NOTHING) || typeof value === 'function'

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { constants, Script } from 'node:vm'
 import { noteFile } from './stacks.ts'
-import { BASE, type FunctionTemplate, META } from './template.ts'
+import { BASE, MEMBER, type FunctionTemplate, META } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -48,7 +48,12 @@ export const factoryOf = (key: string, template: FunctionTemplate, isRing: boole
   return factory
 }
 
-const HOLDER = '__mobula'
+/** A name that the text does not have. */
+const holderFor = ({ text, names, imports, self }: FunctionTemplate): string => {
+  let holder = '__mobula'
+  while (text.includes(holder) || [...names, ...self, ...imports.map(({ local }) => local)].some((name) => name.startsWith(holder))) holder += '_'
+  return holder
+}
 
 /**
  * Compiled as a CommonJS module that stands where the text stood: stacks point there, and `import()` and `require` resolve from there.
@@ -57,9 +62,10 @@ const HOLDER = '__mobula'
 const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
   const { url, line, column, names, imports, usesMeta } = template
   const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : url
-  const params = [HOLDER, ...(template.extends ? [BASE] : []), ...(usesMeta ? [META] : []), ...imports.map(({ local }) => local), ...(isRing ? [] : names)]
-  const { head, tail } = around(template, isRing)
-  const text = template.privates.length === 0 ? template.text : withPrivates(template)
+  const holder = holderFor(template)
+  const params = [holder, ...(template.extends ? [BASE] : []), ...(usesMeta ? [META] : []), ...imports.map(({ local }) => local), ...(isRing ? [] : names)]
+  const { head, tail } = around(template, isRing, holder)
+  const text = template.privates.length === 0 ? template.text : withPrivates(template, holder)
   noteFile(path)
   const make = evaluate({ head: `(function (${params.join(', ')}) { ${head}`, text, tail: `${tail} })` }, { path, line, column, hasImport: template.hasImport })
   const meta = usesMeta ? [metaOf(url, path)] : []
@@ -102,35 +108,32 @@ const evaluate = ({ head, text, tail }: Code, { path, line, column, hasImport }:
 const isOld = Number.parseInt(process.versions.node, 10) < 22
 
 /** What stands before and behind the text. The function's own names around it are constants that it is bound to as it is made. */
-const around = (template: FunctionTemplate, isRing: boolean): { readonly head: string; readonly tail: string } => {
+const around = (template: FunctionTemplate, isRing: boolean, holder: string): { readonly head: string; readonly tail: string } => {
   const { isStrict, names, assigned, self, privates } = template
   const [open, close] = memberOf(template)
-  const [first = `${HOLDER}_fn`, ...others] = self
+  const [first = `${holder}_fn`, ...others] = self
   const directive = isStrict ? "'use strict'; " : ''
   const late = isRing && names.length > 0 ? `let ${names.join(', ')}; ` : ''
   const parts = [
     `fn: ${first}`,
-    ...(isRing ? [`set: (...all) => { [${names.join(', ')}] = all }`] : []),
+    ...(isRing ? [`set: (...${holder}_all) => { [${names.join(', ')}] = ${holder}_all }`] : []),
     ...(assigned.length > 0 ? [`read: () => [${names.join(', ')}]`] : []),
-    ...(privates.length > 0 ? [`fill: ${HOLDER}.fill`] : []),
+    ...(privates.length > 0 ? [`fill: ${holder}.fill`] : []),
   ]
   const aliases = others.map((other) => `const ${other} = ${first}; `).join('')
   return { head: `${directive}${late}const ${first} = ${open}`, tail: `${close}; ${aliases}return { ${parts.join(', ')} }` }
 }
 
 /** Gives a function without a name of its own the name it had, and takes methods out of the object that they need around them. */
-const memberOf = ({ form, text, name }: FunctionTemplate): readonly [string, string] => {
-  if (form === 'member') {
-    const kind = /^(get|set)\s+[^\s(]/.exec(text)?.[1] ?? 'value'
-    return [`Object.values(Object.getOwnPropertyDescriptors({`, `}))[0].${kind}`]
-  }
+const memberOf = ({ form, name }: FunctionTemplate): readonly [string, string] => {
+  if (form !== 'expression') return [`Object.getOwnPropertyDescriptor({`, `}, ${JSON.stringify(MEMBER)}).${form}`]
   return [`{ [${JSON.stringify(name)}]:`, `}[${JSON.stringify(name)}]`]
 }
 
 /** Private static fields can be written inside of the class alone. */
-const withPrivates = ({ text, privates }: FunctionTemplate): string => {
+const withPrivates = ({ text, privates }: FunctionTemplate, holder: string): string => {
   const end = text.lastIndexOf('}')
-  return `${text.slice(0, end)}; static { ${HOLDER}.fill = (...all) => { [${privates.map((field) => `this.${field}`).join(', ')}] = all } }${text.slice(end)}`
+  return `${text.slice(0, end)}; static { ${holder}.fill = (...${holder}_all) => { [${privates.map((field) => `this.${field}`).join(', ')}] = ${holder}_all } }${text.slice(end)}`
 }
 
 const metaOf = (url: string, path: string): object => {

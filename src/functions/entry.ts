@@ -35,11 +35,17 @@ export const setProgramEntries = (urls: readonly string[]): void => {
   entries = urls
 }
 
-/** TypeScript names the file that a compiler would make. */
-const withoutExtension = (url: string): string => url.replace(/[?#].*$/, '').replace(/\.[cm]?[jt]sx?$/, '')
+const EXTENSION = /\.([cm]?)([jt])sx?$/
 
-/** True if a URL, with or without its extension, is that of the program's own file. */
+/** True if a URL, with or without its extension, is that of the program's own file. TypeScript names the file that a compiler would make. */
 export const programFile = (url: string): boolean => {
-  const wanted = withoutExtension(url)
-  return entries.some((entry) => withoutExtension(entry) === wanted)
+  const wanted = url.replace(/[?#].*$/, '')
+  return entries.some((entry) => {
+    if (entry === wanted) return true
+    const [ending = '', kind, language] = EXTENSION.exec(entry) ?? []
+    const bare = entry.slice(0, entry.length - ending.length)
+    if (wanted === bare) return true
+    const [other = '', otherKind] = EXTENSION.exec(wanted) ?? []
+    return language === 't' && wanted.slice(0, wanted.length - other.length) === bare && kind === otherKind
+  })
 }

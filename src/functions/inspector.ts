@@ -146,6 +146,9 @@ export const urlOfScript = (scriptId: string): string | undefined => {
   return urls.get(scriptId)
 }
 
+/** The URL of a script, if it is known without looking. */
+export const knownUrl = (scriptId: string): string | undefined => urls.get(scriptId)
+
 /** Whether the file that calls is known by its URL already, so that its functions will be found. */
 export const knowsScript = (url: string): boolean => {
   for (const known of urls.values()) if (known === url) return true

@@ -53,10 +53,12 @@ export interface Captured {
   readonly value: unknown
   /** It lies in the scope of an ES module, where a name means what the source says. */
   readonly isModuleScope: boolean
+  /** It lies in an ES module, as V8 has it: no compiler made its imports something else. */
+  readonly isInModule: boolean
 }
 
 /** The import that a captured name is a binding of. */
-export const importOf = (facts: ModuleAnalysis, url: string, { name, value, isModuleScope }: Captured): Import | undefined => {
+export const importOf = (facts: ModuleAnalysis, url: string, { name, value, isModuleScope, isInModule }: Captured): Import | undefined => {
   const parent = parentOf(url)
   for (const entry of facts.imports) {
     if (entry.isType || entry.local !== name) continue
@@ -72,7 +74,7 @@ export const importOf = (facts: ModuleAnalysis, url: string, { name, value, isMo
     if (found !== undefined) return ofThisPackage(found)
   }
   // Compilers to CommonJS give a module a name of their own.
-  const compiled = isModuleScope ? undefined : compiledImport(facts, parent, name, value)
+  const compiled = isModuleScope || isInModule ? undefined : compiledImport(facts, parent, name, value)
   return compiled === undefined ? undefined : ofThisPackage(compiled)
 }
 

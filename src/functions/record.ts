@@ -75,7 +75,9 @@ export const describeExport = (url: unknown, name: unknown): Described => {
 
 /** The file and line of the first caller outside of this package. */
 export const callPlace = (): { file: string; line: number } => {
-  const lines = (new Error().stack ?? '').split('\n').slice(2)
+  const { stack } = new Error()
+  // Whoever sets `Error.prepareStackTrace` may make something else of it.
+  const lines = typeof stack === 'string' ? stack.split('\n').slice(2) : []
   for (const line of lines) {
     const match = /(?:\(|at )((?:file:\/\/|\/)[^()]*):(\d+):\d+\)?$/.exec(line)
     const [, file = '', row = '1'] = match ?? []

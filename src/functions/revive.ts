@@ -122,7 +122,7 @@ interface Finishing {
 /** Gives a function what it has beside its text. */
 const finish = ({ template, made, values, id }: Finishing): void => {
   const { fn, fill, read } = made
-  if (fn.name !== template.name && Object.getOwnPropertyDescriptor(fn, 'name')?.configurable === true)
+  if (typeof fn.name === 'string' && fn.name !== template.name && Object.getOwnPropertyDescriptor(fn, 'name')?.configurable === true)
     Object.defineProperty(fn, 'name', { value: template.name, configurable: true })
   let at = template.names.length + (template.extends ? 1 : 0)
   const given = at + template.privates.length

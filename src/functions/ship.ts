@@ -16,7 +16,7 @@ import { beginValue, makeValue } from './revive.ts'
 type AnyFunction = (...args: never[]) => unknown
 
 const take = (value: unknown, encoding: Encoding): Capsule | undefined => {
-  if (typeof value === 'symbol') return takeSymbol(value)
+  if (typeof value === 'symbol') return (encoding.state === undefined ? undefined : takeImported(value, encoding.state as CellSession)) ?? takeSymbol(value)
   if (encoding.state === undefined && typeof value !== 'function') return takeReference(value) ?? takeRemote(value) ?? takeCodec(value)
   encoding.state ??= new CellSession(encoding.learnt as readonly Sighting[])
   const session = encoding.state as CellSession

@@ -1,6 +1,7 @@
 /** What a function has beside its text: own properties, those of its prototype object, and what both inherit from. */
 
-import { factsOf } from './facts.ts'
+import { types } from 'node:util'
+import { factsOf, isNativeText } from './facts.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import { type FunctionTemplate, flagsOf, type Step } from './template.ts'
 
@@ -49,7 +50,7 @@ export const stepsOf = (fn: AnyFunction, { text, isClass, extends: isDerived }: 
   const gathered = new Gathered()
   const prototype: unknown = Object.getOwnPropertyDescriptor(fn, 'prototype')?.value
   for (const key of Reflect.ownKeys(fn)) {
-    if (OWN.has(key) && !(isClass && key === 'name' && isOddName(fn))) continue
+    if (OWN.has(key) && !(isClass && (key === 'name' || key === 'length') && isOdd(fn, key))) continue
     const descriptor = Object.getOwnPropertyDescriptor(fn, key) as PropertyDescriptor
     if (isClass && isWritten(descriptor, text)) continue
     gathered.property('own', key, descriptor)
@@ -64,7 +65,8 @@ export const stepsOf = (fn: AnyFunction, { text, isClass, extends: isDerived }: 
   }
   if (isClass) deleted(gathered, prototype as object, text)
   if (!isClass) inheritance(gathered, fn, prototype)
-  else if (!isDerived && Object.getPrototypeOf(fn) !== Function.prototype) gathered.parent('parent', Object.getPrototypeOf(fn))
+  else refuseMixedUp(fn, prototype as object, isDerived)
+  if (isClass && !isDerived && Object.getPrototypeOf(fn) !== Function.prototype) gathered.parent('parent', Object.getPrototypeOf(fn))
   if (!Object.isExtensible(fn)) gathered.steps.push({ at: 'closed', what: 'own' })
   if (typeof prototype === 'object' && prototype !== null && !Object.isExtensible(prototype)) gathered.steps.push({ at: 'closed', what: 'prototype' })
   return gathered
@@ -83,6 +85,14 @@ const isBare = (fn: AnyFunction): boolean => {
   return parent === Function.prototype || (typeof parent === 'object' && own.length === 0)
 }
 
+/** A class and its prototype object inherit from the same class, unless somebody changed one of them. */
+const refuseMixedUp = (fn: AnyFunction, prototype: object, isDerived: boolean): void => {
+  const parent: unknown = Object.getPrototypeOf(fn)
+  const above: unknown = Object.getPrototypeOf(prototype)
+  const expected: unknown = !isDerived || parent === Function.prototype ? [Object.prototype, null] : [(parent as { readonly prototype?: unknown } | null)?.prototype]
+  if (!(expected as unknown[]).includes(above)) throw captureRefusal('inherits from one class, and its prototype from another, which does not travel; extend the class where it is written')
+}
+
 /** Members that the text has and the prototype has not. */
 const deleted = (gathered: Gathered, prototype: object, text: string): void => {
   const facts = factsOf(text)
@@ -94,7 +104,11 @@ const deleted = (gathered: Gathered, prototype: object, text: string): void => {
 const inheritance = (gathered: Gathered, fn: AnyFunction, prototype: unknown): void => {
   const parent: unknown = Object.getPrototypeOf(fn)
   if (typeof parent === 'function' && parent !== Function.prototype && isOrdinary(parent)) gathered.parent('parent', parent)
-  if (typeof prototype !== 'object' || prototype === null || !Object.hasOwn(prototype, 'constructor')) return
+  if (typeof parent === 'object' && parent !== null && Object.hasOwn(parent, 'constructor') && !isNativeText(Function.prototype.toString.call(parent.constructor)))
+    throw captureRefusal('is an instance of a class of functions, which does not travel; use a class with a method')
+  if (typeof prototype !== 'object' || prototype === null || isGenerating(fn)) return
+  const made: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
+  if (made !== fn) throw captureRefusal('has a prototype whose constructor is another function or none; set prototype.constructor, or use a class')
   const above: unknown = Object.getPrototypeOf(prototype)
   if (above === Object.prototype) return
   const base: unknown = above === null ? undefined : (above as { readonly constructor?: unknown }).constructor
@@ -102,13 +116,16 @@ const inheritance = (gathered: Gathered, fn: AnyFunction, prototype: unknown): v
   gathered.parent('base', base)
 }
 
+/** The prototypes of generators have no constructor. */
+const isGenerating = (fn: AnyFunction): boolean => types.isGeneratorFunction(fn)
+
 /** `Function.prototype` of async functions and generators is an object that is none of the user's. */
 const isOrdinary = (parent: object): boolean => Object.getOwnPropertyDescriptor(parent, 'prototype') !== undefined
 
 /** A class with a static member of that name. */
-const isOddName = (fn: AnyFunction): boolean => {
-  const descriptor = Object.getOwnPropertyDescriptor(fn, 'name')
-  return descriptor !== undefined && (typeof descriptor.value !== 'string' || descriptor.writable === true)
+const isOdd = (fn: AnyFunction, key: 'name' | 'length'): boolean => {
+  const descriptor = Object.getOwnPropertyDescriptor(fn, key)
+  return descriptor !== undefined && (typeof descriptor.value !== (key === 'name' ? 'string' : 'number') || descriptor.writable === true)
 }
 
 /** Methods and accessors that the text of the class has. */

@@ -1,5 +1,7 @@
 /** The names that a function uses of its surroundings: what each means, and how that travels. */
 
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import type { FreeNameRecord, ModuleAnalysis } from '../binding.ts'
 import { type CaptureRoot, type CaptureWishes, rootNow } from './capture-root.ts'
@@ -70,9 +72,10 @@ export class Surroundings {
     const found = this.#find(name)
     if (found === undefined) return
     const { at, scope } = found
-    if (isModuleName(name) && isCommonJs(view.scopes, at)) return
     const value = this.#read(name, scope)
-    if (value === fn) {
+    if (isModules(name, value, this.#about.url)) return
+    // One that assigns its own name is in a ring with itself.
+    if (value === fn && !free.isAssigned) {
       this.self.push(name)
       return
     }
@@ -117,8 +120,8 @@ export class Surroundings {
       if (!isModuleScope && !description.startsWith('Closure')) continue
       for (const { local } of [...module.imports, ...module.requires]) {
         const value = valueIn(object, local)
-        if ((typeof value !== 'object' || value === null) && typeof value !== 'function') continue
-        const from = importOf(module, url, { name: local, value, isModuleScope })
+        if ((typeof value !== 'object' || value === null) && typeof value !== 'function' && typeof value !== 'symbol') continue
+        const from = importOf(module, url, { name: local, value, isModuleScope, isInModule: isInModule(view) })
         if (from !== undefined && this.#isElsewhere(from)) session.imported.set(value, { kind: 'import', from })
       }
     }
@@ -147,10 +150,10 @@ export class Surroundings {
     if (scope.description === 'Global') return undefined
     const isModuleScope = scope.description === 'Module'
     if (!isModuleScope && !scope.description.startsWith('Closure') && scope.description !== 'Script') return undefined
-    const { url } = this.#about
+    const { url, view } = this.#about
     const facts = this.module
     if (facts === undefined) return undefined
-    const from = importOf(facts, url, { name, value, isModuleScope }) ?? this.#exported(name)
+    const from = importOf(facts, url, { name, value, isModuleScope, isInModule: isInModule(view as FunctionView) }) ?? this.#exported(name)
     return from !== undefined && this.#isElsewhere(from) ? from : undefined
   }
 
@@ -192,12 +195,16 @@ const valueIn = (object: Readonly<Record<string, unknown>>, name: string): unkno
   }
 }
 
-/** What Node gives every CommonJS module. */
-const isModuleName = (name: string): boolean => name === 'require' || name === '__filename' || name === '__dirname'
+/** Compilers to CommonJS made none of it. */
+const isInModule = ({ scopes }: FunctionView): boolean => scopes.some(({ description }) => description === 'Module')
 
-/** The outermost call around CommonJS code is the module itself. */
-const isCommonJs = (scopes: readonly Scope[], at: number): boolean =>
-  (scopes[at] as Scope).description.startsWith('Closure') && !scopes.slice(at + 1).some(({ description }) => description.startsWith('Closure'))
+/** What Node gives every CommonJS module, and the receiver has for the same file. */
+const isModules = (name: string, value: unknown, url: string): boolean => {
+  if (name === 'require') return typeof value === 'function' && 'resolve' in value && 'cache' in value && 'main' in value
+  if (name !== '__filename' && name !== '__dirname') return false
+  const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : ''
+  return value === (name === '__filename' ? path : dirname(path))
+}
 
 /** Of a module as a whole only what is used of it travels. */
 const isPruned = (name: string, value: unknown, { hasMembers, isReceiver, isAssigned }: FreeNameRecord): boolean => {

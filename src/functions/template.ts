@@ -32,8 +32,8 @@ export interface FunctionTemplate {
   readonly kind: 'function'
   readonly name: string
   readonly text: string
-  /** A member is a method or an accessor, which stands by itself inside of an object only. */
-  readonly form: 'expression' | 'member'
+  /** Methods (`value`) and accessors stand by themselves inside of an object only, under the name {@link MEMBER}. */
+  readonly form: 'expression' | 'value' | 'get' | 'set'
   readonly isClass: boolean
   /** Where the text stood, from 0. */
   readonly url: string
@@ -118,6 +118,9 @@ export interface RemoteTemplate {
 
 /** What a class extends, in its text: one unit long, as any name at least is. */
 export const BASE = '\u01c1'
+
+/** In the place of a member's key, which was evaluated once. */
+export const MEMBER = 'm'
 
 /** As long as `import.meta`, so that what follows stays in its column. */
 export const META = 'import_meta'

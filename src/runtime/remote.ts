@@ -67,7 +67,7 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   const encoded = encodeArgs(args, target.name)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
-  const given = shipped.env === undefined ? encoded : withEnv(encoded, shipped)
+  const given = shipped.env === undefined ? encoded : new WithEnv(encoded, shipped)
   const { returns = 1, signal } = target.options
   if (returns > 1) {
     const refs = engine.submitMany(shipped.id, given, returns)
@@ -89,10 +89,27 @@ const checkRefs = (refs: readonly ObjectRef[]): void => {
   }
 }
 
-/** The object travels as the last of the refs, which are not part of the arguments' bytes. */
-const withEnv = (encoded: Encoded & EncodedArguments, { env, onlyEnv }: Shipped): EncodedArguments => {
-  const refs = encoded.refs.length === 0 ? onlyEnv : [...encoded.refs, env as ObjectRef]
-  return { byteLength: encoded.byteLength, deps: encoded.deps, refs, pieces: encoded.pieces, writeTo: (memory, at) => encoded.writeTo(memory, at) }
+/** The same bytes, with refs that are not part of them: the object travels as the last of those. Pieces are asked for where bytes are many. */
+class WithEnv implements EncodedArguments {
+  readonly byteLength: number
+  readonly deps: readonly ObjectRef[]
+  readonly refs: readonly ObjectRef[]
+  readonly encoded: Encoded
+
+  constructor(encoded: Encoded & EncodedArguments, { env, onlyEnv }: Shipped) {
+    this.byteLength = encoded.byteLength
+    this.deps = encoded.deps
+    this.refs = encoded.refs.length === 0 ? onlyEnv : [...encoded.refs, env as ObjectRef]
+    this.encoded = encoded
+  }
+
+  get pieces(): EncodedArguments['pieces'] {
+    return this.encoded.pieces
+  }
+
+  writeTo(...[memory, at]: Parameters<EncodedArguments['writeTo']>): void {
+    this.encoded.writeTo(memory, at)
+  }
 }
 
 /** Targets whose functions are being taken apart, the outermost first: those that they take along may be they themselves. */
@@ -122,6 +139,10 @@ interface Taken {
 const take = (target: RemoteTarget, described: Described, held: unknown): Taken => {
   switch (described.kind) {
     case 'shipped':
+      if (described.env !== undefined) {
+        const stopped = refStopped(described.env)
+        if (stopped !== undefined) throw stopped
+      }
       if (held !== undefined) throw notSupported('retryExceptions, as a function or with classes of your own, on a remote function that came from elsewhere')
       return described
     case 'module': {
