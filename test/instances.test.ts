@@ -115,7 +115,7 @@ test(
 )
 
 test(
-  'a class that nobody exports goes with its instances, and is one class on each thread',
+  'a class that its module does not export goes by value from here, and is refused by name from a worker that imported it',
   withRuntime({ numCpus: 1 }, async () => {
     const first = local()
     const same = remote((a: object, b: object) => [a.constructor === b.constructor, Object.keys(a), a])
@@ -123,6 +123,9 @@ test(
     assert.ok(isOne)
     assert.equal(keys, Object.keys(first))
     assert.is(back.constructor, first.constructor)
+    const error = await rejection(get(remote(() => local()).remote()))
+    assert.match(error.message, /class that this thread does not know: .*shapes\.ts#Local.*Export the class there/)
+    assert.is(await get(remote(() => 1).remote()), 1)
   }),
 )
 

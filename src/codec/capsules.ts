@@ -22,6 +22,8 @@ export interface Capsules {
   take(value: unknown, encoding: Encoding): Capsule | undefined
   /** A value that a capsule says, or said, is here: this very one. */
   known(id: string): object | undefined
+  /** What is known came along again. */
+  refresh(value: object, template: string, values: readonly unknown[], id: string): void
   make(template: string, values: readonly unknown[], id: string): unknown
   /** The same where something among the values refers back to it. */
   begin(template: string, id: string): Unfinished

@@ -17,8 +17,12 @@ export interface CaptureWishes {
 export interface CaptureRoot {
   readonly fn: AnyFunction
   readonly wishes: CaptureWishes
+  /** URL of the file that called `remote`, for Nodes that cannot tell where the function stands. */
+  readonly file?: string
   /** What the function came to, when it was taken apart. */
   capsule?: Capsule
+  /** Names of `captures` that the function uses. */
+  used?: Set<string>
   /** Nothing is to be stored for what else it takes along: it is only asked what that would be. */
   readonly isDry?: boolean
 }

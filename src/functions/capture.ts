@@ -25,6 +25,35 @@ type AnyFunction = (...args: never[]) => unknown
 const urlOfView = ({ scopes, scriptId }: FunctionView): string =>
   scopes.every(({ description }) => description === 'Global') ? (knownUrl(scriptId) ?? '') : (urlOfScript(scriptId) ?? '')
 
+interface State {
+  readonly steps: string
+  readonly values: readonly unknown[]
+  readonly version: number
+}
+
+/** How classes were when they were taken along last. */
+const states = new WeakMap<AnyFunction, State>()
+
+/** Workers have one class of each: its static state is brought up to date there, but not the variables that its methods use. */
+const stateOf = (fn: AnyFunction, { names, steps }: FunctionTemplate, values: readonly unknown[]): number => {
+  const before = states.get(fn)
+  const now = JSON.stringify(steps)
+  for (let k = 0; before !== undefined && k < names.length; k++) {
+    if (!Object.is(before.values[k], values[k]) && !isPlaceholder(values[k]))
+      throw captureRefusal(
+        `was taken along before, when ${names[k]} had another value, and workers have one class of it; keep what changes in a static field, or in an object`,
+      )
+  }
+  const isSame =
+    before !== undefined && before.steps === now && before.values.length === values.length && values.every((value, k) => Object.is(before.values[k], value))
+  const version = before === undefined ? 1 : isSame ? before.version : before.version + 1
+  if (!isSame) states.set(fn, { steps: now, values, version })
+  return version
+}
+
+/** Boxes, and parts of modules, are made anew each time. */
+const isPlaceholder = (value: unknown): boolean => typeof value === 'object' && value !== null
+
 /** A function without what was added to it. */
 interface Parts {
   readonly template: FunctionTemplate
@@ -46,14 +75,15 @@ export const takeFunction = (fn: AnyFunction, session: Session, id: string): Cap
     const url = view === undefined ? undefined : urlOfView(view)
     const foreign = takeForeign(fn, view, url) ?? (hasInspector() ? undefined : takeNamed(fn))
     if (foreign !== undefined) return foreign
-    parts = partsOf({ fn, text, view, url: url ?? '', session })
+    parts = partsOf({ fn, text, view, url: url ?? rootNow()?.file ?? '', session })
   }
   const { template, values, names, place } = parts
   const { steps, values: more, names: moreNames } = stepsOf(fn, template)
   const whole: FunctionTemplate = steps.length === 0 ? template : { ...template, steps }
   const at = place === '' ? '' : ` (${place})`
   const said = [...names, ...moreNames].map((name) => `${at}, which captures ${name}`)
-  const capsule = capsuleOf(whole, [...values, ...more], said, id)
+  const all = [...values, ...more]
+  const capsule = capsuleOf(whole, all, said, id === '' ? '' : `${id}@${stateOf(fn, whole, all)}`)
   const root = rootNow()
   if (root?.fn === fn) root.capsule = capsule
   return capsule
@@ -127,9 +157,11 @@ const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
 
 /** A member under a plain name: its own key may be an expression, which was evaluated where it stood. */
 const withKey = (text: string, { start, end }: RangeRecord): string => {
-  const before = text.slice(0, start)
+  const inBrackets = text[start - 1] === '['
+  const [from, to] = inBrackets ? [start - 1, text.indexOf(']', end) + 1] : [start, end]
+  const before = text.slice(0, from)
   const key = `${/[\w$]$/.test(before) ? ' ' : ''}${MEMBER}`
-  return before + key.padEnd(end - start) + text.slice(end)
+  return before + key.padEnd(to - from) + text.slice(to)
 }
 
 /** Where a function stands, for messages. */

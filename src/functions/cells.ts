@@ -36,6 +36,7 @@ export class CellSession {
   readonly files: Set<string> = new Set()
   readonly imported: Map<unknown, ReferenceTemplate> = new Map()
   readonly #known: Known[] = []
+  readonly #holders = new Map<object, object>()
   readonly #learnt: readonly Sighting[]
 
   constructor(learnt: readonly Sighting[]) {
@@ -54,13 +55,43 @@ export class CellSession {
       return isBoxed ? made : undefined
     }
     known.isAssigned ||= sighting.isAssigned
-    if (known.isAssigned) refuseTwins(known.seenBy, sighting)
+    if (known.isAssigned) this.#refuseTwins(known.seenBy, sighting)
     known.seenBy.push(sighting)
     if (known.isBoxed) return known
     if (known.isAssigned) throw new Again([...this.#learnt, known.first])
     return undefined
   }
+
+  /** Notes what holds functions: those of one literal were made by one call. */
+  noteHolder(holder: object): void {
+    const keys = Object.keys(holder)
+    if (keys.length > HELD_MAX) return
+    for (const key of keys) {
+      const { value, get, set }: PropertyDescriptor = Object.getOwnPropertyDescriptor(holder, key) ?? {}
+      for (const fn of [value, get, set] as unknown[]) if (typeof fn === 'function' && !this.#holders.has(fn)) this.#holders.set(fn, holder)
+    }
+  }
+
+  /**
+   * Scopes that show the same values may be those of two calls, each with a variable of its own. There is one of a module; a scope that has
+   * one of the functions itself, or what holds it, is the one around it; and functions that one object holds are taken to come from one call.
+   */
+  #refuseTwins(seenBy: readonly Sighting[], sighting: Sighting): void {
+    const [scope] = around(sighting)
+    if (scope === undefined) return
+    const own = new Set<unknown>([...seenBy, sighting].flatMap(({ fn }) => [fn, this.#holders.get(fn) ?? fn]))
+    if (Object.keys(scope.object).some((key) => own.has(valueIn(scope, key)))) return
+    const holder = this.#holders.get(sighting.fn)
+    if (holder !== undefined && seenBy.every(({ fn }) => this.#holders.get(fn) === holder)) return
+    const { name } = sighting
+    throw captureRefusal(
+      `captures the variable ${name}, which other functions that are taken along assign or read: whether it is one variable or several that look the same cannot be told; keep it in an object that all of them use, const state = { ${name} }`,
+    )
+  }
 }
+
+/** Larger objects are tables. */
+const HELD_MAX = 64
 
 const isModule = ({ description }: Scope): boolean => description === 'Module' || description === 'Script'
 
@@ -92,19 +123,4 @@ const valueIn = ({ object }: Scope, name: string): unknown => {
   } catch {
     return NOTHING
   }
-}
-
-/**
- * Scopes that show the same values may be those of two calls, each with a variable of its own. There is one of a module; and a scope that has
- * one of the functions itself is the one around it.
- */
-const refuseTwins = (seenBy: readonly Sighting[], sighting: Sighting): void => {
-  const [scope] = around(sighting)
-  if (scope === undefined) return
-  const functions = new Set<unknown>([...seenBy, sighting].map(({ fn }) => fn))
-  if (Object.keys(scope.object).some((key) => functions.has(valueIn(scope, key)))) return
-  const { name } = sighting
-  throw captureRefusal(
-    `captures the variable ${name}, which other functions that are taken along assign or read: whether it is one variable or several that look the same cannot be told; keep it in an object that all of them use, const state = { ${name} }`,
-  )
 }

@@ -3,7 +3,8 @@
 import type { Capsule } from '../codec/capsules.ts'
 import { type AnyClass, classFor, type Found, hasCodec, keyFor, keyOfRegistered, registerClass, setClassFinder } from '../codec/classes.ts'
 import { SerializationError } from '../errors/errors.ts'
-import { programFile } from './entry.ts'
+import { programFile, runsTasks } from './entry.ts'
+import { factsOf } from './facts.ts'
 import { loadImport, takeMissingImports } from './imports.ts'
 import { hasPrivateFields, isLoaded, placeOf } from './inspector.ts'
 import { isFile, moduleFacts } from './modules.ts'
@@ -38,6 +39,27 @@ export const registerModuleClasses = (url: string, namespace: Readonly<Record<st
 const wayRound = (Class: AnyClass): string =>
   `pass plain data, or registerCodec(${Class.name === '' ? 'Class' : Class.name}, { encode, decode }) in a module that both sides import`
 
+const isExported = (Class: AnyClass, url: string, scriptId: string): boolean => {
+  const facts = moduleFacts(url, scriptId)
+  const isIt = ({ exported, local }: { readonly exported: string; readonly local: string }): boolean =>
+    local === Class.name || exported === Class.name || (exported === 'default' && local === 'default')
+  return facts === undefined || facts.exports.some(isIt)
+}
+
+/** Private methods are no state, but only what the class itself made can call them. */
+const hidesSomething = (value: object): boolean | undefined => {
+  const fields = hasPrivateFields(value)
+  if (fields === true) return true
+  for (let at: unknown = Object.getPrototypeOf(value); typeof at === 'object' && at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    const Class: unknown = Object.getOwnPropertyDescriptor(at, 'constructor')?.value
+    const text = typeof Class === 'function' ? Function.prototype.toString.call(Class) : ''
+    if (!/^class\b/.test(text) || !text.includes('#')) continue
+    const facts = factsOf(text)
+    if (typeof facts !== 'string' && facts.class?.privateInstance === true) return true
+  }
+  return fields
+}
+
 setClassFinder(
   (Class): Found => {
     const place = placeOf(Class)
@@ -47,13 +69,10 @@ setClassFinder(
     const { url, isInCall, scriptId } = place
     if (url.startsWith('node:')) return { reason: `it is a class of Node's own, whose state belongs to its thread; ${wayRound(Class)}` }
     if (isInCall || !isFile(url) || programFile(url)) return { isValue: true }
-    const facts = moduleFacts(url, scriptId)
-    const isExported =
-      facts === undefined ||
-      facts.exports.some(({ exported, local }) => local === Class.name || exported === Class.name || (exported === 'default' && local === 'default'))
-    return isExported ? { key: definitionKey(url, Class) } : { isValue: true }
+    // What nobody exports goes by value, unless a worker has it by an import: then it is not the class that the driver has.
+    return runsTasks() || isExported(Class, url, scriptId) ? { key: definitionKey(url, Class) } : { isValue: true }
   },
-  hasPrivateFields,
+  hidesSomething,
   (Class) => idOf(Class) !== undefined,
 )
 

@@ -2,7 +2,7 @@
 
 import { pathToFileURL } from 'node:url'
 import { type Capsule, Taken } from '../codec/capsules.ts'
-import { type AnyClass, addCodec, type Codec, codecFor } from '../codec/classes.ts'
+import { type AnyClass, addCodec, type Codec, codecFor, keyFor } from '../codec/classes.ts'
 import { badType } from '../errors/bad-input.ts'
 import { programFile } from './entry.ts'
 import { isFile } from './modules.ts'
@@ -43,8 +43,8 @@ export const defineCodec = (Class: AnyClass, codec: CodecFunctions<object, unkno
   const { file, line } = callPlace()
   const url = file.startsWith('file:') ? file : pathToFileURL(file).href
   const parts = new CodecParts(freeKey(Class, url, line), Class, codec)
-  // Importing the module registers it anywhere else; of the program's own file, and of evaluated code, it travels itself.
-  return addCodec(codecOf(parts, !isFile(url) || programFile(url)))
+  // Importing the module registers it anywhere else; of the program's own file, of evaluated code and of calls it travels itself.
+  return addCodec(codecOf(parts, !isFile(url) || programFile(url) || 'isValue' in keyFor(Class)))
 }
 
 /** A codec and its class, to be taken along. */

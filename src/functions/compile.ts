@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { constants, Script } from 'node:vm'
 import { noteFile } from './stacks.ts'
-import { BASE, MEMBER, type FunctionTemplate, META } from './template.ts'
+import { BASE, type FunctionTemplate, MEMBER, META } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 

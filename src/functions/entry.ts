@@ -31,9 +31,15 @@ let entries: readonly string[] = isMainThread ? findEntry() : []
 
 export const programEntries = (): readonly string[] => entries
 
+let isWorker = false
+
 export const setProgramEntries = (urls: readonly string[]): void => {
   entries = urls
+  isWorker = true
 }
+
+/** This thread runs tasks: what its modules define, it has imported. */
+export const runsTasks = (): boolean => isWorker
 
 const EXTENSION = /\.([cm]?)([jt])sx?$/
 

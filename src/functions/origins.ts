@@ -34,10 +34,16 @@ export const nameThing = (thing: Thing): string => {
 }
 
 /** What has come by this name. */
-export const keepThing = (id: string, thing: Thing): void => {
+export const keepThing = (named: string, thing: Thing): void => {
+  const id = bare(named)
   ids.set(thing as object, id)
   things.set(id, new WeakRef(thing as object))
   forget.register(thing as object, id)
 }
 
-export const thingOf = (id: string): object | undefined => things.get(id)?.deref()
+export const thingOf = (id: string): object | undefined => things.get(bare(id))?.deref()
+
+/** Names may say which state of a thing is meant: `name@version`. */
+const bare = (id: string): string => id.replace(/@\d+$/, '')
+
+export const versionOf = (id: string): number => Number(/@(\d+)$/.exec(id)?.[1] ?? 0)

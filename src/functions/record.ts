@@ -23,7 +23,8 @@ export type Source =
 /** What calls run, as it is known where `remote` was called; or as it came from there. */
 export type Described =
   | { readonly kind: 'module'; readonly name: string; readonly url: string; readonly exported: string }
-  | { readonly kind: 'function'; readonly name: string; readonly fn: AnyFunction }
+  /** `file`: URL of the file that called `remote`. */
+  | { readonly kind: 'function'; readonly name: string; readonly fn: AnyFunction; readonly file: string }
   | { readonly kind: 'shipped'; readonly name: string; readonly source: string; readonly isAsync: boolean; readonly env: ObjectRef | undefined }
 
 /** Checks what was given to `remote`. What it takes along is read at the first call. */
@@ -38,8 +39,7 @@ export const describeFunction = (fn: unknown): Described => {
     const problem = shapeProblem(fn as AnyFunction)
     if (problem !== undefined) throw new CaptureError(`cannot ship '${name}'${at(placeOfFunction(fn as AnyFunction))}, which ${problem}`)
   }
-  learnPlace()
-  return { kind: 'function', name, fn: fn as AnyFunction }
+  return { kind: 'function', name, fn: fn as AnyFunction, file: learnPlace() }
 }
 
 const at = (place: string): string => (place === '' ? '' : ` (${place})`)
@@ -52,12 +52,13 @@ const nameOf = (fn: AnyFunction): string => {
 }
 
 /** Its file is most likely the one that calls; once more than that is known of each file here, it need not be looked for among all. */
-const learnPlace = (): void => {
+const learnPlace = (): string => {
   const { file } = callPlace()
   const url = file.startsWith('file:') ? file : pathToFileURL(file).href
-  if (asked.has(url)) return
+  if (asked.has(url)) return url
   asked.add(url)
   if (!knowsScript(url)) learnCallers()
+  return url
 }
 
 const asked = new Set<string>()

@@ -81,7 +81,7 @@ export const takeSymbol = (value: symbol): Capsule => {
   if (shared !== undefined) return capsuleOf({ kind: 'symbol', how: 'shared', text: shared })
   for (const key of Reflect.ownKeys(Symbol))
     if ((Symbol as unknown as Record<PropertyKey, unknown>)[key] === value) return capsuleOf({ kind: 'global', path: ['Symbol', String(key)] })
-  return capsuleOf({ kind: 'symbol', how: 'local', text: value.description ?? '' }, [], [], nameThing(value))
+  return capsuleOf({ kind: 'symbol', how: 'local', ...(value.description !== undefined && { text: value.description }) }, [], [], nameThing(value))
 }
 
 /** What is found by its name, whatever its text. */

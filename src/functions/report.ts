@@ -4,7 +4,9 @@ import type { Capsule } from '../codec/capsules.ts'
 import { encode } from '../codec/codec.ts'
 import { MobulaError } from '../errors/errors.ts'
 import { isObjectRef } from '../refs/object-ref.ts'
+import { placeOfFunction } from './capture.ts'
 import { type CaptureRoot, withRoot } from './capture-root.ts'
+import { refuseSize } from './capture-size.ts'
 import { factsOf, textOf } from './facts.ts'
 import { isGlobalName } from './globals.ts'
 import { Handle, TaskParts } from './handle.ts'
@@ -30,7 +32,9 @@ export const reportCapture = (fn: AnyFunction): Report => {
   const root: CaptureRoot = { fn, wishes: {}, isDry: true }
   let error: MobulaError | undefined
   try {
-    withRoot(root, () => encode(new TaskParts(fn, undefined), `cannot ship '${fn.name === '' ? 'anonymous' : fn.name}'`))
+    const name = fn.name === '' ? 'anonymous' : fn.name
+    const { byteLength } = withRoot(root, () => encode(new TaskParts(fn, undefined), `cannot ship '${name}'`))
+    refuseSize(name, byteLength, () => placeOfFunction(fn))
   } catch (failure) {
     if (!(failure instanceof MobulaError)) throw failure
     error = failure

@@ -10,7 +10,7 @@ import { globalAt } from './globals.ts'
 import { makeHandle } from './handle.ts'
 import { importedValue } from './imports.ts'
 import { beginObject, defineProperty, makeObject } from './objects.ts'
-import { keepThing } from './origins.ts'
+import { keepThing, versionOf } from './origins.ts'
 import { fromRecord } from './project.ts'
 import { noteRevived } from './revived.ts'
 import type { FunctionTemplate, Import, Template } from './template.ts'
@@ -42,7 +42,7 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
     case 'import':
       return importedValue(template.from)
     case 'symbol':
-      return template.how === 'shared' ? Symbol.for(template.text) : localSymbol(id, template.text)
+      return template.how === 'shared' ? Symbol.for(template.text ?? '') : localSymbol(id, template.text)
     case 'bound': {
       const [target, self, args] = values as [AnyFunction, unknown, unknown[]]
       return target.bind(self as never, ...(args as never[]))
@@ -87,6 +87,19 @@ const bindingOf = (from: Import): unknown => {
   })
 }
 
+/** Classes that were made here, and of which state of theirs. */
+const setters = new WeakMap<object, { version: number; readonly made: Made }>()
+
+/** A class that is here came along again: its static state is that of now, where it was made elsewhere. */
+export const refreshValue = (value: object, text: string, values: readonly unknown[], id: string): void => {
+  const known = setters.get(value)
+  const version = versionOf(id)
+  const template = templateOf(text)
+  if (known === undefined || known.version >= version || template.kind !== 'function') return
+  known.version = version
+  applyState({ template, made: known.made, values })
+}
+
 /** A stand-in for the class that a class in a ring extends: it is there when the ring is closed. */
 const Later = class {}
 
@@ -121,9 +134,29 @@ interface Finishing {
 
 /** Gives a function what it has beside its text. */
 const finish = ({ template, made, values, id }: Finishing): void => {
-  const { fn, fill, read } = made
+  const { fn, read } = made
   if (typeof fn.name === 'string' && fn.name !== template.name && Object.getOwnPropertyDescriptor(fn, 'name')?.configurable === true)
     Object.defineProperty(fn, 'name', { value: template.name, configurable: true })
+  applyState({ template, made, values })
+  const given = template.names.length + (template.extends ? 1 : 0) + template.privates.length
+  const rest = values.slice(template.names.length, given)
+  const bare: FunctionTemplate = template.steps.length === 0 ? template : { ...template, steps: [] }
+  const names = values.slice(0, template.names.length)
+  noteRevived(fn, { template: bare, values: () => [...(read === undefined ? names : read()), ...rest] })
+  if (id !== '') {
+    keepThing(id, fn)
+    setters.set(fn, { version: versionOf(id), made })
+  }
+}
+
+const localSymbol = (id: string, description: string | undefined): symbol => {
+  const symbol = Symbol(description)
+  keepThing(id, symbol)
+  return symbol
+}
+
+/** Private static fields, own properties, what it inherits from. */
+const applyState = ({ template, made: { fn, fill }, values }: Omit<Finishing, 'id'>): void => {
   let at = template.names.length + (template.extends ? 1 : 0)
   const given = at + template.privates.length
   fill?.(...values.slice(at, given))
@@ -135,15 +168,4 @@ const finish = ({ template, made, values, id }: Finishing): void => {
     else if (step.at === 'deleted') delete (fn.prototype as Record<string, unknown>)[step.key]
     else at = defineProperty(step.at === 'own' ? fn : (fn.prototype as object), step.property, { values, at })
   }
-  const rest = values.slice(template.names.length, given)
-  const bare: FunctionTemplate = template.steps.length === 0 ? template : { ...template, steps: [] }
-  const names = values.slice(0, template.names.length)
-  noteRevived(fn, { template: bare, values: () => [...(read === undefined ? names : read()), ...rest] })
-  if (id !== '') keepThing(id, fn)
-}
-
-const localSymbol = (id: string, description: string): symbol => {
-  const symbol = Symbol(description)
-  keepThing(id, symbol)
-  return symbol
 }

@@ -1,5 +1,6 @@
 /** Tells the codec how functions, classes and what both ends have travel. */
 
+import { types } from 'node:util'
 import type { Capsule, Encoding } from '../codec/capsules.ts'
 import { setCapsules } from '../codec/capsules.ts'
 import { takeFunction } from './capture.ts'
@@ -11,7 +12,8 @@ import { takeRemote } from './handle.ts'
 import { takeObject } from './objects.ts'
 import { idOf, nameThing, thingOf } from './origins.ts'
 import { takeImported, takeReference, takeShared, takeSymbol } from './references.ts'
-import { beginValue, makeValue } from './revive.ts'
+import { captureRefusal } from './refuse-capture.ts'
+import { beginValue, makeValue, refreshValue } from './revive.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -22,10 +24,35 @@ const take = (value: unknown, encoding: Encoding): Capsule | undefined => {
   const session = encoding.state as CellSession
   const imported = takeImported(value as object, session)
   if (imported !== undefined) return imported
-  if (typeof value !== 'function')
-    return takeReference(value) ?? takeRemote(value) ?? takeCodec(value) ?? takeShared(value as object) ?? takeObject(value as object)
+  if (typeof value !== 'function') {
+    if (!ArrayBuffer.isView(value)) session.noteHolder(value as object)
+    return (
+      takeReference(value) ??
+      takeRemote(value) ??
+      takeCodec(value) ??
+      takeShared(value as object) ??
+      takeObject(value as object) ??
+      refuseLosses(value as object)
+    )
+  }
   const fn = value as AnyFunction
   return takeClass(fn, session.home) ?? takeFunction(fn, session, isMaker(fn) ? nameThing(fn) : (idOf(fn) ?? ''))
+}
+
+/** What lies beside the content of a collection, a date, an error or an array would be lost without a word. */
+const refuseLosses = (value: object): undefined => {
+  if (
+    ArrayBuffer.isView(value) ||
+    (!types.isMap(value) && !types.isSet(value) && !types.isDate(value) && !types.isRegExp(value) && !types.isNativeError(value))
+  )
+    return undefined
+  for (const key of Reflect.ownKeys(value)) {
+    const descriptor = Object.getOwnPropertyDescriptor(value, key) as PropertyDescriptor
+    const isAccessor = (descriptor.get ?? descriptor.set) !== undefined && key !== 'stack'
+    if (typeof key === 'symbol' || isAccessor)
+      throw captureRefusal(`has the ${isAccessor ? 'accessor' : 'property'} ${String(key)}, which does not travel; keep it beside the object`)
+  }
+  return undefined
 }
 
 /** Instances may be made with it, and have to be of one class wherever they are. */
@@ -39,6 +66,7 @@ const isMaker = (fn: AnyFunction): boolean => {
 setCapsules({
   take,
   known: thingOf,
+  refresh: refreshValue,
   make: makeValue,
   begin: beginValue,
 })

@@ -89,8 +89,10 @@ const isBare = (fn: AnyFunction): boolean => {
 const refuseMixedUp = (fn: AnyFunction, prototype: object, isDerived: boolean): void => {
   const parent: unknown = Object.getPrototypeOf(fn)
   const above: unknown = Object.getPrototypeOf(prototype)
-  const expected: unknown = !isDerived || parent === Function.prototype ? [Object.prototype, null] : [(parent as { readonly prototype?: unknown } | null)?.prototype]
-  if (!(expected as unknown[]).includes(above)) throw captureRefusal('inherits from one class, and its prototype from another, which does not travel; extend the class where it is written')
+  const expected: unknown =
+    !isDerived || parent === Function.prototype ? [Object.prototype, null] : [(parent as { readonly prototype?: unknown } | null)?.prototype]
+  if (!(expected as unknown[]).includes(above))
+    throw captureRefusal('inherits from one class, and its prototype from another, which does not travel; extend the class where it is written')
 }
 
 /** Members that the text has and the prototype has not. */
@@ -104,7 +106,12 @@ const deleted = (gathered: Gathered, prototype: object, text: string): void => {
 const inheritance = (gathered: Gathered, fn: AnyFunction, prototype: unknown): void => {
   const parent: unknown = Object.getPrototypeOf(fn)
   if (typeof parent === 'function' && parent !== Function.prototype && isOrdinary(parent)) gathered.parent('parent', parent)
-  if (typeof parent === 'object' && parent !== null && Object.hasOwn(parent, 'constructor') && !isNativeText(Function.prototype.toString.call(parent.constructor)))
+  if (
+    typeof parent === 'object' &&
+    parent !== null &&
+    Object.hasOwn(parent, 'constructor') &&
+    !isNativeText(Function.prototype.toString.call(parent.constructor))
+  )
     throw captureRefusal('is an instance of a class of functions, which does not travel; use a class with a method')
   if (typeof prototype !== 'object' || prototype === null || isGenerating(fn)) return
   const made: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value

@@ -63,7 +63,7 @@ export interface FunctionTemplate {
 export type ReferenceTemplate =
   | { readonly kind: 'global'; readonly path: readonly string[] }
   | { readonly kind: 'import'; readonly from: Import }
-  | { readonly kind: 'symbol'; readonly how: 'shared' | 'local'; readonly text: string }
+  | { readonly kind: 'symbol'; readonly how: 'shared' | 'local'; readonly text?: string }
 
 export type Template =
   | FunctionTemplate

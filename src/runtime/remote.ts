@@ -6,6 +6,7 @@ import { notSupported } from '../errors/bad-input.ts'
 import { CaptureError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { placeOfFunction } from '../functions/capture.ts'
 import { type CaptureRoot, type CaptureWishes, withRoot } from '../functions/capture-root.ts'
+import { checkSize } from '../functions/capture-size.ts'
 import { type Handle, TaskParts } from '../functions/handle.ts'
 import { type AnyFunction, type Described, isAsyncFunction, type Source } from '../functions/record.ts'
 import { captureRefusal } from '../functions/refuse-capture.ts'
@@ -13,7 +14,6 @@ import type { RemoteTemplate } from '../functions/template.ts'
 import { HELD, heldOf, type ResolvedTask, termsOf } from '../options/task.ts'
 import { type ObjectRef, wasDisposed } from '../refs/object-ref.ts'
 import { cancelOn } from './cancel-on.ts'
-import { checkSize } from './capture-size.ts'
 import { checkRef, current, type Runtime, refStopped } from './current.ts'
 
 export interface RemoteTarget {
@@ -157,9 +157,10 @@ const take = (target: RemoteTarget, described: Described, held: unknown): Taken 
 
 const takeFunction = (target: RemoteTarget, fn: AnyFunction, held: unknown): Taken => {
   const isAsync = isAsyncFunction(fn)
-  const root: CaptureRoot = { fn, wishes: wishesOf(target.options) }
+  const root: CaptureRoot = { fn, wishes: wishesOf(target.options), ...(target.described.kind === 'function' && { file: target.described.file }) }
   const encoded = encodeFunction(target, root, held)
   const capsule = root.capsule as Capsule | undefined
+  refuseUnused(target, root)
   if (capsule !== undefined && capsule.values.length === 0 && held === undefined) {
     const source: Source = { kind: 'text', template: capsule.template, env: false }
     return { source: JSON.stringify(source), isAsync, env: undefined }
@@ -168,6 +169,13 @@ const takeFunction = (target: RemoteTarget, fn: AnyFunction, held: unknown): Tak
   for (const ref of encoded.refs) checkCaptured(target.name, ref)
   const source: Source = { kind: 'closure', at: placeOf(capsule), isAsync, env: true }
   return { source: JSON.stringify(source), isAsync, env: engine.put(encoded) }
+}
+
+/** A name that the function does not use is most likely misspelt. */
+const refuseUnused = ({ name, options: { captures = {} } }: RemoteTarget, { used }: CaptureRoot): void => {
+  for (const key of Object.keys(captures))
+    if (used?.has(key) !== true)
+      throw new TypeError(`options.captures.${key}: expected a name that '${name}' uses of its surroundings, got one that it does not`)
 }
 
 const checkCaptured = (name: string, ref: ObjectRef): void => {
@@ -199,8 +207,8 @@ const store = (target: RemoteTarget, value: TaskParts): ObjectRef => {
 /** Tells functions of one name apart in lists of tasks. */
 const placeOf = (capsule: Capsule | undefined): string => {
   if (capsule === undefined) return ''
-  const { url = '', line = 0, column = 0 } = JSON.parse(capsule.template) as { url?: string; line?: number; column?: number }
-  return `${url}:${line + 1}:${column + 1}`
+  const [, at = ''] = /"url":("(?:[^"\\]|\\.)*","line":\d+,"column":\d+)/.exec(capsule.template) ?? []
+  return at
 }
 
 const targets = new WeakMap<Handle, RemoteTarget>()
@@ -237,7 +245,8 @@ export const takeHandle = (handle: Handle, isDry: boolean): Capsule => {
     if (target === shipping.at(-1)) return whole('self', { source: selfSource(described.fn, target), isAsync: isAsyncFunction(described.fn) }, [])
     return whole('inside', { source: '', isAsync: isAsyncFunction(described.fn) }, [described.fn, held])
   }
-  if (isDry) return whole('alone', { source: '', isAsync: false }, [])
+  // What it would take along is looked at, not stored.
+  if (isDry) return whole('inside', { source: '', isAsync: false }, described.kind === 'function' ? [described.fn, held] : [])
   const { engine } = current() as Runtime
   const shipped = target.shipped?.runtime === engine.runtime ? target.shipped : ship(target)
   return shipped.env === undefined ? whole('alone', shipped, []) : whole('ref', shipped, [shipped.env])
@@ -252,7 +261,7 @@ export const madeTarget = ({ name, options, how, source, isAsync }: RemoteTempla
   const resolved = JSON.parse(options) as ResolvedTask
   if (how === 'inside') {
     const [fn, held] = values as [AnyFunction, unknown]
-    return makeTarget({ kind: 'function', name, fn }, held === undefined ? resolved : { ...resolved, retryable: { held } })
+    return makeTarget({ kind: 'function', name, fn, file: '' }, held === undefined ? resolved : { ...resolved, retryable: { held } })
   }
   const env = how === 'ref' ? (values[0] as ObjectRef) : how === 'self' ? home : undefined
   return makeTarget({ kind: 'shipped', name, source, isAsync, env }, resolved)

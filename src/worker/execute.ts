@@ -112,7 +112,9 @@ const makeFunction = (source: Source | undefined, read: () => readonly unknown[]
 }
 
 /** So many functions that bring something along are kept before it is asked which of them nobody has any more. */
-const CLOSURES_MIN = 32
+const CLOSURES_MIN = 8
+/** Functions that call themselves hold what they bring along, so that nobody can tell whether others do: the oldest go. */
+const SELF_CALLING_MAX = 64
 
 export class Executor {
   readonly #port: Port
@@ -121,6 +123,8 @@ export class Executor {
   readonly #made = new Map<number, Made>()
   /** Functions that bring an object along: by function and object. */
   readonly #closures = new Map<string, { readonly loaded: Loaded; readonly env: Stored }>()
+  /** Of those the objects of functions that call themselves, by age. */
+  readonly #selfCalling = new Set<string>()
   /** The same by object alone. */
   readonly #closuresMade = new Map<string, Made>()
   #closuresMax = CLOSURES_MIN
@@ -348,7 +352,8 @@ export class Executor {
     const made = makeFunction(source, read, () => this.#port.raw.untime(slot, generation))
     // Calls hold the object; this thread does so only for functions that call themselves.
     const letGo = (): void => {
-      if (!isHome(ref)) ref[Symbol.dispose]()
+      if (isHome(ref)) this.#selfCalling.add(`${env.slot}:${env.generation}`)
+      else ref[Symbol.dispose]()
     }
     if (made.loading === undefined) letGo()
     else made.loading.then(letGo, letGo)
@@ -368,10 +373,13 @@ export class Executor {
   /** What nobody can call any more goes, with all that it holds. */
   #forgetClosures(): void {
     if (this.#closures.size < this.#closuresMax) return
+    const tooOld = new Set([...this.#selfCalling].slice(0, Math.max(0, this.#selfCalling.size - SELF_CALLING_MAX)))
     for (const [key, { env }] of this.#closures) {
-      if (this.#port.raw.exists(env.slot, env.generation)) continue
+      const object = `${env.slot}:${env.generation}`
+      if (this.#port.raw.exists(env.slot, env.generation) && !tooOld.has(object)) continue
       this.#closures.delete(key)
-      this.#closuresMade.delete(`${env.slot}:${env.generation}`)
+      this.#closuresMade.delete(object)
+      this.#selfCalling.delete(object)
     }
     this.#closuresMax = Math.max(CLOSURES_MIN, this.#closures.size * 2)
   }

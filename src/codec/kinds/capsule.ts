@@ -49,7 +49,7 @@ export const readCapsule = (reader: Reader, head: number, at: number): unknown =
   const known = id === '' ? undefined : capsules.known(id)
   if (known !== undefined) {
     if ((head & REFERENCED) !== 0) reader.remember(at, known)
-    readValues(reader, count)
+    capsules.refresh(known, template, readValues(reader, count), id)
     return known
   }
   if (head >>> PAYLOAD_SHIFT === IS_RING) {

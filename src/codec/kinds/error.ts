@@ -2,10 +2,10 @@
 
 import * as mobula from '../../errors/errors.ts'
 import { blankTaskError, fillTaskError } from '../../errors/task-error.ts'
-import { classFor, keyFor, travels } from '../classes.ts'
+import { classFor, hidesState, keyFor, travels } from '../classes.ts'
 import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { ErrorClass, Reader } from '../reader.ts'
-import { failUnder, stepTo } from '../refusal.ts'
+import { failUnder, Refusal, stepTo } from '../refusal.ts'
 import { classNameOf } from '../refuse.ts'
 import type { Writer } from '../writer.ts'
 
@@ -69,6 +69,10 @@ export const writeError = (writer: Writer, error: Error): void => {
 
 const writeThrowable = (writer: Writer, error: Error): void => {
   const { base, className, key } = identify(writer, error)
+  if (writer.capsules > 0 && typeof key === 'function' && hidesState(error) === true)
+    throw new Refusal(
+      `is an instance of ${className}, which keeps state in #private fields, which nobody else can read; registerCodec(${className}, { encode, decode })`,
+    )
   const code = Object.hasOwn(error, 'code') ? undefined : read(error, 'code')
   const hasCode = typeof code === 'string' || typeof code === 'number'
   const flags = (Object.hasOwn(error, 'cause') ? HAS.cause : 0) | (Object.hasOwn(error, 'errors') ? HAS.errors : 0) | (hasCode ? HAS.code : 0)

@@ -15,8 +15,7 @@ export const writeSibling = (writer: Writer, value: object, prototype: object, i
   const key = records.get(prototype)
   if (key === undefined || Object.keys(value).length === 0) return false
   refuseHidden(value)
-  writeHead(writer, TAG.instance, key)
-  inner()
+  writeAs(writer, key, inner)
   return true
 }
 
@@ -32,8 +31,19 @@ export const writeRecordInstance = (writer: Writer, value: object, prototype: ob
 export const writeInstance = (writer: Writer, value: object, prototype: object, inner: () => void): void => {
   const key = keyOfPlain(prototype, value)
   refuseHidden(value)
-  writeHead(writer, TAG.instance, key)
+  writeAs(writer, key, inner)
+}
+
+/** A class that travels itself comes behind the instance, which it may refer to. */
+const writeAs = (writer: Writer, key: ClassKey, inner: () => void): void => {
+  if (typeof key === 'string') {
+    writeHead(writer, TAG.instance, key)
+    inner()
+    return
+  }
+  writer.word(TAG.instance | (CLASS_ITSELF << PAYLOAD_SHIFT))
   inner()
+  writer.value(key)
 }
 
 /** True if a codec was registered for the class of `value` or one above it; then it is written. */
@@ -41,7 +51,12 @@ export const writeCoded = (writer: Writer, value: object, prototype: object): bo
   const codec = nearestCodec(prototype)
   if (codec === undefined) return false
   // The codec makes an instance of its own class: one of a class below is told what it was.
-  if (codec.Class.prototype !== prototype) writeHead(writer, TAG.instance, keyOfDerived(prototype, value))
+  if (codec.Class.prototype === prototype) writeByCodec(writer, value, codec)
+  else writeAs(writer, keyOfDerived(prototype, value), () => writeByCodec(writer, value, codec))
+  return true
+}
+
+const writeByCodec = (writer: Writer, value: object, codec: Codec): void => {
   const at = writeHead(writer, TAG.coded, codec.whole ?? codec.key, value)
   let data: unknown
   try {
@@ -58,7 +73,6 @@ export const writeCoded = (writer: Writer, value: object, prototype: object): bo
   if (((writer.words[at] as number) & REFERENCED) !== 0) {
     throw new Refusal(`cannot be encoded: what the codec of ${codec.Class.name} gave for it contains the instance itself`)
   }
-  return true
 }
 
 /** A class by its name, or itself. */
@@ -171,8 +185,10 @@ const nameOf = (value: object): string => {
 }
 
 export const readInstance = (reader: Reader, head: number): object => {
-  const Class = classAt(reader, head >>> PAYLOAD_SHIFT)
+  const number = head >>> PAYLOAD_SHIFT
+  const known = number === CLASS_ITSELF ? undefined : classAt(reader, number)
   const inner = reader.value()
+  const Class = known ?? classItself(reader)
   if (typeof inner !== 'object' || inner === null) return reader.damaged('an instance that is no object')
   const prototype = Class.prototype as object
   if (!canBecome(inner, prototype)) return reader.damaged('an instance of another kind than its class')
@@ -198,18 +214,19 @@ const baseOf = (prototype: object): object => {
   return base
 }
 
+const classItself = (reader: Reader): AnyClass => {
+  const Class = reader.value()
+  return typeof Class === 'function' ? (Class as unknown as AnyClass) : reader.damaged('an instance of what is no class')
+}
+
 const classAt = (reader: Reader, number: number): AnyClass => {
-  if (number === CLASS_ITSELF) {
-    const Class = reader.value()
-    return typeof Class === 'function' ? (Class as unknown as AnyClass) : reader.damaged('an instance of what is no class')
-  }
   const known = reader.classes[number]
   if (typeof known === 'function') return known
   const key = newKey(reader, number)
   const Class = classFor(key) ?? reader.options.onUnknownClass?.(key)
   if (Class === undefined) {
     throw new SerializationError(
-      `the value holds an instance of a class that this thread does not know: ${key}. Import that module here, or use await get(ref), which does.`,
+      `the value holds an instance of a class that this thread does not know: ${key}. Export the class there, and import that module here or use await get(ref), which does.`,
     )
   }
   reader.classes.push(Class)
