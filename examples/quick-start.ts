@@ -5,7 +5,7 @@ import { get, init, remote, shutdown, wait } from 'mobula'
 const { workers } = await init({ numCpus: 2 })
 console.log(`tasks run on ${workers} threads`)
 
-// Any self-contained function: it runs on a worker, and a call gives a ref to its result at once.
+// Any function: it runs on a worker, and a call gives a ref to its result at once.
 const primesBelow = remote((limit: number) => {
   const composite = new Uint8Array(limit)
   let count = 0

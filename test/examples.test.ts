@@ -38,6 +38,13 @@ const printed: Readonly<Record<string, readonly string[]>> = {
   'nested.ts': ['400000 numbers, in order: true'],
   'quick-start.ts': ['tasks run on 2 threads', '[ 4, 168, 9592 ]', '78523', 'true'],
   'share-array.ts': ['16 tasks read 64 MB where it lies: the sum is 4189990528', 'it begins with 0, 1, 2, whatever became of the first copy: 0, 0, 0'],
+  'take-along.ts': [
+    'true 3 ab838eaa',
+    'true 12 4d2062a6',
+    '[ 2, 4, 8 ]',
+    '99 100',
+    "false cannot ship 'anonymous', which captures locked, which captures lock.held, which is a Promise; await it first, or pass an ObjectRef",
+  ],
 }
 
 test('every example is among those that are run, and short', () => {

@@ -122,7 +122,7 @@ test(
 )
 
 test(
-  'every form of function ships as its text',
+  'every form of function ships',
   withRuntime({}, async () => {
     const object = {
       method(x: number) {

@@ -73,9 +73,9 @@ const timesOf = (times: unknown): number => (times === Number.POSITIVE_INFINITY 
  * what is of another type, and for unknown names
  * @example
  * ```ts
- * import { get, remote } from 'mobula'
+ * import { get, getRuntimeContext, remote } from 'mobula'
  * import { faults } from 'mobula/testing'
- * const attempt = remote(async () => (await import('mobula')).getRuntimeContext().attempt)
+ * const attempt = remote(() => getRuntimeContext().attempt)
  * faults.set('task.afterRun', { action: 'kill' })
  * console.log(await get(attempt.remote())) // 1: the first thread ended
  * faults.clear()

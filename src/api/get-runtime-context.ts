@@ -9,9 +9,8 @@ import { type RuntimeContext, readContext } from '../runtime/context.ts'
  * @throws {MobulaError} `ERR_NOT_INITIALIZED` where no runtime runs
  * @example
  * ```ts
- * import { get, remote } from 'mobula'
- * const whoami = remote(async () => {
- *   const { getRuntimeContext } = await import('mobula')
+ * import { get, getRuntimeContext, remote } from 'mobula'
+ * const whoami = remote(function whoami() {
  *   const { taskName, workerId } = getRuntimeContext()
  *   return `${taskName} on worker ${workerId}`
  * })

@@ -51,7 +51,8 @@ export const remote: {
   // biome-ignore lint/complexity/noBannedTypes: no options are an object without properties
   <F extends AnyFunction, const O extends TaskOptions = {}>(fn: F, options?: O): RemoteFunction<F, ReturnsOf<O, 1>>
   /**
-   * Names an exported function instead: workers import the module, once each. Errors of classes that the module exports come
+   * Names an exported function instead, which takes nothing along: workers import the module, once each. For modules with much state of their
+   * own, and where Node's inspector may not be used. Errors of classes that the module exports come
    * back as those classes.
    *
    * @example

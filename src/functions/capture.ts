@@ -98,7 +98,7 @@ const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
     text: written,
     form: facts.form === 'member' ? 'member' : 'expression',
     isClass,
-    url: url === '' ? parentOf('') : url,
+    url: parentOf(url),
     line: at.line,
     column: at.column,
     isStrict: facts.isStrict || isStrictAround(fn, url, surroundings.module),

@@ -1,4 +1,4 @@
-/** What of a function is the same for all closures that one place in a program makes: a self-contained record, as text. */
+/** What of a function is the same for all closures that one place in a program makes: a record that needs nothing else, as text. */
 
 /** A binding of an `import` or a `require`: the receiver loads the same module, as if it stood in the same file. */
 export interface Import {

@@ -72,8 +72,7 @@ export interface TaskOptions {
    * @example
    * ```ts
    * import { get, getRuntimeContext, remote } from 'mobula'
-   * const flaky = remote(async () => {
-   *   const { getRuntimeContext } = await import('mobula')
+   * const flaky = remote(() => {
    *   const { attempt } = getRuntimeContext()
    *   if (attempt < 2) process.exit(1)
    *   return attempt

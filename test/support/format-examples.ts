@@ -5,6 +5,7 @@ import * as arrow from 'apache-arrow'
 import { addCodec, registerClass } from '../../src/codec/codec.ts'
 import { TAG } from '../../src/codec/layout.ts'
 import { taskError } from '../../src/errors/task-error.ts'
+import '../../src/functions/ship.ts'
 import type { ObjectRef } from '../../src/refs/object-ref.ts'
 import { refNumber } from './codec.ts'
 
