@@ -73,10 +73,18 @@ const prepared = new Map()
  * @returns {Promise<{ passed: number, failed: number, lines: string[] }>}
  */
 export async function runSetup(setup, node, { limitSeconds = 300, more = [] } = {}) {
-  const ready = prepared.get(setup.name) ?? Promise.resolve(setup.prepare())
+  const ready = prepared.get(setup.name) ?? Promise.resolve().then(() => setup.prepare())
   prepared.set(setup.name, ready)
   const start = performance.now()
-  const { args, input, cwd = root, env = {} } = await ready
+  /** @type {Start} */
+  let made
+  try {
+    made = await ready
+  } catch (error) {
+    const { message, output = '' } = /** @type {StepError} */ (error)
+    return { passed: 0, failed: 1, lines: [...output.split('\n'), `it could not be prepared: ${message}`] }
+  }
+  const { args, input, cwd = root, env = {} } = made
   const environment = { ...cleanEnvironment(), NO_COLOR: '1', NODE_REPL_HISTORY: '', ...env }
   const [program, ...first] = input === undefined ? [node] : ['sh', '-c', 'input=$1; shift; exec "$@" < "$input"', 'sh', input, node]
   const result = await run(program ?? node, [...first, ...args, ...more], { cwd, env: environment, limitSeconds })
@@ -93,7 +101,7 @@ export async function runSetup(setup, node, { limitSeconds = 300, more = [] } = 
 }
 
 /** The files of the cases. */
-const sources = () => filesBelow(source, ['.']).filter((file) => /^(cases\/|modules\/|case|run|runner)/.test(file) && /\.(mjs|json)$/.test(file))
+const sources = () => filesBelow(source, ['.']).filter((file) => /^(cases\/|modules\/|esm-modules\/|case|run|runner)/.test(file) && /\.(mjs|json)$/.test(file))
 
 /** Imports of files beside a file, under the extension that these have now. @param {string} text @param {string} extension */
 const withExtension = (text, extension) => text.replace(/(['"`])(\.{1,2}\/[^'"`\n]+)\.(?:mjs|ts)(\?\w+)?\1/g, `$1$2${extension}$3$1`)
@@ -148,7 +156,7 @@ async function tscFiles() {
   const folder = folderOf('tsc-cjs')
   rmSync(folder, { recursive: true, force: true })
   typescript('tsc-cjs-source', '.cts', ['typescript', 'enums'])
-  for (const name of ['cases/esm', 'cases/entry', 'modules/waits']) rmSync(join(from, `${name}.cts`))
+  for (const name of ['cases/esm', 'cases/entry', 'esm-modules/waits']) rmSync(join(from, `${name}.cts`))
   rmSync(join(from, 'run.cts'))
   for (const file of filesBelow(from, ['.']).filter((file) => extname(file) === '.cts')) {
     const path = join(from, file)

@@ -8,10 +8,10 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { get, remote } from 'mobula'
 import { call, feature, same } from '../case.mjs'
+import { show } from '../esm-modules/waits.mjs'
 import data from '../modules/data.json' with { type: 'json' }
 import { Point } from '../modules/plane.mjs'
 import * as again from '../modules/plane.mjs?again'
-import { show } from '../modules/waits.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const load = createRequire(import.meta.url)
