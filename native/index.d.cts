@@ -291,6 +291,8 @@ export interface ModuleAnalysis {
   isModule: boolean
   /** Names of its top level that are assigned to after their declaration. */
   reassigned: Array<string>
+  /** Names that are declared in it, at any depth, by `const` alone. */
+  constants: Array<string>
 }
 
 /** This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late. */

@@ -4,9 +4,9 @@
 export interface Capsule {
   /** What it is, as text that is the same for all of its kind: a receiver makes things of it once. */
   readonly template: string
-  /** What belongs to this one. They travel as values; what a message calls each of them is in `steps`. */
+  /** What belongs to this one. They travel as values; what a message calls each of them is in `steps`, or asked of it. */
   readonly values: readonly unknown[]
-  readonly steps: readonly string[]
+  readonly steps: readonly string[] | ((at: number) => string)
   /** Names the very value on all threads, so that it is one thing wherever it comes to; empty: a copy will do. */
   readonly id: string
 }

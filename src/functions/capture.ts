@@ -54,19 +54,25 @@ const stateOf = (fn: AnyFunction, { names, steps }: FunctionTemplate, values: re
 /** Boxes, and parts of modules, are made anew each time. */
 const isPlaceholder = (value: unknown): boolean => typeof value === 'object' && value !== null
 
+/** Its prototype is another `Function.prototype`, not one that somebody put there. */
+const isOfOtherContext = (fn: AnyFunction): boolean => {
+  for (let at: unknown = Object.getPrototypeOf(fn); typeof at === 'function' || (typeof at === 'object' && at !== null); at = Object.getPrototypeOf(at))
+    if (at !== Object.prototype && (at as { readonly constructor?: { readonly name?: unknown } }).constructor?.name === 'Function') return true
+  return false
+}
+
 /** A function without what was added to it. */
 interface Parts {
   readonly template: FunctionTemplate
   readonly values: readonly unknown[]
   /** What messages call each value. */
   readonly names: readonly string[]
-  readonly place: string
+  readonly place: () => string
 }
 
 /** A function or a class. Throws a refusal that says what is wrong with it. */
 export const takeFunction = (fn: AnyFunction, session: Session, id: string): Capsule => {
   if (types.isProxy(fn)) throw captureRefusal('is a Proxy of a function, whose traps stay behind; pass the function itself')
-  if (!(fn instanceof Function)) throw captureRefusal('is a function of another context (node:vm), whose globals are others; make it here')
   const text = textOf(fn)
   if (isNativeText(text)) return takeNative(fn)
   let parts: Parts | undefined = partsOfRevived(fn)
@@ -75,13 +81,17 @@ export const takeFunction = (fn: AnyFunction, session: Session, id: string): Cap
     const url = view === undefined ? undefined : urlOfView(view)
     const foreign = takeForeign(fn, view, url) ?? (hasInspector() ? undefined : takeNamed(fn))
     if (foreign !== undefined) return foreign
+    if (!(fn instanceof Function) && isOfOtherContext(fn))
+      throw captureRefusal('is a function of another context (node:vm), whose globals are others; make it here')
     parts = partsOf({ fn, text, view, url: url ?? rootNow()?.file ?? '', session })
   }
   const { template, values, names, place } = parts
   const { steps, values: more, names: moreNames } = stepsOf(fn, template)
   const whole: FunctionTemplate = steps.length === 0 ? template : { ...template, steps }
-  const at = place === '' ? '' : ` (${place})`
-  const said = [...names, ...moreNames].map((name) => `${at}, which captures ${name}`)
+  const said = (k: number): string => {
+    const name = k < names.length ? names[k] : moreNames[k - names.length]
+    return `${inParentheses(place())}, which captures ${name}`
+  }
   const all = [...values, ...more]
   const capsule = capsuleOf(whole, all, said, id === '' ? '' : `${id}@${stateOf(fn, whole, all)}`)
   const root = rootNow()
@@ -94,18 +104,21 @@ const partsOf = (about: About): Parts => {
   const facts = factsOf(text)
   if (typeof facts === 'string') throw captureRefusal(`has a text that cannot be understood (${facts})`)
   const at = startOf(view, text, facts)
-  const place = placeText(url, at.line, at.column)
+  // Looked up where a message has it: source maps take their time.
+  const place = (): string => placeText(url, at.line, at.column)
   try {
     return partsAt(about, facts, { ...at, place })
   } catch (refusal) {
-    return failCapture(refusal, place === '' ? '' : ` (${place})`)
+    return failCapture(refusal, inParentheses(place()))
   }
 }
+
+const inParentheses = (place: string): string => (place === '' ? '' : ` (${place})`)
 
 interface At {
   readonly line: number
   readonly column: number
-  readonly place: string
+  readonly place: () => string
 }
 
 const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
@@ -120,7 +133,7 @@ const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
   const used = parts === undefined ? facts : factsOf(parts.text)
   if (typeof used === 'string') throw new Error(`the text of class ${fn.name} was changed to what is none: please report this (${used})`)
   for (const free of used.free) surroundings.look(free)
-  const { names, values, boxed, assigned, self, imports } = surroundings
+  const { names, values, boxed, assigned, constants, self, imports } = surroundings
   let written = parts?.text ?? text
   if (facts.form === 'member' && facts.key !== undefined && facts.key !== null) written = withKey(written, facts.key)
   for (const { start, end } of facts.importMeta) written = written.slice(0, start) + META.padEnd(end - start) + written.slice(end)
@@ -139,6 +152,7 @@ const partsAt = (about: About, facts: FunctionAnalysis, at: At): Parts => {
     isStrict: facts.isStrict || isStrictAround(fn, facts.kind, surroundings.module),
     names,
     assigned,
+    constants,
     self,
     imports,
     usesMeta: facts.importMeta.length > 0,

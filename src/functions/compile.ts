@@ -60,10 +60,16 @@ const holderFor = ({ text, names, imports, self }: FunctionTemplate): string => 
  * Captured names are parameters that nothing assigns, which V8 treats as constants; in rings they are variables, which cost more.
  */
 const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
-  const { url, line, column, names, imports, usesMeta } = template
+  const { url, line, column, names, constants, imports, usesMeta } = template
   const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : url
   const holder = holderFor(template)
-  const params = [holder, ...(template.extends ? [BASE] : []), ...(usesMeta ? [META] : []), ...imports.map(({ local }) => local), ...(isRing ? [] : names)]
+  const params = [
+    holder,
+    ...(template.extends ? [BASE] : []),
+    ...(usesMeta ? [META] : []),
+    ...imports.map(({ local }) => local),
+    ...(isRing ? [] : names.map((name) => (constants.includes(name) ? `${holder}_${name}` : name))),
+  ]
   const { head, tail } = around(template, isRing, holder)
   const text = template.privates.length === 0 ? template.text : withPrivates(template, holder)
   noteFile(path)
@@ -113,6 +119,7 @@ const around = (template: FunctionTemplate, isRing: boolean, holder: string): { 
   const [open, close] = memberOf(template)
   const [first = `${holder}_fn`, ...others] = self
   const directive = isStrict ? "'use strict'; " : ''
+  const fixed = isRing ? '' : template.constants.map((name) => `const ${name} = ${holder}_${name}; `).join('')
   const late = isRing && names.length > 0 ? `let ${names.join(', ')}; ` : ''
   const parts = [
     `fn: ${first}`,
@@ -121,7 +128,7 @@ const around = (template: FunctionTemplate, isRing: boolean, holder: string): { 
     ...(privates.length > 0 ? [`fill: ${holder}.fill`] : []),
   ]
   const aliases = others.map((other) => `const ${other} = ${first}; `).join('')
-  return { head: `${directive}${late}const ${first} = ${open}`, tail: `${close}; ${aliases}return { ${parts.join(', ')} }` }
+  return { head: `${directive}${late}${fixed}const ${first} = ${open}`, tail: `${close}; ${aliases}return { ${parts.join(', ')} }` }
 }
 
 /** Gives a function without a name of its own the name it had, and takes methods out of the object that they need around them. */

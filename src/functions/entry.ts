@@ -4,7 +4,6 @@ import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { isMainThread } from 'node:worker_threads'
 
 /** As it was named and as it was found: `node .` and `node app` name it without its extension. */
 const findEntry = (): string[] => {
@@ -27,9 +26,12 @@ const findEntry = (): string[] => {
 }
 
 /** Workers are told, since their own arguments name something else. */
-let entries: readonly string[] = isMainThread ? findEntry() : []
+let entries: readonly string[] | undefined
 
-export const programEntries = (): readonly string[] => entries
+export const programEntries = (): readonly string[] => {
+  entries ??= findEntry()
+  return entries
+}
 
 let isWorker = false
 
@@ -46,7 +48,7 @@ const EXTENSION = /\.([cm]?)([jt])sx?$/
 /** True if a URL, with or without its extension, is that of the program's own file. TypeScript names the file that a compiler would make. */
 export const programFile = (url: string): boolean => {
   const wanted = url.replace(/[?#].*$/, '')
-  return entries.some((entry) => {
+  return programEntries().some((entry) => {
     if (entry === wanted) return true
     const [ending = '', kind, language] = EXTENSION.exec(entry) ?? []
     const bare = entry.slice(0, entry.length - ending.length)

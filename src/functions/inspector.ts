@@ -166,9 +166,27 @@ const about = <T>(value: object, read: (to: Inspector.Session, properties: Prope
     const properties = objectId === undefined ? undefined : ask<Properties>(to, 'Runtime.getProperties', { objectId, ownProperties: true })
     return properties === undefined ? undefined : read(to, properties)
   } finally {
-    delete holder[SLOT]
-    ask(to, 'Runtime.releaseObjectGroup', { objectGroup: GROUP })
+    holder[SLOT] = undefined
+    releaseSoon(to)
   }
+}
+
+/** So many questions share one release, which costs as much as one of their parts. */
+const RELEASED_TOGETHER = 64
+let unreleased = 0
+
+/** What was asked about stays alive until then: to the end of this turn, or of a burst. */
+const releaseSoon = (to: Inspector.Session): void => {
+  unreleased += 1
+  if (unreleased === 1) queueMicrotask(() => release(to))
+  else if (unreleased >= RELEASED_TOGETHER) release(to)
+}
+
+const release = (to: Inspector.Session): void => {
+  if (unreleased === 0) return
+  unreleased = 0
+  delete slots()[SLOT]
+  ask(to, 'Runtime.releaseObjectGroup', { objectGroup: GROUP })
 }
 
 /** The values behind ids that the inspector gave. */

@@ -53,8 +53,7 @@ const nameOf = (fn: AnyFunction): string => {
 
 /** Its file is most likely the one that calls; once more than that is known of each file here, it need not be looked for among all. */
 const learnPlace = (): string => {
-  const { file } = callPlace()
-  const url = file.startsWith('file:') ? file : pathToFileURL(file).href
+  const url = callerUrl()
   if (asked.has(url)) return url
   asked.add(url)
   if (!knowsScript(url)) learnCallers()
@@ -62,6 +61,27 @@ const learnPlace = (): string => {
 }
 
 const asked = new Set<string>()
+
+/** Frames of this package may lie above the caller's. */
+const FRAMES_MAX = 12
+
+/** The URL of the first caller outside of this package; nothing is formatted or mapped for it. */
+const callerUrl = (): string => {
+  const { prepareStackTrace, stackTraceLimit } = Error
+  Error.stackTraceLimit = FRAMES_MAX
+  Error.prepareStackTrace = (_error, sites) => sites
+  try {
+    for (const site of new Error().stack as unknown as NodeJS.CallSite[]) {
+      const file = site.getFileName()
+      if (file?.startsWith('file:') !== true && file?.startsWith('/') !== true) continue
+      const url = file.startsWith('file:') ? file : pathToFileURL(file).href
+      if (!isOwn(url)) return url
+    }
+  } finally {
+    Object.assign(Error, { prepareStackTrace, stackTraceLimit })
+  }
+  return pathToFileURL(`${workingFolder()}/[eval]`).href
+}
 
 /** An exported function, by the module's URL and its name. */
 export const describeExport = (url: unknown, name: unknown): Described => {

@@ -23,7 +23,7 @@ export class Reference extends Taken {
   }
 }
 
-export const capsuleOf = (template: Template, values: readonly unknown[] = [], steps: readonly string[] = [], id = ''): Capsule => ({
+export const capsuleOf = (template: Template, values: readonly unknown[] = [], steps: Capsule['steps'] = [], id = ''): Capsule => ({
   template: toRecord(template),
   values,
   steps,

@@ -19,7 +19,9 @@ export const noteRevived = (fn: AnyFunction, revived: Revived): void => {
 /** Its parts, as `functions/capture` takes them from others. */
 export const partsOfRevived = (
   fn: AnyFunction,
-): { readonly template: FunctionTemplate; readonly values: readonly unknown[]; readonly names: readonly string[]; readonly place: string } | undefined => {
+):
+  | { readonly template: FunctionTemplate; readonly values: readonly unknown[]; readonly names: readonly string[]; readonly place: () => string }
+  | undefined => {
   const revived = all.get(fn)
   if (revived === undefined) return undefined
   const { template } = revived
@@ -27,6 +29,6 @@ export const partsOfRevived = (
     template,
     values: revived.values(),
     names: [...template.names, ...(template.extends ? ['the class that it extends'] : []), ...template.privates],
-    place: '',
+    place: () => '',
   }
 }

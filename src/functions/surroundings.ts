@@ -30,6 +30,7 @@ export class Surroundings {
   readonly values: unknown[] = []
   readonly boxed: string[] = []
   readonly assigned: string[] = []
+  readonly constants: string[] = []
   readonly self: string[] = []
   readonly imports: Import[] = []
   readonly #about: About
@@ -93,12 +94,14 @@ export class Surroundings {
       this.#take(name, Object.fromEntries(free.members.map((key) => [key, (value as Record<string, unknown>)[key]])))
       return
     }
-    const cell = session.cell({ fn, view, at, name, isAssigned: free.isAssigned })
+    const isConstant = free.isAssigned && this.module?.constants.includes(name) === true
+    const cell = isConstant ? undefined : session.cell({ fn, view, at, name, isAssigned: free.isAssigned })
     if (cell !== undefined) {
       this.#box(name, value, cell)
       return
     }
-    if (free.isAssigned) this.assigned.push(name)
+    if (isConstant) this.constants.push(name)
+    else if (free.isAssigned) this.assigned.push(name)
     this.#take(name, value)
   }
 
@@ -135,7 +138,7 @@ export class Surroundings {
     for (let at = 0; at < scopes.length; at++) {
       const scope = scopes[at] as Scope
       if (!Object.hasOwn(scope.object, name)) continue
-      if (scope.description === 'Global' && isGlobalName(name)) return undefined
+      if (scope.description === 'Global' && isGlobalName(name) && !isDeclared(scope.object, name)) return undefined
       return { at, scope }
     }
     return undefined
@@ -198,6 +201,12 @@ const valueIn = (object: Readonly<Record<string, unknown>>, name: string): unkno
   }
 }
 
+/** Functions and `var`s at the top of evaluated code are properties of the global object, which nobody can take away. */
+const isDeclared = (global: object, name: string): boolean => {
+  const { configurable, writable } = Object.getOwnPropertyDescriptor(global, name) ?? {}
+  return configurable === false && writable === true
+}
+
 /** Compilers to CommonJS made none of it. */
 const isInModule = ({ scopes }: FunctionView): boolean => scopes.some(({ description }) => description === 'Module')
 
@@ -212,6 +221,6 @@ const isModules = (name: string, value: unknown, url: string): boolean => {
 /** Of a module as a whole only what is used of it travels. */
 const isPruned = (name: string, value: unknown, { hasMembers, isReceiver, isAssigned }: FreeNameRecord): boolean => {
   if (!hasMembers || isAssigned || typeof value !== 'object' || value === null) return false
-  if (name === 'exports' || types.isModuleNamespaceObject(value)) return true
+  if (name === 'module' || name === 'exports' || types.isModuleNamespaceObject(value)) return true
   return !isReceiver && (value as { readonly __esModule?: unknown }).__esModule === true
 }

@@ -44,6 +44,8 @@ export interface FunctionTemplate {
   readonly names: readonly string[]
   /** Those of them that the function assigns. */
   readonly assigned: readonly string[]
+  /** Those of them that are constants, and that the function assigns all the same: that throws. */
+  readonly constants: readonly string[]
   /** Names of the function itself around it. */
   readonly self: readonly string[]
   readonly imports: readonly Import[]

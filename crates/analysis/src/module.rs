@@ -2,8 +2,9 @@
 
 use oxc_allocator::Allocator;
 use oxc_parser::{Parser, ParserReturn};
-use oxc_semantic::SemanticBuilder;
+use oxc_semantic::{Scoping, SemanticBuilder};
 use oxc_span::SourceType;
+use std::collections::BTreeSet;
 
 use crate::stack::with_room;
 use crate::toplevel::TopLevel;
@@ -23,6 +24,8 @@ pub struct ModuleFacts {
     pub is_module: bool,
     /// Names of its top level that are assigned to after their declaration.
     pub reassigned: Vec<String>,
+    /// Names that are declared in it, at any depth, by `const` alone.
+    pub constants: Vec<String>,
 }
 
 /// A name that an `import` statement binds.
@@ -91,6 +94,7 @@ fn facts(source: &str, ts: bool, jsx: bool) -> Result<ModuleFacts, String> {
     let top = TopLevel::of(program, semantic.scoping());
     Ok(ModuleFacts {
         reassigned: top.reassigned(semantic.scoping()),
+        constants: constants(semantic.scoping()),
         imports: top.imports,
         requires: top.requires,
         exports: top.exports,
@@ -101,4 +105,21 @@ fn facts(source: &str, ts: bool, jsx: bool) -> Result<ModuleFacts, String> {
 
 fn complaint(parsed: &ParserReturn<'_>) -> Option<String> {
     parsed.diagnostics.errors().next().map(ToString::to_string)
+}
+
+/// A name means a constant wherever it stands, if nothing but `const` declares it.
+fn constants(scoping: &Scoping) -> Vec<String> {
+    let mut constants = BTreeSet::new();
+    let mut others = BTreeSet::new();
+    for symbol in scoping.symbol_ids() {
+        let name = scoping.symbol_name(symbol);
+        let is_constant = scoping.symbol_flags(symbol).is_const_variable();
+        if is_constant {
+            constants.insert(name)
+        } else {
+            others.insert(name)
+        };
+    }
+    let only = constants.difference(&others);
+    only.map(|name| (*name).to_owned()).collect()
 }

@@ -289,6 +289,19 @@ fn bindings_that_change() {
 }
 
 #[test]
+fn constants_are_what_nothing_else_declares() {
+    for (source, wanted) in [
+        ("const a = 1; let b = 2; var c", "a"),
+        ("const a = 1; function f(a) {}", ""),
+        ("function f() { const k = 1; return () => k }", "k"),
+        ("{ const a = 1 } { let a = 2 }", ""),
+        ("import a from 'x'; const { b, c: [d] } = a", "b d"),
+    ] {
+        assert_eq!(facts(source).constants.join(" "), wanted, "{source}");
+    }
+}
+
+#[test]
 fn languages_are_as_said() {
     let source = "import a from 'm'; const x = <T,>(y: T) => y; export const el = <a b={x}>c</a>";
     assert!(analyze_module(source, false, false).is_err());

@@ -322,6 +322,8 @@ pub struct ModuleAnalysis {
     pub is_module: bool,
     /// Names of its top level that are assigned to after their declaration.
     pub reassigned: Vec<String>,
+    /// Names that are declared in it, at any depth, by `const` alone.
+    pub constants: Vec<String>,
 }
 
 impl From<ModuleFacts> for ModuleAnalysis {
@@ -333,6 +335,7 @@ impl From<ModuleFacts> for ModuleAnalysis {
             is_strict: facts.is_strict,
             is_module: facts.is_module,
             reassigned: facts.reassigned,
+            constants: facts.constants,
         }
     }
 }

@@ -28,7 +28,7 @@ const writeCapsule = (writer: Writer, value: unknown, { template, values, steps,
   try {
     for (; k < values.length; k++) writer.value(values[k])
   } catch (error) {
-    failCapture(error, steps[k] ?? '')
+    failCapture(error, typeof steps === 'function' ? steps(k) : (steps[k] ?? ''))
   } finally {
     writer.capsules -= 1
   }

@@ -46,3 +46,12 @@ feature('`remote.module` of a file beside it', async () => {
 })
 
 feature('a module that awaits at its top', () => same((x) => show(x), 1))
+
+// Who bundles refuses it.
+feature('constants stay constant', async () => {
+  const fixed = 1
+  const error = await call(() => {
+    fixed = 2
+  }).catch((error) => error)
+  assert.ok(error instanceof TypeError, String(error))
+})
