@@ -128,8 +128,8 @@ export const learnCallers = (): void => {
     for (const { scriptId, url } of thrown?.exceptionDetails?.stackTrace?.callFrames ?? []) if (url !== '') urls.set(scriptId, url)
   } finally {
     ask(to, 'Runtime.disable', {})
-    ask(to, 'Runtime.releaseObjectGroup', { objectGroup: GROUP })
-    delete holder[SLOT]
+    unreleased += 1
+    release(to)
     Error.stackTraceLimit = limit
   }
 }
@@ -155,18 +155,35 @@ export const knowsScript = (url: string): boolean => {
   return false
 }
 
+/** What is asked about lies here; its name for the inspector is good until the next release. */
+const asking: { at: unknown } = { at: undefined }
+let askingId: string | undefined
+
+/** The inspector's name for a value. */
+const nameOf = (to: Inspector.Session, value: object): string | undefined => {
+  asking.at = value
+  if (askingId === undefined) {
+    slots()[SLOT] = asking
+    askingId = ask<{ result: RemoteObject }>(to, 'Runtime.evaluate', { expression: SLOT, objectGroup: GROUP })?.result.objectId
+  }
+  const members = ask<{ result: readonly { readonly name: string; readonly value?: RemoteObject }[] }>(to, 'Runtime.getProperties', {
+    objectId: askingId ?? '',
+    ownProperties: true,
+  })
+  return members?.result.find(({ name }) => name === 'at')?.value?.objectId
+}
+
 /** Asks about one object, which is let go of afterwards. */
 const about = <T>(value: object, read: (to: Inspector.Session, properties: Properties) => T): T | undefined => {
   const to = connect()
   if (to === undefined) return undefined
-  const holder = slots()
   try {
-    holder[SLOT] = value
-    const objectId = ask<{ result: RemoteObject }>(to, 'Runtime.evaluate', { expression: SLOT, objectGroup: GROUP })?.result.objectId
+    const objectId = nameOf(to, value)
     const properties = objectId === undefined ? undefined : ask<Properties>(to, 'Runtime.getProperties', { objectId, ownProperties: true })
     return properties === undefined ? undefined : read(to, properties)
   } finally {
-    holder[SLOT] = undefined
+    asking.at = undefined
+    slots()[SLOT] = undefined
     releaseSoon(to)
   }
 }
@@ -185,6 +202,7 @@ const releaseSoon = (to: Inspector.Session): void => {
 const release = (to: Inspector.Session): void => {
   if (unreleased === 0) return
   unreleased = 0
+  askingId = undefined
   delete slots()[SLOT]
   ask(to, 'Runtime.releaseObjectGroup', { objectGroup: GROUP })
 }
