@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import * as nodeModule from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -262,6 +263,15 @@ test(
     assert.is(await get(local.remote()), 3)
   }),
 )
+
+test('a module that imports the program’s own file back does not make workers run it', () => {
+  const program = fileURLToPath(new URL('./fixtures/programs/circular/main.mjs', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 60_000 })
+  assert.is(status, 0, stderr)
+  // Node 20 has no hooks for that.
+  if (!('registerHooks' in nodeModule)) return
+  assert.is(stdout, "helper.mjs imports main.mjs, the program's own file, which workers never run; move what both need to a module of its own\n3\n")
+})
 
 test('a debugger that is attached to a worker stops at the line where the function was written', () => {
   const program = fileURLToPath(new URL('./fixtures/programs/debugged.mjs', import.meta.url))

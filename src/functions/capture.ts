@@ -16,7 +16,7 @@ import { captureRefusal } from './refuse-capture.ts'
 import { partsOfRevived } from './revived.ts'
 import { refuseShape } from './shape.ts'
 import { stepsOf } from './steps.ts'
-import { type About, Surroundings } from './surroundings.ts'
+import { type About, isStandIn, Surroundings } from './surroundings.ts'
 import { type FunctionTemplate, MEMBER, META } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
@@ -39,7 +39,7 @@ const stateOf = (fn: AnyFunction, { names, steps }: FunctionTemplate, values: re
   const before = states.get(fn)
   const now = JSON.stringify(steps)
   for (let k = 0; before !== undefined && k < names.length; k++) {
-    if (!Object.is(before.values[k], values[k]) && !isPlaceholder(values[k]))
+    if (!Object.is(before.values[k], values[k]) && !isStandIn(values[k]))
       throw captureRefusal(
         `was taken along before, when ${names[k]} had another value, and workers have one class of it; keep what changes in a static field, or in an object`,
       )
@@ -50,9 +50,6 @@ const stateOf = (fn: AnyFunction, { names, steps }: FunctionTemplate, values: re
   if (!isSame) states.set(fn, { steps: now, values, version })
   return version
 }
-
-/** Boxes, and parts of modules, are made anew each time. */
-const isPlaceholder = (value: unknown): boolean => typeof value === 'object' && value !== null
 
 /** Its prototype is another `Function.prototype`, not one that somebody put there. */
 const isOfOtherContext = (fn: AnyFunction): boolean => {

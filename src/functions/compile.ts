@@ -4,6 +4,7 @@ import { createRequire, Module } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { constants, Script } from 'node:vm'
+import { guardEntry } from './entry-guard.ts'
 import { noteFile } from './stacks.ts'
 import { BASE, type FunctionTemplate, MEMBER, META } from './template.ts'
 
@@ -73,6 +74,7 @@ const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
   const { head, tail } = around(template, isRing, holder)
   const text = template.privates.length === 0 ? template.text : withPrivates(template, holder)
   noteFile(path)
+  if (template.hasImport) guardEntry()
   const make = evaluate({ head: `(function (${params.join(', ')}) { ${head}`, text, tail: `${tail} })` }, { path, line, column, hasImport: template.hasImport })
   const meta = usesMeta ? [metaOf(url, path)] : []
   return ({ values, imports: found, base }) => make({}, ...(template.extends ? [base] : []), ...meta, ...found, ...(isRing ? [] : values))

@@ -2,6 +2,7 @@
 
 import { createRequire, Module } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { guardEntry } from './entry-guard.ts'
 import { isBuiltinSpecifier } from './globals.ts'
 import type { Import } from './template.ts'
 
@@ -77,6 +78,7 @@ const follow = (from: unknown, path: readonly string[]): unknown => {
 
 /** Imports a module as the file that names it would; throws what it throws. */
 export const loadImport = async (from: Import): Promise<void> => {
+  guardEntry()
   if (from.how === 'require') {
     createRequire(pathOf(from.parent))(from.specifier)
     return

@@ -1,6 +1,7 @@
 /** Makes a remote function from its record, in the worker that first meets it. */
 
 import { loadMissing, mayImportAnything, registerModuleClasses, takeMissing } from './classes.ts'
+import { guardEntry } from './entry-guard.ts'
 import type { Source } from './record.ts'
 import { makeValue } from './revive.ts'
 
@@ -43,6 +44,7 @@ const again = async (make: () => LoadedFunction, missing: NonNullable<ReturnType
 }
 
 const importFunction = async ({ url, name }: Extract<Source, { kind: 'module' }>, make: () => LoadedFunction): Promise<LoadedFunction> => {
+  guardEntry()
   const namespace = (await import(url)) as Record<string, unknown>
   registerModuleClasses(url, namespace)
   const value = namespace[name]

@@ -24,6 +24,11 @@ export interface About {
   readonly session: Session
 }
 
+/** Boxes and parts of modules, which are made anew each time. */
+const standIns = new WeakSet<object>()
+
+export const isStandIn = (value: unknown): boolean => typeof value === 'object' && value !== null && standIns.has(value)
+
 /** The names that a function uses of its surroundings, as they are found. */
 export class Surroundings {
   readonly names: string[] = []
@@ -91,7 +96,9 @@ export class Surroundings {
       return
     }
     if (isPruned(name, value, free)) {
-      this.#take(name, Object.fromEntries(free.members.map((key) => [key, (value as Record<string, unknown>)[key]])))
+      const part = Object.fromEntries(free.members.map((key) => [key, (value as Record<string, unknown>)[key]]))
+      standIns.add(part)
+      this.#take(name, part)
       return
     }
     const isConstant = free.isAssigned && this.module?.constants.includes(name) === true
@@ -186,6 +193,7 @@ export class Surroundings {
 
   #box(name: string, value: unknown, cell: Cell): void {
     cell.box ??= { v: value }
+    standIns.add(cell.box)
     this.boxed.push(name)
     this.names.push(name)
     this.values.push(cell.box)
