@@ -124,7 +124,7 @@ test(
     assert.equal(keys, Object.keys(first))
     assert.is(back.constructor, first.constructor)
     const error = await rejection(get(remote(() => local()).remote()))
-    assert.match(error.message, /class that this thread does not know: .*shapes\.ts#Local.*Export the class there/)
+    assert.match(error.message, /class that this thread does not know: .*shapes\.ts#Local.*it has to export the class/)
     assert.is(await get(remote(() => 1).remote()), 1)
   }),
 )

@@ -226,7 +226,7 @@ const classAt = (reader: Reader, number: number): AnyClass => {
   const Class = classFor(key) ?? reader.options.onUnknownClass?.(key)
   if (Class === undefined) {
     throw new SerializationError(
-      `the value holds an instance of a class that this thread does not know: ${key}. Export the class there, and import that module here or use await get(ref), which does.`,
+      `the value holds an instance of a class that this thread does not know: ${key}. Import that module here, or use await get(ref), which does; it has to export the class.`,
     )
   }
   reader.classes.push(Class)
