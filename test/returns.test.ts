@@ -62,7 +62,7 @@ test(
       { numReturns: 2 },
     )
     for (const ref of boom.remote()) assert.instance(await rejection(get(ref)), RangeError)
-    const odd = remote((): unknown[] => [1, 2, () => {}], { numReturns: 3 })
+    const odd = remote((): unknown[] => [1, 2, new WeakMap()], { numReturns: 3 })
     for (const ref of odd.remote()) assert.match((await rejection(get(ref))).message, /result\[2\]/)
     const dies = remote((): unknown[] => process.exit(3), { numReturns: 2, maxRetries: 0 })
     for (const ref of dies.remote()) assert.is((await rejection(get(ref))).code, 'ERR_WORKER_CRASHED')

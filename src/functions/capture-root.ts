@@ -21,8 +21,6 @@ export interface CaptureRoot {
   readonly file?: string
   /** What the function came to, when it was taken apart. */
   capsule?: Capsule
-  /** Names of `captures` that the function uses. */
-  used?: Set<string>
   /** Nothing is to be stored for what else it takes along: it is only asked what that would be. */
   readonly isDry?: boolean
 }

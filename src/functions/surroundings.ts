@@ -66,9 +66,6 @@ export class Surroundings {
     const { fn, view, session } = this.#about
     const { captures } = this.#wishes
     if (captures !== undefined && Object.hasOwn(captures, name)) {
-      const root = rootNow() as CaptureRoot
-      root.used ??= new Set()
-      root.used.add(name)
       this.#take(name, captures[name])
       return
     }

@@ -160,7 +160,6 @@ const takeFunction = (target: RemoteTarget, fn: AnyFunction, held: unknown): Tak
   const root: CaptureRoot = { fn, wishes: wishesOf(target.options), ...(target.described.kind === 'function' && { file: target.described.file }) }
   const encoded = encodeFunction(target, root, held)
   const capsule = root.capsule as Capsule | undefined
-  refuseUnused(target, root)
   if (capsule !== undefined && capsule.values.length === 0 && held === undefined) {
     const source: Source = { kind: 'text', template: capsule.template, env: false }
     return { source: JSON.stringify(source), isAsync, env: undefined }
@@ -169,13 +168,6 @@ const takeFunction = (target: RemoteTarget, fn: AnyFunction, held: unknown): Tak
   for (const ref of encoded.refs) checkCaptured(target.name, ref)
   const source: Source = { kind: 'closure', at: placeOf(capsule), isAsync, env: true }
   return { source: JSON.stringify(source), isAsync, env: engine.put(encoded) }
-}
-
-/** A name that the function does not use is most likely misspelt. */
-const refuseUnused = ({ name, options: { captures = {} } }: RemoteTarget, { used }: CaptureRoot): void => {
-  for (const key of Object.keys(captures))
-    if (used?.has(key) !== true)
-      throw new TypeError(`options.captures.${key}: expected a name that '${name}' uses of its surroundings, got one that it does not`)
 }
 
 const checkCaptured = (name: string, ref: ObjectRef): void => {
