@@ -201,7 +201,6 @@ const startOf = (view: FunctionView | undefined, text: string, { paramsAt }: Fun
 
 /** Whether the code around a function is strict, which its text does not tell: ES modules are, and of the rest what says so. */
 const isStrictAround = (fn: AnyFunction, kind: string, module: ModuleAnalysis | undefined): boolean => {
-  if (module !== undefined && (module.isStrict || module.isModule)) return true
   // V8 lets nobody ask strict functions for their caller, nor any that is no plain `function`.
   if (kind === 'function' && !types.isAsyncFunction(fn) && !types.isGeneratorFunction(fn)) {
     try {
@@ -210,5 +209,5 @@ const isStrictAround = (fn: AnyFunction, kind: string, module: ModuleAnalysis | 
       return true
     }
   }
-  return module === undefined
+  return module === undefined || module.isStrict || module.isModule
 }

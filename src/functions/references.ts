@@ -99,6 +99,7 @@ export const takeNative = (fn: AnyFunction): Capsule => {
 
 /** Functions of Node's own modules and of packages: by where they are exported. */
 export const takeForeign = (fn: AnyFunction, view: FunctionView | undefined, url: string | undefined): Capsule | undefined => {
+  if (url !== undefined && OWN.some((folder) => url.startsWith(folder))) return takeOwn(fn)
   if (url === undefined || (!url.startsWith('node:') && !url.includes('/node_modules/'))) return undefined
   const reference = referenceFor(fn)
   if (reference !== undefined) return reference
@@ -109,6 +110,16 @@ export const takeForeign = (fn: AnyFunction, view: FunctionView | undefined, url
   if (typeof original === 'function') return capsuleOf({ kind: 'promisified' }, [original], [', made by util.promisify of'])
   if (url.startsWith('node:')) throw captureRefusal("is a function of Node's own that no module exports; import what it comes from inside of the function")
   return undefined
+}
+
+/** This package's own code, in a checkout and as it is built. */
+const OWN = ['../api/', '../runtime/', '../errors/', '../refs/', '../bundle/'].map((folder) => new URL(folder, import.meta.url).href)
+const INDEX: string = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href
+
+/** What this package exports every worker has, whatever a compiler made of the way to it. */
+const takeOwn = (fn: AnyFunction): Capsule | undefined => {
+  const name = 'module' in fn ? 'remote' : fn.name
+  return /^[A-Za-z]+$/.test(name) ? capsuleOf({ kind: 'import', from: { local: '', how: 'import', specifier: INDEX, parent: INDEX, path: [name] } }) : undefined
 }
 
 /** The file that a `require` function looks from: what `createRequire` made has it in its scope. */
