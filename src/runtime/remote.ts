@@ -1,7 +1,6 @@
 /** A remote function: what was described once, shipped on the first call, and submitted on each. */
 
-import { type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.ts'
-import type { EncodedArguments } from '../engine/engine.ts'
+import { addRefs, type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.ts'
 import { notSupported } from '../errors/bad-input.ts'
 import { CaptureError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { placeOfFunction } from '../functions/capture.ts'
@@ -67,14 +66,16 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   const encoded = encodeArgs(args, target.name)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
-  const given = shipped.env === undefined ? encoded : new WithEnv(encoded, shipped)
+  const { env } = shipped
+  // It travels as the last of the refs, which is not part of the arguments' bytes.
+  if (env !== undefined) addRefs(encoded, encoded.refs.length === 0 ? shipped.onlyEnv : [...encoded.refs, env])
   const { returns = 1, signal } = target.options
   if (returns > 1) {
-    const refs = engine.submitMany(shipped.id, given, returns)
+    const refs = engine.submitMany(shipped.id, encoded, returns)
     if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
     return refs
   }
-  const ref = engine.submit(shipped.id, given)
+  const ref = engine.submit(shipped.id, encoded)
   if (signal !== undefined) cancelOn(signal, engine, ref)
   if (returns === 1) return ref
   // Nobody has a use for it; the task goes on.
@@ -86,29 +87,6 @@ const checkRefs = (refs: readonly ObjectRef[]): void => {
   for (let k = 0; k < refs.length; k++) {
     const stopped = refStopped(checkRef(refs[k], 'args'))
     if (stopped !== undefined) throw new ShutdownError(stopped.message)
-  }
-}
-
-/** The same bytes, with refs that are not part of them: the object travels as the last of those. Pieces are asked for where bytes are many. */
-class WithEnv implements EncodedArguments {
-  readonly byteLength: number
-  readonly deps: readonly ObjectRef[]
-  readonly refs: readonly ObjectRef[]
-  readonly encoded: Encoded
-
-  constructor(encoded: Encoded & EncodedArguments, { env, onlyEnv }: Shipped) {
-    this.byteLength = encoded.byteLength
-    this.deps = encoded.deps
-    this.refs = encoded.refs.length === 0 ? onlyEnv : [...encoded.refs, env as ObjectRef]
-    this.encoded = encoded
-  }
-
-  get pieces(): EncodedArguments['pieces'] {
-    return this.encoded.pieces
-  }
-
-  writeTo(...[memory, at]: Parameters<EncodedArguments['writeTo']>): void {
-    this.encoded.writeTo(memory, at)
   }
 }
 
