@@ -270,7 +270,7 @@ test('a module that imports the program’s own file back does not make workers 
   assert.is(status, 0, stderr)
   // Node 20 has no hooks for that.
   if (!('registerHooks' in nodeModule)) return
-  assert.is(stdout, "helper.mjs imports main.mjs, the program's own file, which workers never run; move what both need to a module of its own\n3\n")
+  assert.is(stdout, "level.mjs imports main.mjs, the program's own file, which workers never run; move what both need to a module of its own\n3\n")
 })
 
 test('a debugger that is attached to a worker stops at the line where the function was written', () => {
