@@ -88,7 +88,8 @@ export async function runSetup(setup, node, { limitSeconds = 300, more = [] } = 
   const environment = { ...cleanEnvironment(), NO_COLOR: '1', NODE_REPL_HISTORY: '', ...env }
   const [program, ...first] = input === undefined ? [node] : ['sh', '-c', 'input=$1; shift; exec "$@" < "$input"', 'sh', input, node]
   const result = await run(program ?? node, [...first, ...args, ...more], { cwd, env: environment, limitSeconds })
-  const said = /^(\d+) of (\d+)$/m.exec(result.output)
+  // Behind the prompt of the REPL.
+  const said = /^(?:> )?(\d+) of (\d+)$/m.exec(result.output)
   const passed = Number(said?.[1] ?? 0)
   const all = Number(said?.[2] ?? 0)
   const lines = result.output.split('\n').filter((line) => /FAILED |does not end/.test(line))
