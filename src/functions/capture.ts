@@ -8,7 +8,7 @@ import { classParts } from './capture-class.ts'
 import { rootNow } from './capture-root.ts'
 import type { CellSession as Session } from './cells.ts'
 import { factsOf, isNativeText, textOf } from './facts.ts'
-import { type FunctionView, hasInspector, knownUrl, urlOfScript, viewOf } from './inspector.ts'
+import { type FunctionView, hasInspector, knownUrl, learnCallers, urlOfScript, viewOf } from './inspector.ts'
 import { parentOf } from './modules.ts'
 import { placeText } from './place.ts'
 import { capsuleOf, takeForeign, takeNamed, takeNative } from './references.ts'
@@ -20,6 +20,12 @@ import { type About, isStandIn, Surroundings } from './surroundings.ts'
 import { type FunctionTemplate, MEMBER, META } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
+
+const isUnknown = ({ scriptId, scopes }: FunctionView): boolean => {
+  if (scopes.every(({ description }) => description === 'Global')) return false
+  if (knownUrl(scriptId) === undefined) learnCallers()
+  return knownUrl(scriptId) === undefined
+}
 
 /** What `new Function` makes has nothing around it, and each is a script of its own: whose URL is not looked for. */
 const urlOfView = ({ scopes, scriptId }: FunctionView): string =>
@@ -75,6 +81,9 @@ export const takeFunction = (fn: AnyFunction, session: Session, id: string): Cap
   let parts: Parts | undefined = partsOfRevived(fn)
   if (parts === undefined) {
     const view = viewOf(fn as never)
+    // Asked before the list of all scripts is: Node's own functions are of scripts that nothing tells of.
+    const named = view !== undefined && isUnknown(view) ? takeNamed(fn) : undefined
+    if (named !== undefined) return named
     const url = view === undefined ? undefined : urlOfView(view)
     const foreign = takeForeign(fn, view, url) ?? (hasInspector() ? undefined : takeNamed(fn))
     if (foreign !== undefined) return foreign
