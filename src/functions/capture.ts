@@ -8,7 +8,7 @@ import { classParts } from './capture-class.ts'
 import { rootNow } from './capture-root.ts'
 import type { CellSession as Session } from './cells.ts'
 import { factsOf, isNativeText, textOf } from './facts.ts'
-import { type FunctionView, hasInspector, knownUrl, learnCallers, urlOfScript, viewOf } from './inspector.ts'
+import { type FunctionView, hasInspector, isAlone, knownUrl, learnCallers, urlOfScript, viewOf } from './inspector.ts'
 import { parentOf } from './modules.ts'
 import { placeText } from './place.ts'
 import { capsuleOf, takeForeign, takeNamed, takeNative } from './references.ts'
@@ -21,15 +21,15 @@ import { type FunctionTemplate, MEMBER, META } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
-const isUnknown = ({ scriptId, scopes }: FunctionView): boolean => {
-  if (scopes.every(({ description }) => description === 'Global')) return false
-  if (knownUrl(scriptId) === undefined) learnCallers()
-  return knownUrl(scriptId) === undefined
+/** Its script is none that was met before, or that calls. */
+const isUnknown = (view: FunctionView): boolean => {
+  if (isAlone(view)) return false
+  if (knownUrl(view.scriptId) === undefined) learnCallers()
+  return knownUrl(view.scriptId) === undefined
 }
 
-/** What `new Function` makes has nothing around it, and each is a script of its own: whose URL is not looked for. */
-const urlOfView = ({ scopes, scriptId }: FunctionView): string =>
-  scopes.every(({ description }) => description === 'Global') ? (knownUrl(scriptId) ?? '') : (urlOfScript(scriptId) ?? '')
+/** What has nothing around it is a script of its own: whose URL is not looked for. */
+const urlOfView = (view: FunctionView): string => (isAlone(view) ? (knownUrl(view.scriptId) ?? '') : (urlOfScript(view.scriptId) ?? ''))
 
 interface State {
   readonly steps: string

@@ -52,6 +52,9 @@ export interface FunctionView {
   readonly scopes: readonly Scope[]
 }
 
+/** What `new Function` makes has nothing around it but the globals. */
+export const isAlone = ({ scopes }: FunctionView): boolean => scopes.every(({ description }) => description === 'Global')
+
 export interface BoundView {
   readonly target: unknown
   readonly self: unknown

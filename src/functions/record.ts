@@ -8,6 +8,7 @@ import type { ObjectRef } from '../refs/object-ref.ts'
 import { placeOfFunction } from './capture.ts'
 import { textOf } from './facts.ts'
 import { knowsScript, learnCallers } from './inspector.ts'
+import { OWN_FOLDERS } from './own-code.ts'
 import { shapeProblem } from './shape.ts'
 
 export type AnyFunction = (...args: never[]) => unknown
@@ -116,10 +117,7 @@ const workingFolder = (): string => {
   }
 }
 
-/** Both, whichever of them runs: where Node reads source maps, frames of `dist` name files of `src`. */
-const OWN = ['../../src/', '../../dist/'].map((folder) => new URL(folder, import.meta.url).href)
-
 const isOwn = (file: string): boolean => {
   const url = file.startsWith('file:') ? file : pathToFileURL(file).href
-  return OWN.some((folder) => url.startsWith(folder))
+  return OWN_FOLDERS.some(({ href }) => url.startsWith(href))
 }

@@ -31,7 +31,7 @@ export const capsuleOf = (template: Template, values: readonly unknown[] = [], s
 })
 
 /** What stands for a value that is the language's, Node's or a package's. */
-const referenceFor = (value: object): Capsule | undefined => {
+export const takeNamed = (value: object): Capsule | undefined => {
   const path = globalPath(value)
   if (path !== undefined) return capsuleOf({ kind: 'global', path })
   const builtin = builtinExport(value)
@@ -47,7 +47,7 @@ const referenceFor = (value: object): Capsule | undefined => {
 }
 
 /** Objects of the language's, Node's and packages' that have functions: they are nobody's data. */
-export const takeShared = (value: object): Capsule | undefined => (mayBeShared(value) ? referenceFor(value) : undefined)
+export const takeShared = (value: object): Capsule | undefined => (mayBeShared(value) ? takeNamed(value) : undefined)
 
 /** So many properties of an object are looked at before it is taken for data. */
 const LOOKED_AT = 8
@@ -84,12 +84,9 @@ export const takeSymbol = (value: symbol): Capsule => {
   return capsuleOf({ kind: 'symbol', how: 'local', ...(value.description !== undefined && { text: value.description }) }, [], [], nameThing(value))
 }
 
-/** What is found by its name, whatever its text. */
-export const takeNamed = (value: object): Capsule | undefined => referenceFor(value)
-
 /** A function without a text: by where it is found, or what it was bound to. */
 export const takeNative = (fn: AnyFunction): Capsule => {
-  const reference = referenceFor(fn)
+  const reference = takeNamed(fn)
   if (reference !== undefined) return reference
   const bound = boundOf(fn as never)
   if (bound === undefined)
@@ -101,7 +98,7 @@ export const takeNative = (fn: AnyFunction): Capsule => {
 export const takeForeign = (fn: AnyFunction, view: FunctionView | undefined, url: string | undefined): Capsule | undefined => {
   if (url !== undefined && OWN.some((folder) => url.startsWith(folder))) return takeOwn(fn)
   if (url === undefined || (!url.startsWith('node:') && !url.includes('/node_modules/'))) return undefined
-  const reference = referenceFor(fn)
+  const reference = takeNamed(fn)
   if (reference !== undefined) return reference
   const original = url === 'node:internal/util' ? view?.scopes.find(({ object }) => Object.hasOwn(object, 'original'))?.object.original : undefined
   const file = url.startsWith('node:internal/modules') ? requiringFile(view) : undefined

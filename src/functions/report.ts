@@ -10,7 +10,6 @@ import { refuseSize } from './capture-size.ts'
 import { factsOf, textOf } from './facts.ts'
 import { isGlobalName } from './globals.ts'
 import { Handle, TaskParts } from './handle.ts'
-import { Reference } from './references.ts'
 import type { Template } from './template.ts'
 
 type AnyFunction = (...args: never[]) => unknown
@@ -58,7 +57,6 @@ const namesOf = (fn: AnyFunction, { template, values }: Capsule): CapturedName[]
 
 const howOf = (value: unknown): Pick<CapturedName, 'how' | 'bytes'> => {
   if (isObjectRef(value) || value instanceof Handle) return { how: 'ref', bytes: 0 }
-  if (value instanceof Reference) return { how: value.capsule.template.includes('"global"') ? 'global' : 'reference', bytes: 0 }
   try {
     const { byteLength } = withRoot({ fn: howOf, wishes: {}, isDry: true }, () => encode(new TaskParts(value, undefined), 'value'))
     return { how: 'value', bytes: byteLength }

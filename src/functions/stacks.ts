@@ -4,6 +4,7 @@
  */
 
 import { pathToFileURL } from 'node:url'
+import { OWN_FOLDERS } from './own-code.ts'
 import { originalPlace, pathOf } from './place.ts'
 
 /** Behind the path of a frame that is not mapped yet. */
@@ -18,10 +19,7 @@ export const noteFile = (path: string): void => {
 
 const FRAME = /((?:file:\/\/)?\/[^():]*):(\d+):(\d+)/g
 
-/** Both, whichever of them runs: where Node reads source maps, frames of `dist` name files of `src`. */
-const OWN = ['../../src/', '../../dist/']
-  .map((folder) => new URL(folder, import.meta.url))
-  .flatMap(({ href, pathname }) => [href, decodeURIComponent(pathname)])
+const OWN = OWN_FOLDERS.flatMap(({ href, pathname }) => [href, decodeURIComponent(pathname)])
 
 const isOwn = (line: string): boolean => /^\s+at /.test(line) && OWN.some((folder) => line.includes(folder))
 

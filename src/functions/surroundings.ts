@@ -8,7 +8,7 @@ import { type CaptureRoot, type CaptureWishes, rootNow } from './capture-root.ts
 import type { Cell, CellSession as Session } from './cells.ts'
 import { programFile } from './entry.ts'
 import { isGlobalName } from './globals.ts'
-import type { FunctionView, Scope } from './inspector.ts'
+import { type FunctionView, isAlone, type Scope } from './inspector.ts'
 import { importOf, isReassigned, moduleFacts, relativeUrl } from './modules.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import type { Import } from './template.ts'
@@ -53,9 +53,7 @@ export class Surroundings {
   /** The names of the file, if there is one. */
   get module(): ModuleAnalysis | undefined {
     const { url, view } = this.#about
-    // What `new Function` makes has nothing around it.
-    const isAlone = view === undefined || view.scopes.every(({ description }) => description === 'Global')
-    if (this.#module === null) this.#module = isAlone ? undefined : moduleFacts(url, view.scriptId)
+    if (this.#module === null) this.#module = view === undefined || isAlone(view) ? undefined : moduleFacts(url, view.scriptId)
     return this.#module
   }
 

@@ -155,7 +155,7 @@ const checkCaptured = (name: string, ref: ObjectRef): void => {
   if (stopped !== undefined) throw stopped
 }
 
-export const wishesOf = ({ captures, byValue, byReference }: ResolvedTask): CaptureWishes => ({ captures, byValue, byReference })
+const wishesOf = ({ captures, byValue, byReference }: ResolvedTask): CaptureWishes => ({ captures, byValue, byReference })
 
 /** The function, what it takes along, and what its options hold, as one value. Valid until the next encoding. */
 const encodeFunction = (target: RemoteTarget, root: CaptureRoot, held: unknown): Encoded => {
