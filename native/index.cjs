@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.actorName = nativeBinding.actorName
 module.exports.analyzeFunction = nativeBinding.analyzeFunction
 module.exports.analyzeModule = nativeBinding.analyzeModule
 module.exports.askToCollect = nativeBinding.askToCollect

@@ -9,6 +9,27 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Namespace and name of the actor in a slot, if it has a name. */
+export declare function actorName(slot: number, generation: number): Array<string> | null
+
+/** On what terms the actors of a class live. */
+export interface ActorRecord {
+  /** How often each may be made anew; -1: for ever. */
+  restarts: number
+  /** Calls that may go on at once; 0: as the class says, once it is there. */
+  concurrency: number
+  /** The same for each group of methods. */
+  groups: Array<number>
+  /** Calls of one caller begin in the order in which they were made. */
+  inOrder: boolean
+  /** Calls that may be made and not have ended. */
+  pendingMax?: number
+  /** Each has a thread to itself. */
+  isOwn: boolean
+  /** They live until somebody kills them. */
+  isDetached: boolean
+}
+
 /** So much of a resource, in parts of 1/10,000: whole numbers. */
 export interface Amount {
   /** The resource's. */
@@ -121,6 +142,10 @@ export interface DefinitionRecord {
   notes: string
   /** It is declared `async`. */
   isAsync: boolean
+  /** It is a class: on what terms its actors live. */
+  actor?: ActorRecord
+  /** It is a method of an actor's. */
+  isMethod?: boolean
 }
 
 /** The driver was told to terminate the thread of this start. False: it must not any more. */
@@ -378,6 +403,8 @@ export interface StartOptions {
   named: Array<Amount>
   /** Threads at most, spares included. */
   workersMax: number
+  /** So many of them may run actors. */
+  hostsMax: number
   /** Threads that may copy one large value together; 4 if nothing is said. */
   copyThreads?: number
   /** Async tasks that one worker may have begun and not ended. */

@@ -43,6 +43,16 @@ export interface RawPort {
   over(slot: number, generation: number): boolean
   /** Somebody refers to the object still. */
   exists(slot: number, generation: number): boolean
+  /** How many more calls of an actor may be made. */
+  room(slot: number, generation: number): number
+  /** It is a call of an actor's that has not ended. */
+  bound(slot: number, generation: number): boolean
+  /** Nobody but the actor itself has a handle to it. */
+  unheld(slot: number, generation: number): boolean
+  /** Flushes records of which the last creates an actor, under this name; true: there was one, which is found instead. */
+  create(namespace: string, name: string): boolean
+  /** Finds the actor of a name; what is found stands where answers of `fetch` begin. */
+  named(namespace: string, name: string): boolean
   detach(): void
   /** This isolate is ready to be handed tasks; gives its place among the workers. `now`: what the clock of its stamps shows. */
   sit(now: number): number
@@ -132,6 +142,7 @@ export const trim: typeof Native.trim = addon.trim
 export const running: typeof Native.running = addon.running
 export const defineFunction: typeof Native.defineFunction = addon.defineFunction
 export const turnsOutAsync: typeof Native.turnsOutAsync = addon.turnsOutAsync
+export const actorName: typeof Native.actorName = addon.actorName
 export const functionRecord: typeof Native.functionRecord = addon.functionRecord
 export const threadTerminating: typeof Native.threadTerminating = addon.threadTerminating
 export const executeThread: typeof Native.executeThread = addon.executeThread

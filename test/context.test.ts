@@ -30,6 +30,9 @@ test('the driver is in no task', async () => {
     namespace: 'mine',
     assignedResources: {},
     gpuIds: [],
+    actorId: undefined,
+    actorName: undefined,
+    wasRestarted: false,
   })
   await shutdown()
 })

@@ -1,5 +1,6 @@
 /** `cancel`: ends work that nobody wants any more. */
 
+import { badType } from '../errors/bad-input.ts'
 import { checkOptions, optionalBoolean } from '../options/check.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
 import { checkRef, refStopped } from '../runtime/current.ts'
@@ -38,5 +39,12 @@ export const cancel = (ref: ObjectRef<unknown>, options?: CancelOptions): void =
   const checked = checkRef(ref, 'ref')
   const stopped = refStopped(checked)
   if (stopped !== undefined) throw stopped
-  runtimeOrDefault().engine.cancel({ task: partsOf(checked), force, recursive })
+  const { engine } = runtimeOrDefault()
+  if (force && engine.isActorCall(partsOf(checked)))
+    throw badType(
+      'options.force',
+      "false for a call of an actor's, since other calls would go with its thread (end the actor by kill, or leave force out)",
+      force,
+    )
+  engine.cancel({ task: partsOf(checked), force, recursive })
 }

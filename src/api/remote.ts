@@ -1,11 +1,15 @@
 /** `remote`: a function that runs elsewhere. */
 
 import { allowModule } from '../functions/classes.ts'
-import { type Described, describeExport, describeFunction } from '../functions/record.ts'
+import { type Described, describeClass, describeExport, describeFunction, isClass } from '../functions/record.ts'
 import '../functions/ship.ts'
+import { type ActorOptions, resolveActor } from '../options/actor.ts'
 import { resolveTask, type TaskOptions } from '../options/task.ts'
+import { makeClassTarget } from '../runtime/actor-class.ts'
 import { makeTarget } from '../runtime/remote.ts'
+import { RemoteClassHandle } from '../runtime/remote-class.ts'
 import { RemoteHandle, setDefaultRuntime } from '../runtime/remote-handle.ts'
+import type { AnyClass, RemoteClass } from './actor-types.ts'
 import { runtimeOrDefault } from './init.ts'
 import type { AnyFunction, Args, Returned, ReturnsOf } from './types.ts'
 
@@ -29,6 +33,12 @@ setDefaultRuntime(runtimeOrDefault)
 const make = <F extends AnyFunction, N extends number>(described: Described, options: TaskOptions | undefined): RemoteFunction<F, N> =>
   new RemoteHandle(makeTarget(described, resolveTask(options, 'remote'))) as unknown as RemoteFunction<F, N>
 
+/** Nobody looks into the module here, so the name has to say it. */
+const isClassName = (name: string): boolean => /^\p{Lu}/u.test(name)
+
+const makeClass = (described: Described, options: unknown): RemoteClassHandle =>
+  new RemoteClassHandle(makeClassTarget(described, resolveActor(options, 'remote')))
+
 /**
  * Makes a function remote: `f.remote(…)` runs it as a task on a worker thread.
  *
@@ -50,8 +60,9 @@ const make = <F extends AnyFunction, N extends number>(described: Described, opt
 export const remote: {
   // biome-ignore lint/complexity/noBannedTypes: no options are an object without properties
   <F extends AnyFunction, const O extends TaskOptions = {}>(fn: F, options?: O): RemoteFunction<F, ReturnsOf<O, 1>>
+  <C extends AnyClass>(Class: C, options?: ActorOptions): RemoteClass<C>
   /**
-   * Names an exported function instead, which takes nothing along: workers import the module, once each. For modules with much state of their
+   * Names an exported function or class instead, by the rule that names of classes begin with a capital letter. It takes nothing along: workers import the module, once each. For modules with much state of their
    * own, and where Node's inspector may not be used. Errors of classes that the module exports come
    * back as those classes.
    *
@@ -62,10 +73,15 @@ export const remote: {
    * ```
    */
   module<F extends AnyFunction = AnyFunction>(url: URL | string, name: string): RemoteFunction<F>
-} = Object.assign(<F extends AnyFunction, N extends number>(fn: F, options?: TaskOptions): RemoteFunction<F, N> => make(describeFunction(fn), options), {
-  module: <F extends AnyFunction = AnyFunction>(url: URL | string, name: string): RemoteFunction<F> => {
-    const described = describeExport(url, name)
-    if (described.kind === 'module') allowModule(described.url)
-    return make<F, 1>(described, undefined)
+  module<C extends AnyClass>(url: URL | string, name: string): RemoteClass<C>
+} = Object.assign(
+  (fn: AnyFunction | AnyClass, options?: TaskOptions | ActorOptions): unknown =>
+    isClass(fn) ? makeClass(describeClass(fn), options) : make(describeFunction(fn), options as TaskOptions | undefined),
+  {
+    module: (url: URL | string, name: string): unknown => {
+      const described = describeExport(url, name)
+      if (described.kind === 'module') allowModule(described.url)
+      return isClassName(name) ? makeClass(described, undefined) : make(described, undefined)
+    },
   },
-})
+) as never

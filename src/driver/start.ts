@@ -1,5 +1,6 @@
 /** Starts the runtime of this thread: the addon's half now, worker threads when there is work for them. */
 
+import { availableParallelism } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 import { running, start as startNative, version } from '../binding.ts'
 import { LocalEngine } from '../engine/local/engine.ts'
@@ -20,7 +21,7 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
   const { cpu, gpus, named } = options
   const memory = { capacity: options.objectStoreMemory, views: viewMode(), hugePages: wantsHugePages() }
   const budget = { cpu, gpus, named: [...named] }
-  const threads = { workersMax: options.maxWorkers, asyncMax: options.asyncConcurrency }
+  const threads = { workersMax: options.maxWorkers, hostsMax: actorThreads(options.maxWorkers, cpu), asyncMax: options.asyncConcurrency }
   const limits = options.maxPendingTasks === undefined ? {} : { pendingMax: options.maxPendingTasks }
   const copyThreads = copyThreadsWished()
   const id = startStore(options, { ...budget, ...threads, ...limits, ...memory, ...(copyThreads && { copyThreads }) })
@@ -71,6 +72,12 @@ const startStore = ({ spillDirectory }: ResolvedInit, start: Omit<Start, 'spills
     error.cause = cause
     throw error
   }
+}
+
+/** So many threads may run actors: then actors share them. One at least, and enough are left for tasks. */
+const actorThreads = (maxWorkers: number, cpu: number): number => {
+  const forTasks = Math.max(1, Math.ceil(cpu / PARTS))
+  return Math.max(1, Math.min(Math.max(16, 4 * availableParallelism()), maxWorkers - forTasks))
 }
 
 /** How readers see stored bytes; the addon knows what the platform does best. */

@@ -1,5 +1,6 @@
 /** The seam below the API: what any engine does for it. Batch-first, and one-way except where a promise is returned. */
 
+import type { ActorTerms } from '../options/actor.ts'
 import type { ObjectRef, RefParts } from '../refs/object-ref.ts'
 
 /** Encoded bytes and where each piece of them goes; refs lie outside of the bytes. */
@@ -54,7 +55,27 @@ export interface FunctionRecord {
   readonly limit: number | undefined
   /** What the workers have to know besides, as text. */
   readonly notes: string
+  /** It is a class. */
+  readonly actor?: ActorTerms
+  /** It is a method of an actor's. */
+  readonly isMethod?: boolean
 }
+
+/** Whom a call is for. */
+export interface Addressee {
+  readonly actor: RefParts
+  /** The group of methods, by number; 0: none is named. */
+  readonly group: number
+}
+
+/** An actor that was created or found: its ref, and the number of its class. */
+export interface FoundActor {
+  readonly ref: ObjectRef
+  readonly classId: number
+}
+
+/** Why an actor has ended. */
+export type ActorReason = 'killed' | 'exited' | 'out of scope' | 'crashed' | 'neighbour' | 'constructor'
 
 /** One run of a task; for one that was not begun, what there is of it. Times are milliseconds since 1970. */
 export interface TaskRun {
@@ -127,6 +148,10 @@ export type Outcome =
   | { readonly state: 'cancelled'; readonly taskName: string; readonly attempt: number }
   /** `limit` is in milliseconds. */
   | { readonly state: 'timed-out'; readonly limit: number; readonly taskName: string; readonly attempt: number }
+  | { readonly state: 'actor-died'; readonly reason: ActorReason; readonly text: string; readonly actorName: string }
+  /** Its constructor threw. */
+  | { readonly state: 'actor-broken'; readonly value: FoundValue; readonly actorName: string }
+  | { readonly state: 'actor-unavailable'; readonly text: string }
   | { readonly state: 'setup'; readonly text: string }
   /** It is there, but its bytes could not be had: what `error` says. */
   | { readonly state: 'unreadable'; readonly error: unknown }
@@ -162,14 +187,44 @@ export interface Holding {
   readonly bytes: number
 }
 
+/** Where an engine has a task or an actor. */
+export interface TaskKey {
+  readonly slot: number
+  readonly generation: number
+}
+
+export interface ActorName {
+  readonly namespace: string
+  readonly name: string
+}
+
 export interface Engine {
   /** Tells refs of this engine's runtime from those of others. */
   readonly runtime: number
   /** Makes a function known. Warns, once, where its calls can never run. */
   define(record: FunctionRecord): number
-  submit(functionId: number, args: EncodedArguments): ObjectRef
+  submit(functionId: number, args: EncodedArguments, to?: Addressee): ObjectRef
   /** The same for a function that returns several objects, 2 or more. */
-  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[]
+  submitMany(functionId: number, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[]
+  /** Creates an actor of a class; with a name, only if there is none of that name, which is found else. */
+  createActor(classId: number, args: EncodedArguments, name?: ActorName): FoundActor & { readonly isNew: boolean }
+  findActor(name: ActorName): FoundActor | undefined
+  nameOfActor(actor: TaskKey): ActorName | undefined
+  /** The record of a function or a class. */
+  definition(id: number): { readonly name: string; readonly notes: string } | undefined
+  killActor(actor: RefParts, noRestart: boolean): void
+  /** The same by the actor's own code. */
+  exitActor(actor: TaskKey): void
+  /** The public id of an actor that has not ended. */
+  idOfActor(actor: TaskKey): string | undefined
+  /** One handle more to the actor whose code runs here; undefined: it has ended. */
+  refOfActor(actor: TaskKey): ObjectRef | undefined
+  /** Whether one more call of an actor may be made. */
+  hasRoomForCall(actor: RefParts): boolean
+  /** True for a call of an actor's that has not ended. */
+  isActorCall(call: RefParts): boolean
+  /** True if nobody but the actor itself has a handle to it any more, or if it has ended. */
+  isUnheld(actor: RefParts): boolean
   /** Whether one more task may be submitted. */
   hasRoom(): boolean
   put(value: EncodedValue): ObjectRef

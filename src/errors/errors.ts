@@ -127,6 +127,43 @@ export class OutOfMemoryError extends MobulaError {
   }
 }
 
+/** A call could not be made, or came to nothing, since its actor was not there. */
+export class ActorError extends MobulaError {
+  /** Why: `'killed'`, `'exited'`, `'out of scope'`, `'crashed'`, `'neighbour'` (another actor ended the thread that they shared), `'constructor'`, `'restarting'`. */
+  readonly reason?: unknown
+
+  constructor(message: string, options: MobulaErrorOptions & { readonly reason?: unknown } = {}) {
+    super(message, options)
+    this.reason = options.reason
+  }
+
+  static {
+    mark(this, 'ActorError')
+  }
+}
+
+/** The actor has ended, and does not come back. A constructor that threw is the `cause`. */
+export class ActorDiedError extends ActorError {
+  constructor(message: string, options: ErrorOptions & { readonly reason?: unknown } = {}) {
+    super(message, { ...options, code: ERROR_CODES.ERR_ACTOR_DIED })
+  }
+
+  static {
+    mark(this, 'ActorDiedError')
+  }
+}
+
+/** The actor is being restarted, and the call may not be made again: `maxTaskRetries` is 0, or used up. It may have run. */
+export class ActorUnavailableError extends ActorError {
+  constructor(message: string, options: ErrorOptions & { readonly reason?: unknown } = {}) {
+    super(message, { ...options, code: ERROR_CODES.ERR_ACTOR_UNAVAILABLE })
+  }
+
+  static {
+    mark(this, 'ActorUnavailableError')
+  }
+}
+
 /** The module given as `init({ setup })` threw, or could not be imported. */
 export class WorkerSetupError extends MobulaError {
   constructor(message: string, options: ErrorOptions = {}) {

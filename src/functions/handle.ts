@@ -31,8 +31,26 @@ export const setHandles = (all: Handles): void => {
   handles = all
 }
 
+interface ActorHandles {
+  /** `undefined`: it is no handle of an actor's. */
+  take(value: unknown): Capsule | undefined
+  make(classId: number, ref: ObjectRef): unknown
+}
+
+let actors: ActorHandles | undefined
+
+export const setActorHandles = (all: ActorHandles): void => {
+  actors = all
+}
+
+export const makeActor = (classId: number, ref: ObjectRef): unknown => {
+  if (actors === undefined) throw new Error("a handle of an actor's came to a thread that knows none: please report this")
+  return actors.make(classId, ref)
+}
+
 export const takeRemote = (value: unknown): Capsule | undefined => {
   if (value instanceof Handle) return handles?.take(value)
+  if (value instanceof Taken && !(value instanceof TaskParts)) return actors?.take(value)
   if (!(value instanceof TaskParts)) return undefined
   return { template: '{"kind":"task"}', values: [value.fn, value.held], steps: ['', ', whose option retryExceptions'], id: '' }
 }

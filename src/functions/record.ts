@@ -12,12 +12,15 @@ import { OWN_FOLDERS } from './own-code.ts'
 import { shapeProblem } from './shape.ts'
 
 export type AnyFunction = (...args: never[]) => unknown
+export type AnyClass = new (...args: never[]) => unknown
 
 /** A record that workers understand; `env`: calls bring an object along, with the function and what its options hold. */
 export type Source =
   | { readonly kind: 'module'; readonly url: string; readonly name: string; readonly env: boolean }
   /** It takes nothing along. */
   | { readonly kind: 'text'; readonly template: string; readonly env: boolean }
+  /** A method of the actor that is called. */
+  | { readonly kind: 'method'; readonly name: string; readonly env: boolean }
   /** It is in the object. The place tells functions of one name apart. */
   | { readonly kind: 'closure'; readonly at: string; readonly isAsync: boolean; readonly env: true }
 
@@ -32,7 +35,7 @@ export type Described =
 export const describeFunction = (fn: unknown): Described => {
   if (typeof fn !== 'function') throw badType('fn', 'a function', fn)
   const text = textOf(fn as AnyFunction)
-  if (/^class\b/.test(text)) throw notSupported('remote(class)')
+  if (isClass(fn)) throw badType('fn', 'a function that can be called', fn)
   if (types.isGeneratorFunction(fn)) throw notSupported('remote(generator function)')
   const name = nameOf(fn as AnyFunction)
   if (types.isProxy(fn)) throw new CaptureError(`cannot ship '${name}', which is a Proxy of a function, whose traps stay behind; pass the function itself`)
@@ -41,6 +44,16 @@ export const describeFunction = (fn: unknown): Described => {
     if (problem !== undefined) throw new CaptureError(`cannot ship '${name}'${at(placeOfFunction(fn as AnyFunction))}, which ${problem}`)
   }
   return { kind: 'function', name, fn: fn as AnyFunction, file: learnPlace() }
+}
+
+/** It is declared as a class. */
+export const isClass = (value: unknown): value is AnyClass => typeof value === 'function' && /^class\b/.test(textOf(value as AnyFunction))
+
+/** The same for a class, whose instances are to be actors. */
+export const describeClass = (Class: AnyClass): Described => {
+  const name = nameOf(Class as unknown as AnyFunction)
+  if (types.isProxy(Class)) throw new CaptureError(`cannot ship '${name}', which is a Proxy of a class, whose traps stay behind; pass the class itself`)
+  return { kind: 'function', name, fn: Class as unknown as AnyFunction, file: learnPlace() }
 }
 
 const at = (place: string): string => (place === '' ? '' : ` (${place})`)

@@ -3,11 +3,12 @@
 import { createRequire } from 'node:module'
 import type { Unfinished } from '../codec/capsules.ts'
 import { SerializationError } from '../errors/errors.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
 import { classHere } from './classes.ts'
 import { makeCodec } from './codecs.ts'
 import { factoryOf, type Made } from './compile.ts'
 import { globalAt } from './globals.ts'
-import { makeHandle } from './handle.ts'
+import { makeActor, makeHandle } from './handle.ts'
 import { importedValue } from './imports.ts'
 import { beginObject, defineProperty, makeObject } from './objects.ts'
 import { keepThing, versionOf } from './origins.ts'
@@ -63,6 +64,8 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
       return values
     case 'remote':
       return makeHandle(template, values)
+    case 'actor':
+      return makeActor(template.classId, values[0] as ObjectRef)
   }
 }
 

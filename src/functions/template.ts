@@ -80,6 +80,8 @@ export type Template =
   /** A class that the receiver finds by its module. */
   | { readonly kind: 'class'; readonly key: string }
   | RemoteTemplate
+  /** A handle of an actor's: the value is the ref of the actor. */
+  | { readonly kind: 'actor'; readonly classId: number }
   /** A codec that was registered where nobody else can import it. Values: its class, the object with its functions. */
   | { readonly kind: 'codec'; readonly key: string }
   /** A function and what its options hold: the values. */

@@ -24,6 +24,13 @@ export const optionalAmount = (value: unknown, argument: string, max: number = A
   return parts
 }
 
+/** Parts of one GPU, or whole ones. */
+export const optionalGpus = (value: unknown): number | undefined => {
+  const parts = optionalAmount(value, 'options.numGpus')
+  if (parts !== undefined && parts > PARTS && parts % PARTS !== 0) throw badRange('options.numGpus', 'less than 1, or a whole number', value)
+  return parts
+}
+
 /** CPU and GPU have options of their own. */
 const OWN: Readonly<Record<string, string>> = { CPU: 'numCpus', GPU: 'numGpus' }
 

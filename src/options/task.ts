@@ -3,7 +3,7 @@
 import { badRange, badType } from '../errors/bad-input.ts'
 import { type ErrorClass, HELD, optionalRetryable, type Retryable, type RetryableNote } from '../functions/retryable.ts'
 import { checkOptions, optionalInteger, optionalNumber, optionalRecord, optionalSignal, optionalString, optionalStrings } from './check.ts'
-import { type Amount, optionalAmount, optionalAmounts, PARTS } from './resources.ts'
+import { type Amount, optionalAmount, optionalAmounts, optionalGpus, PARTS } from './resources.ts'
 
 export interface TaskOptions {
   /** Shown in errors and in front of what the task prints. Default: the function's name. */
@@ -185,6 +185,14 @@ export interface TaskNotes {
   readonly maxCalls?: number
 }
 
+/** The same of a method's calls. */
+export interface CallNotes {
+  /** By number; 0: none. */
+  readonly group: number
+  /** `static`: the class says it; `actor`: it came with the class. */
+  readonly retryable?: RetryableNote | 'static' | 'actor'
+}
+
 export { HELD }
 
 /** What of the options travels with the function itself. */
@@ -232,7 +240,7 @@ export const resolveTask = (options: unknown, where: string): ResolvedTask => {
     returns: optionalInteger(raw.numReturns, 'options.numReturns', 0, RETURNS_MAX),
     retries: optionalInteger(raw.maxRetries, 'options.maxRetries', -1, RETRIES_MAX),
     retryable: optionalRetryable(raw.retryExceptions),
-    limit: optionalLimit(raw.timeout),
+    limit: optionalLimit(raw.timeout, 'options.timeout'),
     maxCalls: optionalInteger(raw.maxCalls, 'options.maxCalls', 1),
     signal: optionalSignal(raw.signal, 'options.signal'),
     captures: optionalRecord(raw.captures, 'options.captures'),
@@ -242,15 +250,9 @@ export const resolveTask = (options: unknown, where: string): ResolvedTask => {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
-const optionalGpus = (value: unknown): number | undefined => {
-  const parts = optionalAmount(value, 'options.numGpus')
-  if (parts !== undefined && parts > PARTS && parts % PARTS !== 0) throw badRange('options.numGpus', 'less than 1, or a whole number', value)
-  return parts
-}
-
 /** Endless is what it is without being said. */
-const optionalLimit = (value: unknown): number | undefined => {
-  const limit = optionalNumber(value, 'options.timeout', 1)
+export const optionalLimit = (value: unknown, argument: string): number | undefined => {
+  const limit = optionalNumber(value, argument, 1)
   return limit === Number.POSITIVE_INFINITY ? undefined : limit
 }
 

@@ -3,6 +3,8 @@
 import type { Assignment } from '../engine/engine.ts'
 import { ERROR_CODES } from '../errors/codes.ts'
 import { MobulaError } from '../errors/errors.ts'
+import type { ActorHandle } from './actor-handle.ts'
+import { handleOf } from './actor-methods.ts'
 import { current } from './current.ts'
 import { runningTask } from './running.ts'
 
@@ -23,6 +25,14 @@ export interface RuntimeContext {
   readonly signal: AbortSignal
   /** Scope of names. */
   readonly namespace: string
+  /** The actor whose code this is: what `actorId` says of its handles. Undefined outside of actors. */
+  readonly actorId: string | undefined
+  /** Its name, if it was given one. */
+  readonly actorName: string | undefined
+  /** A handle to it, for others to call it by. It keeps the actor alive as any handle does. */
+  readonly actor: unknown
+  /** Its constructor has run before: its worker died, or it was killed with `noRestart: false`. */
+  readonly wasRestarted: boolean
   /** What the task was given to run with, by name, `CPU` and `GPU` among them; empty outside of tasks. */
   readonly assignedResources: Readonly<Record<string, number>>
   /** The GPUs that the task was given, by number from 0 up: whole ones are its own, a part of one is shared. */
@@ -36,7 +46,9 @@ export const readContext = (): RuntimeContext => {
   }
   const { info, nodeId, workerId } = runtime
   const task = runningTask()
-  const context: Omit<RuntimeContext, 'signal'> = {
+  const { engine } = runtime
+  const running = task?.actor
+  const context: Omit<RuntimeContext, 'signal' | 'actor' | 'actorId'> = {
     jobId: info.jobId,
     nodeId,
     taskId: task?.id,
@@ -44,10 +56,20 @@ export const readContext = (): RuntimeContext => {
     taskName: task?.name,
     attempt: task?.attempt ?? 0,
     namespace: info.namespace,
+    actorName: running === undefined ? undefined : engine.nameOfActor(running.key)?.name,
+    wasRestarted: (running?.restarts ?? 0) > 0,
     ...(task?.assignment ?? NOTHING),
   }
   // Made when it is asked for: most tasks never do. Not enumerable, since a context may be returned, and signals do not travel.
-  return Object.defineProperty(context, 'signal', { get: () => task?.signal ?? NEVER }) as RuntimeContext
+  const handle = (): ActorHandle | undefined => {
+    const ref = running === undefined ? undefined : engine.refOfActor(running.key)
+    return ref === undefined ? undefined : handleOf(engine, { ref, classId: running?.classId ?? 0 })
+  }
+  return Object.defineProperties(context, {
+    signal: { get: () => task?.signal ?? NEVER },
+    actor: { get: handle },
+    actorId: { enumerable: true, value: running === undefined ? undefined : engine.idOfActor(running.key) },
+  }) as RuntimeContext
 }
 
 const NEVER: AbortSignal = new AbortController().signal

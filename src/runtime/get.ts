@@ -1,8 +1,11 @@
 /** Waits for objects and reads their values. */
 
 import { type DecodeOptions, decode } from '../codec/codec.ts'
-import type { Engine, Outcome } from '../engine/engine.ts'
+import type { ActorReason, Engine, Outcome } from '../engine/engine.ts'
+import { shown } from '../errors/bad-input.ts'
 import {
+  ActorDiedError,
+  ActorUnavailableError,
   DeadlockError,
   GetTimeoutError,
   ObjectFreedError,
@@ -245,6 +248,30 @@ const outOfMemory = ({ taskName, attempt }: { readonly taskName: string; readonl
 
 const afterRetries = (attempt: number): string => (attempt === 0 ? '' : ` (attempt ${attempt + 1})`)
 
+type OfActor = Extract<Outcome, { state: 'actor-died' | 'actor-broken' | 'actor-unavailable' }>
+
+const actorError = (outcome: OfActor): unknown => {
+  if (outcome.state === 'actor-unavailable') return new ActorUnavailableError(outcome.text, { reason: 'restarting' })
+  const { actorName } = outcome
+  if (outcome.state === 'actor-died')
+    return new ActorDiedError(`actor ${actorName} has ended: ${END_TEXTS[outcome.reason]}${outcome.text === '' ? '' : `: ${outcome.text}`}`, {
+      reason: outcome.reason,
+    })
+  const cause = decode(outcome.value, AS_COPIES)
+  changeStacks(cause, mapStack)
+  const what = cause instanceof Error ? `${cause.name}: ${cause.message}` : shown(cause)
+  return new ActorDiedError(`actor ${actorName} has ended: its constructor threw ${what}`, { reason: 'constructor', cause })
+}
+
+const END_TEXTS: Readonly<Record<ActorReason, string>> = {
+  killed: 'it was killed by kill()',
+  exited: 'it ended itself by exitActor()',
+  'out of scope': 'nobody had a handle to it any more',
+  crashed: 'its worker died, and maxRestarts allows no further start',
+  neighbour: 'another actor on the same thread ended the thread, and maxRestarts allows no further start',
+  constructor: 'its constructor threw',
+}
+
 /** The error of an outcome that is no value. */
 export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }>, ref: ObjectRef): unknown => {
   switch (outcome.state) {
@@ -266,6 +293,10 @@ export const errorOf = (outcome: Exclude<Outcome, { state: 'pending' | 'value' }
       return new TaskCancelledError(`task '${outcome.taskName}' was cancelled`)
     case 'timed-out':
       return new TaskTimeoutError(`task '${outcome.taskName}'${afterRetries(outcome.attempt)} took longer than its timeout of ${outcome.limit} ms`)
+    case 'actor-died':
+    case 'actor-broken':
+    case 'actor-unavailable':
+      return actorError(outcome)
     case 'setup':
       return setupError(outcome.text)
     case 'unreadable':

@@ -13,7 +13,7 @@ export const setDefaultRuntime = (start: () => Runtime): void => {
   startDefault = start
 }
 
-const runtimeHere = (): Runtime => {
+export const runtimeHere = (): Runtime => {
   const runtime = current() ?? startDefault?.()
   if (runtime === undefined) throw new Error('a remote function was called in a thread without a runtime: please report this')
   return runtime

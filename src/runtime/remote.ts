@@ -83,7 +83,7 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   return undefined
 }
 
-const checkRefs = (refs: readonly ObjectRef[]): void => {
+export const checkRefs = (refs: readonly ObjectRef[]): void => {
   for (let k = 0; k < refs.length; k++) {
     const stopped = refStopped(checkRef(refs[k], 'args'))
     if (stopped !== undefined) throw new ShutdownError(stopped.message)
@@ -96,16 +96,21 @@ const shipping: RemoteTarget[] = []
 /** Makes the function known to this thread's runtime, and stores what it takes along. */
 const ship = (target: RemoteTarget): Shipped => {
   const { engine } = current() as Runtime
-  const { described, name, options } = target
-  const held = heldOf(options)
-  const known = target.snapshot.taken
-  const parts = known?.runtime === engine.runtime ? known.parts : take(target, described, held)
-  target.snapshot.taken = { runtime: engine.runtime, parts }
-  const { source, isAsync, env } = parts
+  const { name, options } = target
+  const { source, isAsync, env } = takeAlong(target)
   const id = engine.define({ name, source, isAsync, ...termsOf(options) })
   const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, env, onlyEnv: env === undefined ? [] : [env] }
   target.shipped = shipped
   return shipped
+}
+
+/** What a function or a class is, with what it takes along; read once for all variants that take the same. */
+export const takeAlong = (target: RemoteTarget): Taken => {
+  const { engine } = current() as Runtime
+  const known = target.snapshot.taken
+  const parts = known?.runtime === engine.runtime ? known.parts : take(target, target.described, heldOf(target.options))
+  target.snapshot.taken = { runtime: engine.runtime, parts }
+  return parts
 }
 
 interface Taken {

@@ -3,7 +3,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Assignment } from '../engine/engine.ts'
 
+/** The actor that a task belongs to. */
+export interface RunningActor {
+  /** Where the runtime has it. */
+  readonly key: { readonly slot: number; readonly generation: number }
+  readonly classId: number
+  readonly name: string
+  /** How often its instance was made before. */
+  readonly restarts: number
+}
+
 export interface RunningTask {
+  /** Undefined: it is no call of an actor's. */
+  readonly actor: RunningActor | undefined
   readonly name: string
   /** The number of its function. */
   readonly function: number

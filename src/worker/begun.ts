@@ -3,9 +3,9 @@
 import type { Assignment } from '../engine/engine.ts'
 import { assignmentOf } from '../engine/local/assigned.ts'
 import type { Port } from '../engine/local/port.ts'
-import type { RunningTask } from '../runtime/running.ts'
+import type { RunningActor, RunningTask } from '../runtime/running.ts'
 
-export class Begun<Loaded extends { readonly name: string }> implements RunningTask {
+export class Begun<Loaded extends { readonly name: string; readonly role: { readonly instance: RunningActor } | undefined }> implements RunningTask {
   readonly port: Port
   readonly slot: number
   readonly generation: number
@@ -27,6 +27,10 @@ export class Begun<Loaded extends { readonly name: string }> implements RunningT
 
   get name(): string {
     return this.loaded.name
+  }
+
+  get actor(): RunningActor | undefined {
+    return this.loaded.role?.instance
   }
 
   get id(): string | undefined {

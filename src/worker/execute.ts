@@ -13,10 +13,11 @@ import { type LoadedFunction, loadFunction } from '../functions/load.ts'
 import type { Source } from '../functions/record.ts'
 import { makeRetryable } from '../functions/retryable.ts'
 import { changeStacks, markStack } from '../functions/stacks.ts'
-import type { TaskNotes } from '../options/task.ts'
+import { type CallNotes, HELD, type TaskNotes } from '../options/task.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
 import { errorOf } from '../runtime/get.ts'
 import { endScope, enter, keepScope, leave, nested, taskOnStack } from '../runtime/running.ts'
+import { Actors, type Instance } from './actors.ts'
 import { Begun } from './begun.ts'
 import { AFTER_RUN, BEFORE_RUN, BEFORE_SEAL, passes } from './fault-points.ts'
 
@@ -43,6 +44,19 @@ interface Loaded {
   isRetryable: ((error: unknown) => boolean) | undefined
   /** Calls that were begun on this thread. */
   calls: number
+  /** It belongs to an actor. */
+  readonly role: Role | undefined
+  /** The method that it calls. */
+  readonly method: string
+}
+
+/** What a call of an actor's is. */
+interface Role {
+  readonly instance: Instance
+  /** The group of methods that it belongs to. */
+  readonly group: number
+  /** The constructor gives how many calls may go on at once when it has returned. */
+  readonly isConstructor: boolean
 }
 
 /** A function's record, as it was defined. */
@@ -51,6 +65,8 @@ interface Definition {
   readonly name: string
   readonly returns: number
   readonly notes: TaskNotes
+  /** The same as it was written. */
+  readonly noted: string
   readonly source: Source | undefined
   /** All calls are of one function, unless each brings its own along. */
   whole: Loaded | undefined
@@ -111,6 +127,14 @@ const makeFunction = (source: Source | undefined, read: () => readonly unknown[]
   }
 }
 
+/** Whether a run that threw this may be tried again, as the function's options say, or the class's where it is a method. */
+const retryableOf = ({ notes, made, role, method }: Loaded): ((error: unknown) => boolean) => {
+  const { retryable } = notes as CallNotes
+  if (retryable === 'actor') return makeRetryable(HELD, role?.instance.held)
+  if (retryable !== 'static') return makeRetryable(retryable, made.ready?.held)
+  return makeRetryable(HELD, role?.instance.retryableOf(method))
+}
+
 /** So many functions that bring something along are kept before it is asked which of them nobody has any more. */
 const CLOSURES_MIN = 8
 /** Functions that call themselves hold what they bring along, so that nobody can tell whether others do: the oldest go. */
@@ -118,6 +142,7 @@ const SELF_CALLING_MAX = 64
 
 export class Executor {
   readonly #port: Port
+  readonly #actors = new Actors()
   readonly #definitions = new Map<number, Definition>()
   /** By the first function of each source. */
   readonly #made = new Map<number, Made>()
@@ -180,6 +205,24 @@ export class Executor {
     return this.#definitions.get(this.#port.words[at + 2] as number)?.isAsync === true
   }
 
+  /** The record at a word of the area is no call of an actor's that has to wait for others of the same actor. */
+  mayBegin(at: number): boolean {
+    const { words } = this.#port
+    const generation = words[at + L.TASK_ACTOR + 1] as number
+    if (generation === 0) return true
+    const instance = this.#actors.find({ slot: words[at + L.TASK_ACTOR] as number, generation })
+    return instance?.hasRoom(this.#groupOf(this.#define(words[at + 2] as number))) ?? true
+  }
+
+  #groupOf({ notes }: Definition): number {
+    return (notes as CallNotes).group ?? 0
+  }
+
+  /** Nobody wants an actor any more that lives here. */
+  dropActor(key: Stored): void {
+    this.#actors.drop(key)
+  }
+
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
   run(at: number): void {
     const definition = this.#define(this.#port.words[at + 2] as number)
@@ -191,7 +234,14 @@ export class Executor {
       this.#fail(new Begun<Loaded>(this.#port, at, this.#broken(definition, error)), error)
       return
     }
-    const begun = new Begun<Loaded>(this.#port, at, this.#load(definition, at, found.env))
+    const loaded = this.#loadAny(definition, at, found.env)
+    if (loaded === undefined) {
+      // Its actor is gone from here; whoever ended it has seen to the call.
+      this.#port.letGoOfCall({ slot: this.#port.words[at] as number, generation: this.#port.words[at + 1] as number })
+      for (const ref of [...found.deps, ...found.refs]) ref[Symbol.dispose]()
+      return
+    }
+    const begun = new Begun<Loaded>(this.#port, at, loaded)
     if (this.#waiting.size > 0 && begun.loaded.made.ready !== undefined) {
       // Its code may hold this thread up for long.
       this.giveBackLoading()
@@ -266,6 +316,7 @@ export class Executor {
 
   #note(id: number, loaded: Loaded, isAsync: boolean): void {
     loaded.isAsync = isAsync
+    if (loaded.role !== undefined) return
     this.#define(id).isAsync = isAsync
     if (isAsync) this.#port.turnsOutAsync(id)
   }
@@ -302,6 +353,7 @@ export class Executor {
         name: record?.name ?? 'task',
         returns: record?.returns ?? 1,
         notes: record?.notes ? (JSON.parse(record.notes) as TaskNotes) : NO_NOTES,
+        noted: record?.notes ?? '',
         source: record === null || record === undefined ? undefined : (JSON.parse(record.source) as Source),
         whole: undefined,
         isAsync: undefined,
@@ -309,6 +361,46 @@ export class Executor {
       this.#definitions.set(id, definition)
     }
     return definition
+  }
+
+  #loadAny(definition: Definition, at: number, env: FoundEnv | undefined): Loaded | undefined {
+    const { words } = this.#port
+    const generation = words[at + L.TASK_ACTOR + 1] as number
+    if (generation === 0) return this.#load(definition, at, env)
+    const key = { slot: words[at + L.TASK_ACTOR] as number, generation }
+    const isConstructor = words[at] === key.slot && words[at + 1] === generation
+    return isConstructor ? this.#loadConstructor(key, definition, at, env) : this.#loadMethod(key, definition, at, env)
+  }
+
+  /** What makes the instance. The class itself, if its module is not here yet. */
+  #loadConstructor(key: Stored, definition: Definition, at: number, env: FoundEnv | undefined): Loaded {
+    const loaded = this.#load(definition, at, env)
+    const { ready } = loaded.made
+    if (ready === undefined) return loaded
+    const classId = this.#port.words[at + 2] as number
+    const restarts = this.#port.raw.attempt(key.slot, key.generation)
+    const instance = this.#actors.add(key, { classId, notes: definition.noted, restarts, held: ready.held })
+    const fn: AnyFunction = (...args) => {
+      const Class = ready.fn as unknown as new (...args: unknown[]) => unknown
+      instance.constructed(Class, new Class(...args))
+    }
+    const role: Role = { instance, group: 0, isConstructor: true }
+    return { ...this.#loaded(definition, { ready: { fn, held: ready.held }, loading: undefined }), name: `${definition.name}.constructor`, role }
+  }
+
+  #loadMethod(key: Stored, definition: Definition, at: number, env: FoundEnv | undefined): Loaded | undefined {
+    const instance = this.#actors.find(key)
+    if (instance === undefined) return undefined
+    const id = this.#port.words[at + 2] as number
+    const known = env === undefined ? (instance.methods.get(id) as Loaded | undefined) : undefined
+    if (known !== undefined) return known
+    const { name = '' } = definition.source as { readonly name?: string }
+    const fn: AnyFunction = (...args) => instance.call(name, args)
+    const held = env === undefined ? undefined : this.#load(definition, at, env).made.ready?.held
+    const role: Role = { instance, group: this.#groupOf(definition), isConstructor: false }
+    const loaded: Loaded = { ...this.#loaded(definition, { ready: { fn, held }, loading: undefined }), role, method: name }
+    if (env === undefined) instance.methods.set(id, loaded)
+    return loaded
   }
 
   /** The function of the record at a word of the area; with what it brings along, if it does. */
@@ -385,7 +477,7 @@ export class Executor {
   }
 
   #loaded({ name, returns, notes }: Definition, made: Made): Loaded {
-    return { name, returns, made, goesOn: true, isAsync: undefined, notes, isRetryable: undefined, calls: 0 }
+    return { name, returns, made, goesOn: true, isAsync: undefined, notes, isRetryable: undefined, calls: 0, role: undefined, method: '' }
   }
 
   /** For a task of which nothing could be read. */
@@ -436,17 +528,21 @@ export class Executor {
   }
 
   #settle(begun: Task, promise: Promise<unknown>): void {
+    const { role } = begun.loaded
     this.#inFlight.add(begun)
+    role?.instance.goesOn(role.group, begun)
     this.#port.hold(this.#inFlight.size)
     begun.loaded.goesOn = true
     if (begun.loaded.isAsync !== true) this.#note(begun.function, begun.loaded, true)
     keepScope(begun)
     const settled = (report: () => void): void => {
       this.#inFlight.delete(begun)
+      role?.instance.ended(role.group, begun)
       this.#port.hold(this.#inFlight.size)
       this.#flushOutput()
       passes(this.#port, AFTER_RUN)
-      report()
+      if (role?.instance.isDropped === true) this.#port.letGoOfCall(begun)
+      else report()
       endScope()
       this.#port.flush()
       this.#endThread()
@@ -476,7 +572,11 @@ export class Executor {
   }
 
   #complete(begun: Task, value: unknown): void {
-    const { name, returns } = begun.loaded
+    const { name, returns, role } = begun.loaded
+    if (role?.isConstructor === true) {
+      this.#port.result(begun, encode(undefined, name), L.HOW_DONE, role.instance.limit)
+      return
+    }
     try {
       const first = returns === 1 ? value : this.#completeOthers(begun, value)
       const encoded = encode(first, () => `task '${name}': ${returns === 1 ? 'result' : 'result[0]'}`)
@@ -504,6 +604,8 @@ export class Executor {
   }
 
   #fail(begun: Task, error: unknown, isRetryable = false): void {
+    const { role } = begun.loaded
+    if (role?.isConstructor === true) this.#actors.drop(role.instance.key)
     const how = isRetryable ? L.HOW_FAILED_AGAIN : L.HOW_FAILED
     try {
       changeStacks(error, markStack)
@@ -518,7 +620,7 @@ export class Executor {
   #isRetryable({ loaded, ended }: Task, error: unknown): boolean {
     if (loaded.notes.retryable === undefined || ended !== undefined) return false
     try {
-      loaded.isRetryable ??= makeRetryable(loaded.notes.retryable, loaded.made.ready?.held)
+      loaded.isRetryable ??= retryableOf(loaded)
       return loaded.isRetryable(error)
     } catch (failure) {
       process.emitWarning(`options.retryExceptions of task '${loaded.name}' threw, so it is not run again: ${String(failure)}`, 'MobulaWarning')

@@ -7,6 +7,7 @@ import { setProgramEntries } from '../functions/entry.ts'
 import { setProjectRoot } from '../functions/project.ts'
 import '../functions/ship.ts'
 import { setCurrent } from '../runtime/current.ts'
+import '../runtime/remote-class.ts'
 import '../runtime/remote-handle.ts'
 import { runningTask, taskOnStack } from '../runtime/running.ts'
 import { Executor } from './execute.ts'
@@ -33,6 +34,7 @@ export const install = async (start: WorkerStart): Promise<void> => {
     runningFunction: () => taskOnStack()?.function,
     runningTask,
     onUnwanted: (task, isTimeout) => executor.endTask(task, isTimeout),
+    onActorDropped: (actor) => executor.dropActor(actor),
   })
   const retirement: Retirement = new Retirement(port)
   const executor: Executor = new Executor(port, () => flushOutput())
@@ -69,14 +71,20 @@ const runRound = (port: Port, executor: Executor): void => {
     const stride = (count >> 2) + 1
     let look = stride
     for (let k = 0; k < count; k++) {
-      if (wasFree && !executor.isFree && !executor.isAsync(L.TASKS + k * L.TASK_WORDS)) {
+      const at = L.TASKS + k * L.TASK_WORDS
+      if (words[at + L.TASK_ACTOR + 1] !== 0) {
+        // Its actor has as many calls going on as it may: the next round gives it back.
+        if (!executor.mayBegin(at)) {
+          isCutShort = true
+          continue
+        }
+      } else if (wasFree && !executor.isFree && !executor.isAsync(at)) {
         isCutShort = true
         break
       }
       const offered = (round << 2) | OFFERED
       // Whoever changes the word first has the task: this worker, or a thief that found it lying.
       if (Atomics.compareExchange(shared, claims + k, offered, (round << 2) | CLAIMED) !== offered) continue
-      const at = L.TASKS + k * L.TASK_WORDS
       if (k >= look) {
         port.stamp(words[at] as number)
         look = k + stride

@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use mobula_runtime::{
-    Action, Config, Demand, Fault, Faults, Function, Origin, Outcome, Point, Runtime, Terms,
-    Totals, layout,
+    Action, ActorTerms, Config, Demand, Fault, Faults, Function, Origin, Outcome, Point, Runtime,
+    Terms, Totals, layout,
 };
 use mobula_store::{Store, StoreConfig, ViewMode};
 use mobula_sync::Mutex;
@@ -84,6 +84,8 @@ pub struct StartOptions {
     pub named: Vec<Amount>,
     /// Threads at most, spares included.
     pub workers_max: u32,
+    /// So many of them may run actors.
+    pub hosts_max: u32,
     /// Threads that may copy one large value together; 4 if nothing is said.
     pub copy_threads: Option<u32>,
     /// Async tasks that one worker may have begun and not ended.
@@ -161,6 +163,7 @@ pub fn start(options: StartOptions) -> Result<u32> {
             named: amounts(options.named),
         },
         workers_max: options.workers_max,
+        hosts_max: options.hosts_max,
         cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
         copy_threads: options.copy_threads.unwrap_or(COPY_THREADS),
         async_max: options.async_max,
@@ -271,6 +274,53 @@ pub struct DefinitionRecord {
     pub notes: String,
     /// It is declared `async`.
     pub is_async: bool,
+    /// It is a class: on what terms its actors live.
+    pub actor: Option<ActorRecord>,
+    /// It is a method of an actor's.
+    pub is_method: Option<bool>,
+}
+
+/// On what terms the actors of a class live.
+#[napi(object)]
+#[derive(Debug)]
+pub struct ActorRecord {
+    /// How often each may be made anew; -1: for ever.
+    pub restarts: f64,
+    /// Calls that may go on at once; 0: as the class says, once it is there.
+    pub concurrency: u32,
+    /// The same for each group of methods.
+    pub groups: Vec<u32>,
+    /// Calls of one caller begin in the order in which they were made.
+    pub in_order: bool,
+    /// Calls that may be made and not have ended.
+    pub pending_max: Option<u32>,
+    /// Each has a thread to itself.
+    pub is_own: bool,
+    /// They live until somebody kills them.
+    pub is_detached: bool,
+}
+
+impl From<ActorRecord> for ActorTerms {
+    fn from(record: ActorRecord) -> Self {
+        Self {
+            restarts: count(record.restarts),
+            concurrency: record.concurrency,
+            groups: record.groups,
+            in_order: record.in_order,
+            pending_max: record.pending_max,
+            is_own: record.is_own,
+            is_detached: record.is_detached,
+        }
+    }
+}
+
+/// How often something may happen; below 0: for ever.
+fn count(times: f64) -> u32 {
+    match times {
+        below if below < 0.0 => u32::MAX,
+        // Saturates.
+        times => times as u32,
+    }
 }
 
 /// What became of a definition.
@@ -300,15 +350,13 @@ pub fn define_function(definition: DefinitionRecord) -> Result<DefinedRecord> {
         },
         priority: definition.priority as i8,
         returns: definition.returns,
-        retries: match definition.retries {
-            below if below < 0.0 => u32::MAX,
-            // Saturates.
-            retries => retries as u32,
-        },
+        retries: count(definition.retries),
         limit: definition
             .limit
             .map(|ms| Duration::from_micros((ms * 1000.0) as u64)),
         notes: definition.notes,
+        actor: definition.actor.map(ActorTerms::from),
+        is_method: definition.is_method.unwrap_or_default(),
     };
     let defined = runtime.define_on(Function { name, source }, terms);
     if definition.is_async {
@@ -342,6 +390,17 @@ pub fn function_record(id: u32) -> Option<FunctionRecord> {
         returns: definition.terms.returns,
         notes: definition.terms.notes.clone(),
     })
+}
+
+/// Namespace and name of the actor in a slot, if it has a name.
+#[napi(catch_unwind)]
+pub fn actor_name(slot: u32, generation: u32) -> Option<Vec<String>> {
+    let key = mobula_sched::Key {
+        index: slot,
+        generation,
+    };
+    let (namespace, name) = current()?.actor_name(key)?;
+    Some(vec![namespace, name])
 }
 
 /// What the code of a task may use.
@@ -672,6 +731,7 @@ pub fn layout_constants() -> HashMap<String, u32> {
         OP_HEAP_AT,
         HEAP_BYTES,
         TASK_BYTES,
+        TASK_ACTOR_AT,
         TASKS_AT,
         TASK_HEAP_AT,
         COMPLETIONS_MAX,
@@ -749,11 +809,34 @@ pub fn layout_constants() -> HashMap<String, u32> {
         FREE,
         COLLECTED,
         CANCEL,
+        TO,
+        CREATE,
+        KILL,
+        EXIT,
+        LET_GO,
         STORED
     );
     name!("HOW_", layout::how, DONE, FAILED, FAILED_AGAIN);
     name!("CANCEL_", layout::cancel, FORCED, RECURSIVE);
-    name!("LETTER_", layout::letter, CANCELLED, TIMED_OUT, TERMINATE);
+    name!(
+        "LETTER_",
+        layout::letter,
+        CANCELLED,
+        TIMED_OUT,
+        TERMINATE,
+        DROP_ACTOR
+    );
+    name!("KILL_", layout::kill, NO_RESTART);
+    name!(
+        "REASON_",
+        layout::reason,
+        KILLED,
+        EXITED,
+        OUT_OF_SCOPE,
+        CRASHED,
+        NEIGHBOUR,
+        CONSTRUCTOR
+    );
     name!("PLACE_", layout::place, HEAP, VIEW, BULK);
     name!(
         "STATE_",
@@ -767,7 +850,10 @@ pub fn layout_constants() -> HashMap<String, u32> {
         FREED,
         LOST,
         CANCELLED,
-        TIMED_OUT
+        TIMED_OUT,
+        ACTOR_DIED,
+        ACTOR_BROKEN,
+        ACTOR_UNAVAILABLE
     );
     name!("STATUS_", layout::status, READY, FAILED, ENDED);
     name!(

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
-use mobula_runtime::{Port, Role, Which, layout};
+use mobula_runtime::{Found, Port, Role, Which, layout};
 use mobula_sched::Key;
 use napi_sys as sys;
 
@@ -166,6 +166,19 @@ fn set_header(area: &mut [u8], word: usize, value: u32) {
     area[4 * word..4 * word + 4].copy_from_slice(&value.to_le_bytes());
 }
 
+/// Where answers of `fetch` begin: slot, generation, the four words of the id, the class. False: there is no such actor.
+fn write_found(area: &mut [u8], found: Option<Found>) -> bool {
+    let Some(Found { key, id, class }) = found else {
+        return false;
+    };
+    let words = [key.index, key.generation, id[0], id[1], id[2], id[3], class];
+    let bytes = area[layout::FETCH_AT..].chunks_exact_mut(4);
+    for (bytes, word) in bytes.zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    true
+}
+
 fn store_fault(error: &mobula_store::Error) -> Fault {
     let code = if error.is_out_of_disk() {
         "ERR_OUT_OF_DISK"
@@ -321,6 +334,27 @@ raw_functions! {
     run exists = |call, inner| {
         let exists = inner.port.exists(key(call)?);
         call.boolean(exists)
+    };
+    run room = |call, inner| call.number(f64::from(inner.port.room_for_calls(key(call)?)));
+    run bound = |call, inner| {
+        let is_call = inner.port.is_call(key(call)?);
+        call.boolean(is_call)
+    };
+    run unheld = |call, inner| {
+        let is_unheld = inner.port.is_unheld(key(call)?);
+        call.boolean(is_unheld)
+    };
+    run named = |call, inner| {
+        let name = (call.string(0)?, call.string(1)?);
+        let (port, area) = inner.split();
+        let found = port.find_actor(&name);
+        call.boolean(write_found(area, found))
+    };
+    run create = |call, inner| {
+        let name = (call.string(0)?, call.string(1)?);
+        let (port, area) = inner.split();
+        let found = port.create_named(area, name);
+        call.boolean(write_found(area, found))
     };
     run handles = |call, inner| call.number(inner.port.handles() as f64);
 }

@@ -172,6 +172,34 @@ impl Call {
         Ok(out)
     }
 
+    /// A string argument.
+    pub(crate) fn string(&self, k: usize) -> Result<String, Fault> {
+        let (env, value) = (self.env, self.args[k]);
+        let mut len = 0;
+        check(
+            // SAFETY: an argument of this call, and an out pointer of this frame; without a buffer only the length is told.
+            unsafe { sys::napi_get_value_string_utf8(env, value, null_mut(), 0, &mut len) },
+            "a string was expected",
+        )?;
+        // With room for the zero that ends it.
+        let mut bytes = vec![0_u8; len + 1];
+        check(
+            // SAFETY: as above; the buffer has the length that is said.
+            unsafe {
+                sys::napi_get_value_string_utf8(
+                    env,
+                    value,
+                    bytes.as_mut_ptr().cast(),
+                    bytes.len(),
+                    &mut len,
+                )
+            },
+            "a string was expected",
+        )?;
+        bytes.truncate(len);
+        String::from_utf8(bytes).map_err(|_| Fault::internal("a string of UTF-8 was expected"))
+    }
+
     pub(crate) fn f64(&self, k: usize) -> Result<f64, Fault> {
         let mut out = 0.0;
         check(

@@ -18,6 +18,8 @@ pub(crate) struct Holder {
     pub(crate) is_blocked: bool,
     /// It has begun async tasks that have not ended.
     pub(crate) is_encumbered: bool,
+    /// It runs actors, whose CPU is their own.
+    pub(crate) is_host: bool,
 }
 
 impl Holder {
@@ -43,6 +45,8 @@ impl Holder {
 struct Grant {
     /// The worker that runs it, or was handed it.
     place: usize,
+    /// CPU that is its own, too (actors).
+    cpu: u64,
     shape: Arc<Shape>,
     gpus: Box<[u32]>,
 }
@@ -63,6 +67,8 @@ pub(crate) struct Budget {
     cpu: u64,
     /// CPU that workers hold.
     running: u64,
+    /// CPU that actors hold while they live.
+    reserved: u64,
     /// CPU that code that blocked waits for, to go on.
     owed: u64,
     /// Workers that hold CPU, be it none of it: they run tasks, or are about to.
@@ -78,6 +84,7 @@ impl Budget {
         Self {
             cpu: totals.cpu,
             running: 0,
+            reserved: 0,
             owed: 0,
             holders: 0,
             resting: 0,
@@ -120,7 +127,8 @@ impl Budget {
 
     /// CPU for new tasks. What code waits for to go on is not free: that code takes it as soon as it wakes.
     pub(crate) fn free_cpu(&self) -> u64 {
-        self.cpu.saturating_sub(self.running + self.owed)
+        self.cpu
+            .saturating_sub(self.running + self.reserved + self.owed)
     }
 
     /// Common tasks that could begin now on workers that hold nothing.
@@ -130,7 +138,7 @@ impl Budget {
 
     /// True if a worker could have so much CPU for new tasks in place of what it holds.
     pub(crate) fn has_cpu(&self, at: &Holder, cpu: u64) -> bool {
-        self.running + self.owed + cpu <= self.cpu + at.parts()
+        self.running + self.reserved + self.owed + cpu <= self.cpu + at.parts()
     }
 
     /// True if the worker could begin such a task.
@@ -151,7 +159,7 @@ impl Budget {
     /// Code that blocked waits for so much CPU. What others wait for does not count here: they blocked, too, and all of them
     /// go before new tasks.
     pub(crate) fn can_resume(&self, cpu: u64) -> bool {
-        self.running + cpu <= self.cpu
+        self.running + self.reserved + cpu <= self.cpu
     }
 
     pub(crate) fn owe(&mut self, cpu: u64) {
@@ -189,11 +197,44 @@ impl Budget {
         };
         let grant = Grant {
             place,
+            cpu: 0,
             shape: shape.clone(),
             gpus,
         };
         self.grants.insert(key, grant);
         true
+    }
+
+    /// An actor gets all that it is to hold while it lives, or nothing. True, too, if it has it.
+    pub(crate) fn hold(&mut self, key: Key, demand: &Demand) -> bool {
+        if self.grants.contains_key(&key) {
+            return true;
+        }
+        let Some(shape) = self.shape(demand) else {
+            return false;
+        };
+        if shape.cpu == 0 && !shape.holds() {
+            return true;
+        }
+        if self.free_cpu() < shape.cpu {
+            return false;
+        }
+        let Some(gpus) = self.stock.take(&shape) else {
+            return false;
+        };
+        self.reserved += shape.cpu;
+        let grant = Grant {
+            place: usize::MAX,
+            cpu: shape.cpu,
+            shape: Arc::new(shape),
+            gpus,
+        };
+        self.grants.insert(key, grant);
+        true
+    }
+
+    pub(crate) fn reserved(&self) -> u64 {
+        self.reserved
     }
 
     /// The task, and its grant with it, is another worker's now.
@@ -206,6 +247,7 @@ impl Budget {
     pub(crate) fn withdraw(&mut self, key: Key) {
         if let Some(grant) = self.grants.remove(&key) {
             self.stock.give_back(&grant.shape, &grant.gpus);
+            self.reserved -= grant.cpu;
         }
     }
 

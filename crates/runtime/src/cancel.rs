@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use mobula_sched::{Key, Phase};
+use mobula_sync::atomic::Ordering;
 
 use crate::complete::Struck;
 use crate::failure::Kind;
+use crate::functions::is_bound;
 use crate::runtime::Runtime;
 
 /// Why a run is to end.
@@ -96,7 +98,12 @@ impl Runtime {
             return;
         };
         // Of a round the last that was begun is what runs; earlier ones have ended, and say so with the round, or wait.
-        let runs = self.lingering.has(key) && member.claims.is_latest(key).unwrap_or(true);
+        let is_latest = member.claims.is_latest(key);
+        let runs = match is_bound(self.cell(key).function.load(Ordering::Relaxed)) {
+            // It may be queued again.
+            true => is_latest == Some(true),
+            false => self.lingering.has(key) && is_latest.unwrap_or(true),
+        };
         if runs && self.conduct.condemn(place, turns) {
             self.condemned(member.start);
         }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use mobula_sched::Key;
 use mobula_sync::Mutex;
 
+use crate::actor::Bound;
 use crate::children::Children;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::history::Stamp;
 use crate::layout::DEPS_CARRIED_MAX;
 use crate::mailbox::Mailbox;
@@ -17,7 +18,8 @@ use crate::value::{RefEntry, Value, Which};
 /// The runtime's half of a slot; the scheduler has the other.
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
-    /// Holders: one per isolate with a handle, one per value or pending argument it lies in, one for an unfinished task.
+    /// Holders: one per isolate with a handle, one per value or pending argument it lies in, one for an unfinished task. With the bit
+    /// `ACTOR` for an actor that has not ended.
     pub(crate) holders: AtomicU32,
     /// The task's function, which says where it waits when it is ready. Written with the task, before anybody else knows of it.
     pub(crate) function: AtomicU32,
@@ -50,10 +52,7 @@ impl Body {
         match (self, which) {
             (Body::Task(task), Which::Arguments) => Some((&task.deps, &task.arguments)),
             (Body::Value(value), Which::Value) => Some((&[], value)),
-            (Body::Failed(failure), Which::Value) => match &failure.kind {
-                Kind::Thrown(value) => Some((&[], value)),
-                _ => None,
-            },
+            (Body::Failed(failure), Which::Value) => Some((&[], failure.kind.thrown()?)),
             _ => None,
         }
     }
@@ -75,6 +74,8 @@ pub(crate) struct Task {
     pub(crate) submitted: Stamp,
     /// What it submitted; seldom there.
     pub(crate) children: Option<Box<Children>>,
+    /// What it is to an actor, if anything.
+    pub(crate) bound: Option<Box<Bound>>,
 }
 
 impl Task {

@@ -13,6 +13,7 @@ use mobula_sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use mobula_sync::{Condvar, Mutex};
 
 use crate::cancel::{Why, Wish};
+use crate::functions::is_bound;
 use crate::refs::KeyMap;
 use crate::runtime::Runtime;
 
@@ -281,13 +282,18 @@ impl Runtime {
             return;
         }
         if self.is_settled(key) {
+            if is_bound(self.cell(key).function.load(Ordering::Relaxed)) {
+                return;
+            }
             // It was cancelled, and its code runs on.
             self.stop_thread(key, place, self.cell(key).function.load(Ordering::Relaxed));
             return;
         }
+        let function = self.cell(key).function.load(Ordering::Relaxed);
         let wish = Wish {
             why: Why::TimedOut { limit: due.limit },
-            is_forced: true,
+            // Other calls would go with an actor's thread.
+            is_forced: !is_bound(function),
             is_recursive: true,
         };
         self.cancel(key, wish);

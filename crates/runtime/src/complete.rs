@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mobula_sched::{Key, Lane, Local, Phase};
 use mobula_sync::atomic::{Ordering, fence};
 
-use crate::cell::Body;
+use crate::actor::Bound;
+use crate::cell::{Body, Task};
 use crate::failure::{Failure, Kind};
 use crate::history::{Outcome, Run, Stamp};
 use crate::layout::status;
@@ -57,8 +58,9 @@ impl Runtime {
                 }
             }
             let before = std::mem::replace(&mut *body, Body::Value(value));
-            // Before anybody can hear of it: who does may submit the next at once.
-            self.ended_pending();
+            if let Body::Task(task) = &before {
+                self.no_longer_pending(task);
+            }
             self.table.resolve(key, Phase::Done, &mut ready);
             before
         };
@@ -95,7 +97,7 @@ impl Runtime {
         lingers: bool,
         tell: impl FnOnce(Run),
     ) -> Option<Struck> {
-        if let Kind::Thrown(value) = &kind {
+        if let Some(value) = kind.thrown() {
             self.retain_all(&value.refs);
         }
         let (function, attempt) = match &*self.cell(key).body.lock() {
@@ -124,7 +126,7 @@ impl Runtime {
     }
 
     /// A work list, not recursion: chains are long. Tells how the failure found the first.
-    fn spread(
+    pub(crate) fn spread(
         &self,
         key: Key,
         failure: Arc<Failure>,
@@ -136,6 +138,7 @@ impl Runtime {
         let mut open = vec![key];
         let mut dependents = Vec::new();
         while let Some(key) = open.pop() {
+            let mut bound = None;
             let before = {
                 let mut body = self.cell(key).body.lock();
                 if !matches!(*body, Body::Task(_) | Body::Return(_))
@@ -144,8 +147,9 @@ impl Runtime {
                     continue;
                 }
                 let mut before = std::mem::replace(&mut *body, Body::Failed(failure.clone()));
-                if matches!(before, Body::Task(_)) {
-                    self.ended_pending();
+                if let Body::Task(task) = &before {
+                    self.no_longer_pending(task);
+                    bound = task.bound.clone();
                 }
                 match (&before, tell.take()) {
                     (Body::Task(task), Some(tell)) => {
@@ -167,6 +171,11 @@ impl Runtime {
                 }
                 before
             };
+            match bound.as_deref() {
+                Some(Bound::Call { actor, caller, .. }) => self.call_settled(actor, key, *caller),
+                Some(Bound::Constructor(actor)) => self.not_constructed(actor, &failure),
+                None => {}
+            }
             for dependent in dependents.drain(..) {
                 if self.is_task(dependent) {
                     open.push(dependent);
@@ -188,6 +197,18 @@ impl Runtime {
         }
         self.let_go(failure);
         struck
+    }
+
+    /// Before anybody can hear of its end: who does may submit the next at once.
+    fn no_longer_pending(&self, task: &Task) {
+        match task.bound.as_deref() {
+            None => self.ended_pending(),
+            Some(Bound::Call { actor, .. }) => {
+                self.ended_pending();
+                actor.ended_pending();
+            }
+            Some(Bound::Constructor(_)) => {}
+        }
     }
 
     fn struck(&self, key: Key, before: Phase, body: &mut Body) -> Struck {
@@ -273,7 +294,8 @@ impl Runtime {
 
     /// One share of a failure less; its refs go with the last.
     pub(crate) fn let_go(&self, failure: Arc<Failure>) {
-        if let Some(Kind::Thrown(value)) = Arc::into_inner(failure).map(|failure| failure.kind) {
+        let thrown = Arc::into_inner(failure).and_then(|failure| failure.kind.into_thrown());
+        if let Some(value) = thrown {
             self.release(crate::refs::keys_of(&value).collect::<Vec<_>>());
         }
     }

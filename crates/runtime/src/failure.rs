@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::layout::reason;
 use crate::value::Value;
 
 /// A failure, and the task that it struck first.
@@ -33,6 +34,65 @@ pub(crate) enum Kind {
     Freed,
     /// Its bytes are lost.
     Lost,
+    /// The actor whose call it was has ended, or the actor itself.
+    ActorDied {
+        reason: Reason,
+        text: String,
+        /// By its constructor.
+        thrown: Option<Value>,
+    },
+    /// The actor lost its instance, and the call may not be made again.
+    ActorUnavailable { text: String },
+}
+
+/// Why an actor has ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Somebody killed it.
+    Killed,
+    /// Its own code did.
+    Exited,
+    /// Nobody had a handle any more.
+    OutOfScope,
+    /// Its thread ended.
+    Crashed,
+    /// Another actor's code ended the thread that they shared.
+    Neighbour,
+    /// Its constructor threw, or could not be run.
+    Constructor,
+}
+
+impl Reason {
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Reason::Killed => reason::KILLED,
+            Reason::Exited => reason::EXITED,
+            Reason::OutOfScope => reason::OUT_OF_SCOPE,
+            Reason::Crashed => reason::CRASHED,
+            Reason::Neighbour => reason::NEIGHBOUR,
+            Reason::Constructor => reason::CONSTRUCTOR,
+        }
+    }
+}
+
+impl Kind {
+    /// What was thrown, encoded.
+    pub(crate) fn thrown(&self) -> Option<&Value> {
+        match self {
+            Kind::Thrown(value) => Some(value),
+            Kind::ActorDied { thrown, .. } => thrown.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The same, of a failure that nobody has any more.
+    pub(crate) fn into_thrown(self) -> Option<Value> {
+        match self {
+            Kind::Thrown(value) => Some(value),
+            Kind::ActorDied { thrown, .. } => thrown,
+            _ => None,
+        }
+    }
 }
 
 impl Failure {

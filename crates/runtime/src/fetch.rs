@@ -79,7 +79,7 @@ impl Port {
             Body::Failed(failure) => {
                 entry[6] = failure.function;
                 // Beside what was thrown there is no room among the words of a value.
-                entry[if matches!(failure.kind, Kind::Thrown(_)) {
+                entry[if failure.kind.thrown().is_some() {
                     7
                 } else {
                     4
@@ -101,6 +101,22 @@ impl Port {
                         entry[0] = state::TIMED_OUT;
                         let ms = limit.as_millis() as u64;
                         (entry[1], entry[2]) = (ms as u32, (ms >> 32) as u32);
+                    }
+                    Kind::ActorDied {
+                        thrown: Some(value),
+                        ..
+                    } => {
+                        entry[0] = state::ACTOR_BROKEN;
+                        write_value(area, heap, (value, pin.as_ref()), is_first, &mut entry)?;
+                    }
+                    Kind::ActorDied { reason, text, .. } => {
+                        entry[0] = state::ACTOR_DIED;
+                        entry[7] = reason.number();
+                        write_text(area, heap, text, is_first, &mut entry)?;
+                    }
+                    Kind::ActorUnavailable { text } => {
+                        entry[0] = state::ACTOR_UNAVAILABLE;
+                        write_text(area, heap, text, is_first, &mut entry)?;
                     }
                     Kind::Setup { text } => {
                         entry[0] = state::SETUP;

@@ -9,7 +9,7 @@ use mobula_sched::Slab;
 use mobula_sync::Mutex;
 use mobula_sync::atomic::{AtomicBool, Ordering};
 
-use crate::lines::{COMMON, COMMON_ASYNC, NOWHERE};
+use crate::lines::{COMMON, COMMON_ASYNC, NOWHERE, OF_ACTOR};
 use crate::resources::Demand;
 
 /// What a worker needs to make a function. The fields are for the workers' JavaScript; nothing here looks into them.
@@ -36,6 +36,29 @@ pub struct Terms {
     pub limit: Option<Duration>,
     /// More, for the workers' JavaScript; nothing here looks into it.
     pub notes: String,
+    /// It is a class, whose calls make actors.
+    pub actor: Option<ActorTerms>,
+    /// It is a method, whose calls go to an actor.
+    pub is_method: bool,
+}
+
+/// On what terms the actors of a class live.
+#[derive(Debug, PartialEq, Eq, Hash, Clone, Default)]
+pub struct ActorTerms {
+    /// How often each may be made again after it lost its instance; `u32::MAX`: for ever.
+    pub restarts: u32,
+    /// Calls that may go on at once; 0: as its class says, once that is there.
+    pub concurrency: u32,
+    /// The same for each group of methods.
+    pub groups: Vec<u32>,
+    /// Calls of one caller begin in the order in which they were made.
+    pub in_order: bool,
+    /// Calls that may be made and not have ended.
+    pub pending_max: Option<u32>,
+    /// Each has a thread to itself.
+    pub is_own: bool,
+    /// They live until somebody kills them.
+    pub is_detached: bool,
 }
 
 /// A function and the terms on which it is called.
@@ -60,8 +83,15 @@ pub struct Defined {
 const SPECIAL: u32 = 1 << 30;
 /// This one that runs have a time limit.
 const TIMED: u32 = 1 << 29;
+/// This one that calls do not wait in a line: they are an actor's.
+const BOUND: u32 = 1 << 28;
 /// The rest of it.
-const NUMBER: u32 = TIMED - 1;
+const NUMBER: u32 = BOUND - 1;
+
+/// Whether calls of the function with this id make an actor, or are an actor's.
+pub(crate) fn is_bound(id: u32) -> bool {
+    id != u32::MAX && id & BOUND != 0
+}
 
 /// Whether runs of the function with this id have a time limit.
 pub(crate) fn is_timed(id: u32) -> bool {
@@ -104,8 +134,10 @@ impl Functions {
         let is_first_beyond = line == NOWHERE && !state.by_id.iter().any(same_demand);
         let is_timed = definition.terms.limit.is_some();
         let number = state.by_id.len() as u32;
+        let is_bound = definition.terms.actor.is_some() || definition.terms.is_method;
+        let bit = |is_set, bit| if is_set { bit } else { 0 };
         let id =
-            number | if line == COMMON { 0 } else { SPECIAL } | if is_timed { TIMED } else { 0 };
+            number | bit(line != COMMON, SPECIAL) | bit(is_timed, TIMED) | bit(is_bound, BOUND);
         let source = definition.function.source.clone();
         state.sources.entry(source).or_insert(id);
         let definition = Arc::new(definition);
@@ -156,6 +188,9 @@ impl Functions {
 
     /// Where calls of it wait.
     pub(crate) fn line(&self, id: u32) -> u32 {
+        if is_bound(id) {
+            return OF_ACTOR;
+        }
         if id & SPECIAL == 0 {
             return if self.is_async(id) {
                 COMMON_ASYNC

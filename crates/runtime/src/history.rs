@@ -241,7 +241,9 @@ impl Outcome {
     pub(crate) fn of(kind: &Kind) -> Self {
         match kind {
             Kind::Thrown(_) => Self::Threw,
-            Kind::Crashed { .. } => Self::Died,
+            Kind::Crashed { .. } | Kind::ActorDied { .. } | Kind::ActorUnavailable { .. } => {
+                Self::Died
+            }
             Kind::Setup { .. } => Self::Unstartable,
             Kind::Cancelled { .. } => Self::Cancelled,
             Kind::TimedOut { .. } => Self::TimedOut,

@@ -7,7 +7,7 @@
 //! JavaScript, except during a call into the port.
 
 /// Raised with every change of a record or an offset.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Words of the header, by index.
 pub mod header {
@@ -80,8 +80,11 @@ pub const OP_BYTES: usize = 64;
 /// Bytes of each of the three heaps.
 pub const HEAP_BYTES: usize = 128 * 1024;
 /// Bytes of a task record: slot, generation, function, place, heap offset, length, refs, their offset, deps, their offset; then
-/// for each dep heap offset and length of its value, if there are few and all of them are small. No value has length 0.
-pub const TASK_BYTES: usize = 64;
+/// for each dep heap offset and length of its value, if there are few and all of them are small. No value has length 0. Then, of calls
+/// and constructors, slot and generation of the actor; generation 0: of none.
+pub const TASK_BYTES: usize = 80;
+/// Where a task record names its actor.
+pub const TASK_ACTOR_AT: usize = 64;
 /// Completions per `drain`, at most.
 pub const COMPLETIONS_MAX: usize = 512;
 /// Bytes of a completion: token, status.
@@ -137,7 +140,7 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// word      1     2           3..7  7         8           9       10     11    12      13          14
 /// SUBMIT    slot  generation  *     function  heap offset length  deps   refs  object  generation  further returns
 /// PUT       slot  generation  id    -         heap offset length  -      refs  object  generation
-/// RESULT    slot  generation  began how       heap offset length  -      refs  object  generation
+/// RESULT    slot  generation  began how       heap offset length  -      refs  object  generation  calls at once (of a constructor)
 /// RETURN    slot  generation  -     -         heap offset length  -      refs  object  generation
 /// RELEASE   slot  generation
 /// RETAIN    slot  generation
@@ -150,6 +153,11 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// FREE      slot  generation
 /// CANCEL    slot  generation  flags
 /// COLLECTED
+/// TO        slot  generation  group     (the actor that the next SUBMIT calls)
+/// CREATE    as SUBMIT, for a class: the slot is the actor's
+/// KILL      slot  generation  flags
+/// EXIT      slot  generation
+/// LET_GO    slot  generation
 /// ```
 /// The words of SUBMIT that are marked are those of the task whose code submits (slot and generation, which is 0 if there is none),
 /// and the second half of the id; the first is in the header. A result says when its run began, in microseconds of the isolate's own
@@ -187,6 +195,16 @@ pub mod op {
     pub const RETURN: u32 = 14;
     /// Nobody wants what a task comes to; flags as in `cancel`.
     pub const CANCEL: u32 = 15;
+    /// The next SUBMIT is a call of this actor.
+    pub const TO: u32 = 16;
+    /// An actor.
+    pub const CREATE: u32 = 17;
+    /// An actor ends now, whatever it does; flags as in `kill`.
+    pub const KILL: u32 = 18;
+    /// The same, by its own code.
+    pub const EXIT: u32 = 19;
+    /// The code of a call has ended whose actor had ended before, or had lost its instance: nothing comes of it.
+    pub const LET_GO: u32 = 20;
     /// In place of a length: the bytes lie in the store.
     pub const STORED: u32 = u32::MAX;
 }
@@ -209,6 +227,12 @@ pub mod cancel {
     pub const RECURSIVE: u32 = 2;
 }
 
+/// Flags of a KILL.
+pub mod kill {
+    /// It is not made anew.
+    pub const NO_RESTART: u32 = 1;
+}
+
 /// Kinds of letters, and what their further words say.
 pub mod letter {
     /// Slot, generation: this task was cancelled.
@@ -217,6 +241,8 @@ pub mod letter {
     pub const TIMED_OUT: u32 = 2;
     /// Start: this thread should be terminated.
     pub const TERMINATE: u32 = 3;
+    /// Slot, generation: the instance of this actor is nobody's any more.
+    pub const DROP_ACTOR: u32 = 4;
 }
 
 /// How bytes come out: where a task's arguments or an object's value lie.
@@ -251,6 +277,28 @@ pub mod state {
     pub const CANCELLED: u32 = 7;
     /// The same for a time limit, in milliseconds in two words, at place and offset.
     pub const TIMED_OUT: u32 = 8;
+    /// The actor has ended, for the reason that `detail` says: text in the heap.
+    pub const ACTOR_DIED: u32 = 10;
+    /// The same since its constructor threw: what that was, encoded.
+    pub const ACTOR_BROKEN: u32 = 11;
+    /// The actor is being made anew: text in the heap.
+    pub const ACTOR_UNAVAILABLE: u32 = 12;
+}
+
+/// Why an actor has ended.
+pub mod reason {
+    /// Somebody killed it.
+    pub const KILLED: u32 = 0;
+    /// Its own code did.
+    pub const EXITED: u32 = 1;
+    /// Nobody had a handle any more.
+    pub const OUT_OF_SCOPE: u32 = 2;
+    /// Its thread ended.
+    pub const CRASHED: u32 = 3;
+    /// Another actor's code ended the thread that they shared.
+    pub const NEIGHBOUR: u32 = 4;
+    /// Its constructor threw.
+    pub const CONSTRUCTOR: u32 = 5;
 }
 
 /// How a wait ended.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod actor;
 mod area;
 mod budget;
 mod cancel;
@@ -44,9 +45,10 @@ mod value;
 mod waiter;
 mod work;
 
+pub use actor::{Found, Name};
 pub use budget::Granted;
 pub use faults::{Action, Fault, Faults, Point};
-pub use functions::{Defined, Definition, Function, Terms};
+pub use functions::{ActorTerms, Defined, Definition, Function, Terms};
 pub use history::{Outcome, Run, Stamp};
 pub use holdings::{Holding, Origin};
 pub use mailbox::Mailbox;

@@ -28,6 +28,8 @@ use crate::resources::{Kind, Shape};
 pub(crate) const COMMON: u32 = 0;
 /// The line of common tasks that are known to be async, the same.
 pub(crate) const COMMON_ASYNC: u32 = 1;
+/// No line: what waits with an actor, or for a place for it.
+pub(crate) const OF_ACTOR: u32 = u32::MAX - 1;
 /// The line of tasks that can never begin, since they need more than there is: they are kept nowhere.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 

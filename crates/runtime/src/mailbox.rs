@@ -31,6 +31,8 @@ pub(crate) enum Letter {
     Cancel { key: Key, is_timeout: bool },
     /// The thread of this start should be terminated (driver).
     Terminate { start: u32 },
+    /// The instance of this actor is nobody's any more.
+    DropActor { key: Key },
 }
 
 #[derive(Debug, Default)]
@@ -130,6 +132,17 @@ impl Mailbox {
 
     pub(crate) fn terminate(&self, start: u32) {
         self.deliver(|mail| mail.letters.push_back(Letter::Terminate { start }));
+    }
+
+    pub(crate) fn drop_actor(&self, key: Key) {
+        self.deliver(|mail| mail.letters.push_back(Letter::DropActor { key }));
+    }
+
+    /// There is something to run: wakes the owner if its loop sleeps, and nobody who blocks.
+    pub(crate) fn nudge(&self) {
+        if std::mem::take(&mut self.mail.lock().parked) {
+            self.faulty.ring();
+        }
     }
 
     /// Takes up to `max` letters.

@@ -3,11 +3,15 @@
 use mobula_sched::{Key, Phase};
 use mobula_store::Object;
 
+use std::sync::Arc;
+
+use crate::actor::{Actor, Bound, Caller};
 use crate::area::Area;
 use crate::cancel::{Why, Wish};
 use crate::cell::{Task, Waiter};
 use crate::deadlock::Need;
-use crate::layout::{self, cancel, header, op};
+use crate::failure::{Failure, Kind};
+use crate::layout::{self, cancel, header, how, kill, op};
 use crate::port::Port;
 use crate::returns::Returns;
 use crate::value::{Bytes, RefEntry, Value};
@@ -29,7 +33,9 @@ impl Port {
     pub(crate) fn perform_all(&mut self, area: &mut [u8]) {
         self.notice_awake();
         let mut area = Area::new(area);
-        if let Some(seat) = &mut self.seat {
+        if let Some(seat) = &mut self.seat
+            && seat.host.is_none()
+        {
             let is_encumbered = area.header(header::HELD) > 0;
             self.runtime.pool.encumber(&mut seat.holder, is_encumbered);
         }
@@ -57,6 +63,17 @@ impl Port {
         };
         match words[0] {
             op::SUBMIT => self.submit(area, key, words),
+            op::CREATE => self.create(area, key, words),
+            op::TO => self.to = Some((key, words[3])),
+            op::KILL => {
+                let no_restart = words[3] & kill::NO_RESTART != 0;
+                self.runtime.kill(key, no_restart);
+            }
+            op::EXIT => self.runtime.exit_actor(key),
+            op::LET_GO => {
+                self.end_time(key);
+                self.let_go_of_call(key);
+            }
             op::PUT => {
                 let value = self.value(area, words);
                 self.ledger.add(key);
@@ -101,6 +118,10 @@ impl Port {
                     self.runtime.end_wait(wait);
                 }
             }
+            op::HAND_BACK if self.has_call(key) => {
+                self.end_time(key);
+                self.hand_back_call(key);
+            }
             op::HAND_BACK => {
                 if let Some(seat) = &mut self.seat
                     && !seat.in_flight.remove(&key)
@@ -138,6 +159,86 @@ impl Port {
     }
 
     fn submit(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {
+        let parent = Key {
+            index: words[3],
+            generation: words[4],
+        };
+        let bound = match self.to.take() {
+            None => None,
+            Some((to, group)) => match self.call_of(to, parent, group) {
+                Ok(bound) => Some(Box::new(bound)),
+                Err(failure) => return self.submit_in_vain(area, (key, words), failure),
+            },
+        };
+        self.submit_task(area, (key, words), bound);
+        // Generation 0 is nobody's.
+        if parent.generation != 0 {
+            self.runtime.adopt(parent, key);
+        }
+    }
+
+    /// Who calls an actor. `Err`: the actor has ended.
+    fn call_of(&self, to: Key, parent: Key, group: u32) -> Result<Bound, Arc<Failure>> {
+        let Some(actor) = self.runtime.actor(to) else {
+            let ended = self.runtime.failure_of(to);
+            return Err(ended.unwrap_or_else(|| Failure::shared(u32::MAX, Kind::Lost)));
+        };
+        let host = self.seat.as_ref().and_then(|seat| seat.host.as_ref());
+        let caller = match host.and_then(|host| host.handed.get(&parent)) {
+            Some(caller) => caller.key,
+            None if parent.generation != 0 => parent,
+            None => Key {
+                index: self.number,
+                generation: 0,
+            },
+        };
+        Ok(Bound::Call {
+            actor,
+            caller: Caller(caller),
+            group,
+        })
+    }
+
+    /// A call of an actor that has ended: as if it had been made before.
+    fn submit_in_vain(
+        &mut self,
+        area: &Area<'_>,
+        (key, words): (Key, &[u32; 16]),
+        failure: Arc<Failure>,
+    ) {
+        self.submit_task(area, (key, words), None);
+        self.runtime.fail(key, failure);
+    }
+
+    fn create(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {
+        if self.creates_in_vain {
+            drop(self.take_refs(words[10]));
+            drop(self.value(area, words));
+            self.runtime.table.free_many(&[key]);
+            return;
+        }
+        let Some(definition) = self.runtime.definition(words[7]) else {
+            debug_assert!(false, "an actor of a class that nobody defined");
+            return;
+        };
+        let id = self.public_id(area, words);
+        let actor = Actor::new(key, id, words[7], definition);
+        self.created = Some(actor.clone());
+        let bound = Box::new(Bound::Constructor(actor));
+        self.submit_task(area, (key, words), Some(bound));
+    }
+
+    fn public_id(&self, area: &Area<'_>, words: &[u32; 16]) -> [u32; 4] {
+        let [high, low] = [header::ORIGIN_HIGH, header::ORIGIN_LOW].map(|word| area.header(word));
+        [high, low, words[5], words[6]]
+    }
+
+    fn submit_task(
+        &mut self,
+        area: &Area<'_>,
+        (key, words): (Key, &[u32; 16]),
+        bound: Option<Box<Bound>>,
+    ) {
         let deps = self.take_refs(words[10]);
         let arguments = self.value(area, words);
         self.ledger.add(key);
@@ -152,42 +253,55 @@ impl Port {
                 values: Vec::new(),
             })
         });
-        let [high, low] = [header::ORIGIN_HIGH, header::ORIGIN_LOW].map(|word| area.header(word));
         let submitted = self
             .burst
             .stamp(&self.runtime.history, self.runtime.idle.parked() > 0);
         let task = Task {
             submitted,
-            id: [high, low, words[5], words[6]],
+            id: self.public_id(area, words),
             function: words[7],
             arguments,
             deps,
             returns,
             attempt: 0,
             children: None,
+            bound,
         };
         self.runtime
             .submit(key, task, self.seat.as_mut().map(|seat| &mut seat.local));
         self.queued = true;
-        let parent = Key {
-            index: words[3],
-            generation: words[4],
-        };
-        // Generation 0 is nobody's.
-        if parent.generation != 0 {
-            self.runtime.adopt(parent, key);
-        }
     }
 
     fn result(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {
         let value = self.value(area, words);
         self.withdraw(key);
         self.end_time(key);
+        if self.seat.as_ref().is_some_and(|seat| seat.host.is_some()) {
+            return self.result_of_actor(key, words, value);
+        }
         if self.end_run(key, words[7], value, words[3]) {
             // It may have been begun elsewhere by now, and struck: then it lingers for that.
             return;
         }
         self.runtime.let_linger_no_more(key);
+    }
+
+    fn result_of_actor(&mut self, key: Key, words: &[u32; 16], value: Value) {
+        if !self.ends_here(key) {
+            return self.let_go_of_call(key);
+        }
+        if let Some(actor) = self.constructing(key) {
+            let threw = words[7] != how::DONE;
+            let thrown = threw.then_some(value);
+            if words[14] > 0 {
+                actor.set_limit(words[14]);
+            }
+            return self.end_constructor(&actor, thrown);
+        }
+        if self.end_run(key, words[7], value, words[3]) {
+            return self.forget_call(key);
+        }
+        self.let_go_of_call(key);
     }
 
     fn value(&mut self, area: &Area<'_>, words: &[u32; 16]) -> Value {

@@ -66,6 +66,8 @@ pub(crate) struct State {
     leaving: u32,
     /// Of those that live: their threads are being terminated, which may take long.
     abandoned: u32,
+    /// Of those that live: they run actors.
+    hosts: u32,
 }
 
 impl State {
@@ -81,12 +83,18 @@ impl State {
 
     /// Workers that are idle, or starting, and so many that are not meant left out: they will take their share.
     fn hands(&self, resting: u32) -> u32 {
-        let busy = self.budget.holders() + self.blocked + resting + self.leaving + self.abandoned;
+        let busy = self.budget.holders()
+            + self.blocked
+            + resting
+            + self.leaving
+            + self.abandoned
+            + self.hosts;
         self.live.saturating_sub(busy) + self.starting
     }
 
     fn spares(&self, kept: u32) -> u32 {
-        self.live.saturating_sub(self.leaving + self.blocked + kept)
+        self.live
+            .saturating_sub(self.leaving + self.blocked + self.hosts + kept)
     }
 
     /// Threads at most: those that are being terminated are replaced before they have ended.
@@ -207,6 +215,7 @@ impl Pool {
             is_breaking: false,
             leaving: 0,
             abandoned: 0,
+            hosts: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -287,6 +296,10 @@ impl Pool {
     /// on by itself after an `await` is not counted, but needs a CPU from now on.
     pub(crate) fn block(&self, at: &mut Holder) -> Resuming {
         let mut state = self.state.lock();
+        if at.is_host {
+            state.budget.change(at, |at| at.is_blocked = true);
+            return Resuming::default();
+        }
         let cpu = at.cpu.unwrap_or(WHOLE.min(state.budget.cpu()));
         self.give_up(&mut state, at);
         state.blocked += 1;
@@ -301,6 +314,10 @@ impl Pool {
     /// owed, also in the pauses between such calls.
     pub(crate) fn resume(&self, wait: &mut Resuming, at: &mut Holder, time: Duration) -> bool {
         let mut state = self.state.lock();
+        if at.is_host {
+            state.budget.change(at, |at| at.is_blocked = false);
+            return true;
+        }
         if !state.budget.can_resume(wait.cpu) {
             if !std::mem::replace(&mut wait.is_owed, true) {
                 state.budget.owe(wait.cpu);
@@ -360,7 +377,8 @@ impl Pool {
             };
         }
         let budget = &state.budget;
-        let others = budget.holders() + budget.resting() + state.blocked + state.leaving;
+        let others =
+            budget.holders() + budget.resting() + state.blocked + state.leaving + state.hosts;
         if state.live > others {
             return Relief::Idle;
         }
@@ -435,7 +453,8 @@ impl Pool {
             .shown
             .iter()
             .map(|cpu| cpu.load(Ordering::Acquire))
-            .sum();
+            .sum::<u64>()
+            + state.budget.reserved();
         let total = state.budget.cpu();
         let cpu = ("CPU", total, total.saturating_sub(shown));
         let all = std::iter::once(cpu).chain(state.budget.figures());
@@ -447,8 +466,9 @@ impl Pool {
     /// as it stands still over some time, no wait among them can end.
     pub(crate) fn wedge(&self) -> Option<u64> {
         let state = self.state.lock();
-        let is_wedged =
-            state.blocked == state.live && state.starting == 0 && state.live >= state.threads_max();
+        let is_wedged = state.blocked == state.live - state.hosts
+            && state.starting == 0
+            && state.live >= state.threads_max();
         (is_wedged && !state.is_breaking).then_some(state.resumed)
     }
 
@@ -464,7 +484,7 @@ impl Pool {
         // What was free a moment ago may be held by workers that were idle then: they would not count, and it would.
         let room = room.unwrap_or_else(|| state.budget.room_of_common());
         if state.failed_starts >= FAILED_STARTS_MAX {
-            let is_hopeless = state.live == state.blocked && state.starting == 0;
+            let is_hopeless = state.live - state.hosts == state.blocked && state.starting == 0;
             return if is_hopeless {
                 Want::Hopeless
             } else {
@@ -603,7 +623,7 @@ impl Pool {
     /// True if workers were asked for, and for so long a time none has come up and none was there.
     pub(crate) fn is_stalled(&self, patience: Duration) -> bool {
         let mut state = self.state.lock();
-        if state.live > 0 || state.starting == 0 {
+        if state.live > state.hosts || state.starting == 0 {
             state.stalled_since = None;
             return false;
         }
@@ -631,6 +651,42 @@ impl Pool {
         Ended::Early {
             is_last: state.fail_start(),
         }
+    }
+
+    /// The worker runs actors from now on.
+    pub(crate) fn hosts_more(&self, at: &mut Holder) {
+        let mut state = self.state.lock();
+        at.is_host = true;
+        state.hosts += 1;
+    }
+
+    /// It does not any more.
+    pub(crate) fn hosts_less(&self, at: &mut Holder) {
+        let mut state = self.state.lock();
+        (at.is_host, at.is_blocked) = (false, false);
+        state.hosts -= 1;
+    }
+
+    /// So many actors wait for a thread: how many more should be started for them, and how many find none.
+    pub(crate) fn want_hosts(&self, waiting: u32) -> (u32, u32) {
+        let mut state = self.state.lock();
+        if state.failed_starts >= FAILED_STARTS_MAX {
+            return (0, waiting);
+        }
+        let missing = waiting.saturating_sub(state.hands(0));
+        let mut allowed = state
+            .threads_max()
+            .saturating_sub(state.live + state.starting);
+        if state.hosts == 0 && state.starting == 0 {
+            // One there is for actors in any case.
+            allowed = allowed.max(1);
+        }
+        let count = missing.min(allowed);
+        if count > 0 {
+            state.asked = Some(Instant::now());
+        }
+        state.starting += count;
+        (count, missing - count)
     }
 
     /// The thread of a worker is being terminated.

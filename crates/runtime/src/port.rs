@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use mobula_sched::{Bell, Claims, Key, Lane, Local, Phase, Sleeper};
 use mobula_store::{Object, Reader, View};
 
+use crate::actor::{Actor, Bound, Host};
 use crate::area::Area;
 use crate::budget::Holder;
 use crate::cell::Body;
@@ -72,6 +73,14 @@ pub struct Port {
     pub(crate) tended: Option<Instant>,
     /// Said that it is about to sleep, and not yet that it is awake.
     is_announced: bool,
+    /// Tells calls of no task's code on this thread from those on others.
+    pub(crate) number: u32,
+    /// The actor that the next record calls, and in which group.
+    pub(crate) to: Option<(Key, u32)>,
+    /// The last actor that a record created.
+    pub(crate) created: Option<Arc<Actor>>,
+    /// The next such record comes to nothing, since there is one of that name.
+    pub(crate) creates_in_vain: bool,
 }
 
 /// The part of a port that only workers have.
@@ -122,6 +131,8 @@ pub(crate) struct Seat {
     pub(crate) segment: Segment,
     /// Nanoseconds that one record takes, as a moving average.
     pub(crate) pace: u64,
+    /// It runs actors, and no tasks.
+    pub(crate) host: Option<Host>,
 }
 
 impl Seat {
@@ -136,6 +147,15 @@ impl Seat {
     /// loop that calls them in turn would neither run nor sleep.
     pub(crate) fn has_cpu(&self, runtime: &Runtime) -> bool {
         self.may_run(runtime) && runtime.pool.has_room(&self.holder)
+    }
+
+    /// Nothing goes on here: it may run actors from now on.
+    pub(crate) fn can_host(&self) -> bool {
+        self.host.is_none()
+            && self.in_flight.is_empty()
+            && !self.holder.is_encumbered
+            && !self.holder.is_blocked
+            && !self.is_leaving
     }
 
     /// False while it is blocked, and when everything has come to its end.
@@ -234,6 +254,10 @@ impl Port {
             queued: false,
             tended: None,
             is_announced: false,
+            number: runtime.next_port(),
+            to: None,
+            created: None,
+            creates_in_vain: false,
             runtime,
         };
         let is_there = !matches!(role, Role::Worker { .. }) || port.take_seat().is_some();
@@ -271,6 +295,7 @@ impl Port {
             round_started: None,
             segment: Segment::default(),
             pace: crate::work::PACE_AT_FIRST,
+            host: None,
         });
         Some(place)
     }
@@ -423,6 +448,7 @@ impl Port {
                     [kind, key.index, key.generation]
                 }
                 Letter::Terminate { start } => [letter::TERMINATE, start, 0],
+                Letter::DropActor { key } => [letter::DROP_ACTOR, key.index, key.generation],
             };
             area.set_words(layout::LETTERS_AT + k * layout::LETTER_BYTES, &words);
         }
@@ -555,6 +581,9 @@ impl Port {
             runtime.idle.end_search();
         }
         runtime.idle.retract(seat.place);
+        if !runtime.is_stopped() {
+            runtime.lose_actors(&mut seat, &ending(exit_code, &text));
+        }
         let mut unbegun = Vec::new();
         let (in_flight, returned) = (&mut seat.in_flight, &seat.returned);
         let begun = |key| {
@@ -619,6 +648,15 @@ impl Port {
                 self.is_announced = true;
                 return true;
             }
+            if seat.host.is_some() {
+                // Those who have something for it ring.
+                if seat.may_run(&self.runtime) && self.runtime.hosts.has_turn(seat.place) {
+                    self.mailbox.retract();
+                    return false;
+                }
+                self.is_announced = true;
+                return true;
+            }
             let bell = self.mailbox.bell();
             if seat.room(&self.runtime, self.outstanding) == 0 {
                 // Nobody may count on it. It looks again when one of its tasks ends, which wakes its loop.
@@ -636,7 +674,8 @@ impl Port {
                 .announce(seat.place, bell, seat.sleeper(&self.runtime));
             // Once more: others may have gone meanwhile, and rely on who is announced.
             let relief = seat.relief(&self.runtime);
-            if seat.may_run(&self.runtime) && seat.finds(&self.runtime, relief) {
+            let may_host = self.runtime.hosts.unplaced() > 0 && seat.can_host();
+            if may_host || seat.may_run(&self.runtime) && seat.finds(&self.runtime, relief) {
                 self.retract();
                 return false;
             }
@@ -686,6 +725,21 @@ impl Port {
         self.queued = true;
     }
 
+    /// How many more calls of an actor may be made.
+    pub fn room_for_calls(&self, actor: Key) -> u32 {
+        self.runtime.room_for_calls(actor)
+    }
+
+    /// True for a call of an actor's that has not ended.
+    pub fn is_call(&self, key: Key) -> bool {
+        matches!(self.runtime.bound(key), Some(Bound::Call { .. }))
+    }
+
+    /// Nobody but the actor itself has a handle to it.
+    pub fn is_unheld(&self, actor: Key) -> bool {
+        self.runtime.is_unheld(actor)
+    }
+
     /// Whether the task behind a key has ended, if there was one.
     pub fn is_over(&self, key: Key) -> bool {
         self.runtime.is_settled(self.runtime.task_of(key))
@@ -715,6 +769,7 @@ impl Port {
         self.burst.is_over();
         self.mailbox.retract();
         if let Some(seat) = &self.seat
+            && seat.host.is_none()
             && !self.runtime.idle.retract(seat.place)
         {
             self.runtime.ask_for_workers();
@@ -728,6 +783,15 @@ impl Port {
 
     /// The longest native wait in one piece: `terminate` and a process's end cannot interrupt it.
     pub const SLICE: Duration = Duration::from_millis(20);
+}
+
+/// What there is to say of the end of a thread.
+fn ending(exit_code: Option<u32>, text: &str) -> String {
+    match exit_code {
+        Some(code) if text.is_empty() => format!("its thread ended with exit code {code}"),
+        None if text.is_empty() => "its thread reached the limit of its heap".to_owned(),
+        _ => text.to_owned(),
+    }
 }
 
 impl Drop for Port {

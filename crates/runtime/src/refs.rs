@@ -7,8 +7,9 @@ use std::sync::Arc;
 use mobula_sched::Key;
 use mobula_sync::atomic::Ordering;
 
+use crate::actor::ACTOR;
 use crate::cell::Body;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::runtime::Runtime;
 use crate::value::{RefEntry, Value};
 
@@ -32,6 +33,9 @@ impl Hasher for KeyHasher {
     }
 }
 
+/// Of an actor that has not ended, and that only one beside itself holds.
+const LAST_OF_ACTOR: u32 = ACTOR | 2;
+
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
 pub(crate) type KeySet = HashSet<Key, BuildHasherDefault<KeyHasher>>;
 
@@ -49,24 +53,35 @@ impl Runtime {
     pub(crate) fn release(&self, keys: impl IntoIterator<Item = Key>) {
         let mut open = Vec::new();
         let mut dead = Vec::new();
+        let mut out_of_scope = Vec::new();
         for key in keys {
             // Without a list for those that others hold, too: nearly all.
             // AcqRel: the last one sees what all holders did with it.
-            if self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) == 1 {
-                self.bury(key, &mut open);
-                dead.push(key);
+            match self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) {
+                1 => {
+                    self.bury(key, &mut open);
+                    dead.push(key);
+                }
+                LAST_OF_ACTOR => out_of_scope.push(key),
+                _ => {}
             }
         }
         while let Some(key) = open.pop() {
             // AcqRel: the last one sees what all holders did with it.
-            if self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) != 1 {
-                continue;
+            match self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) {
+                1 => {
+                    self.bury(key, &mut open);
+                    dead.push(key);
+                }
+                LAST_OF_ACTOR => out_of_scope.push(key),
+                _ => {}
             }
-            self.bury(key, &mut open);
-            dead.push(key);
         }
         if !dead.is_empty() {
             self.table.free_many(&dead);
+        }
+        for key in out_of_scope {
+            self.out_of_scope(key);
         }
     }
 
@@ -87,10 +102,8 @@ impl Runtime {
     /// The refs that a failure holds, if the caller's is its last share.
     fn refs_of_last(&self, failure: Arc<Failure>) -> Vec<Key> {
         // `into_inner` gives the failure to exactly one of those who let go of it at the same time.
-        match Arc::into_inner(failure).map(|failure| failure.kind) {
-            Some(Kind::Thrown(value)) => keys_of(&value).collect(),
-            _ => Vec::new(),
-        }
+        let thrown = Arc::into_inner(failure).and_then(|failure| failure.kind.into_thrown());
+        thrown.map_or_else(Vec::new, |value| keys_of(&value).collect())
     }
 }
 

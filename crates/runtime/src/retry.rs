@@ -10,6 +10,15 @@ use crate::runtime::Runtime;
 use crate::submit::NOBODY;
 
 impl Runtime {
+    /// The constructor of an actor runs once more.
+    pub(crate) fn count_restart(&self, key: Key) {
+        if let Body::Task(task) = &mut *self.cell(key).body.lock() {
+            task.attempt += 1;
+            task.children = None;
+            self.cell(key).place.store(NOBODY, Ordering::Relaxed);
+        }
+    }
+
     /// Queues a task again that had been begun, as often as its terms allow. Its arguments have been kept for this. False: it has
     /// to fail. What there is to tell of the run that was in vain goes to `tell`, before another can begin.
     pub(crate) fn run_again(&self, key: Key, outcome: Outcome, tell: impl FnOnce(Run)) -> bool {

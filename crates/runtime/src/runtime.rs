@@ -9,6 +9,7 @@ use mobula_sched::{Claims, Idle, Key, Lane, Queues, Slab, Table, Words};
 use mobula_store::Store;
 use mobula_sync::Mutex;
 
+use crate::actor::{Hosts, Names};
 use crate::budget::Granted;
 use crate::cell::Cell;
 use crate::clock::Clock;
@@ -16,7 +17,7 @@ use crate::conduct::Conduct;
 use crate::deadlock::Blocked;
 use crate::failure::{Failure, Kind};
 use crate::faults::Faults;
-use crate::functions::{Defined, Definition, Function, Functions, Terms};
+use crate::functions::{Defined, Definition, Function, Functions, Terms, is_bound};
 use crate::history::History;
 use crate::lines::{COMMON, COMMON_ASYNC, Lines, NOWHERE, lane_of};
 use crate::lingering::Lingering;
@@ -33,6 +34,8 @@ pub struct Config {
     pub totals: Totals,
     /// Threads at most, spares for blocked ones included.
     pub workers_max: u32,
+    /// So many of them may run actors: then actors share threads.
+    pub hosts_max: u32,
     /// Cores that this process may use.
     pub cores: u32,
     /// Threads that may copy the bytes of one large value into the store together, if there are cores for them.
@@ -85,6 +88,8 @@ pub struct Runtime {
     pub(crate) pool: Pool,
     pub(crate) blocked: Blocked,
     pub(crate) lingering: Lingering,
+    pub(crate) hosts: Hosts,
+    pub(crate) names: Names,
     pub(crate) conduct: Conduct,
     pub(crate) clock: Arc<Clock>,
     pub(crate) history: History,
@@ -96,6 +101,8 @@ pub struct Runtime {
     pub(crate) lay_idle: AtomicBool,
     /// Tasks that were submitted and have not ended; counted where there is a limit.
     pending: AtomicU32,
+    /// Isolates that took part so far.
+    ports: AtomicU32,
     /// Bytes written into the store since all isolates were last asked to collect.
     written: AtomicU64,
 }
@@ -125,10 +132,13 @@ pub(crate) struct Member {
 impl Runtime {
     /// A runtime without threads over a store.
     pub fn new(config: Config, store: Arc<Store>) -> Arc<Self> {
-        let places = (config.workers_max + ABANDONED_MAX) as usize;
+        let places = (config.workers_max + 1 + ABANDONED_MAX) as usize;
         let words = Arc::new(Words::new(places));
         Arc::new_cyclic(|me| Self {
             lingering: Lingering::default(),
+            hosts: Hosts::new(places),
+            names: Names::default(),
+            ports: AtomicU32::new(0),
             conduct: Conduct::new(places),
             clock: Clock::new(places),
             history: History::new(places),
@@ -210,6 +220,9 @@ impl Runtime {
         {
             return;
         }
+        if is_bound(id) {
+            return;
+        }
         let keys = match lane_of(before) {
             // As many as there are now: others go on queueing.
             Some(lane) => (0..self.queues.len_of(lane))
@@ -281,6 +294,11 @@ impl Runtime {
         }
         self.written.store(0, Ordering::Relaxed);
         self.ask_to_collect();
+    }
+
+    /// Numbers the isolates that take part.
+    pub(crate) fn next_port(&self) -> u32 {
+        self.ports.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Those of all isolates that take part.
@@ -450,7 +468,7 @@ impl Runtime {
                 members.workers.len() - 1
             }
         };
-        if place >= self.pool.threads_max() as usize {
+        if place > self.pool.threads_max() as usize {
             return None;
         }
         let claims = Arc::new(Claims::new(self.words.clone(), place));
@@ -502,7 +520,7 @@ impl Runtime {
         let members = self.members.lock();
         let others = members.workers.iter().enumerate();
         others
-            .filter(|(other, _)| *other != place)
+            .filter(|(other, _)| *other != place && !self.hosts.is_host(*other))
             .filter_map(|(_, member)| Some(member.as_ref()?.claims.clone()))
             .collect()
     }
@@ -519,7 +537,33 @@ impl Runtime {
         self.ask(false);
     }
 
+    /// Actors that wait for a thread: somebody who has nothing to do takes them, or is started for that.
+    fn ask_for_hosts(&self) {
+        self.place_the_poor();
+        let waiting = self.hosts.unplaced() as u32;
+        if waiting == 0 {
+            return;
+        }
+        for _ in 0..waiting {
+            if !self.idle.wake_one() {
+                break;
+            }
+        }
+        let (count, missing) = self.pool.want_hosts(waiting);
+        let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);
+        if let Some(driver) = driver {
+            (0..count).for_each(|_| driver.want_worker());
+        }
+        if missing > 0 {
+            self.share_threads(missing as usize);
+            if let Some(failure) = self.setup_failure() {
+                self.fail_unplaced(&failure);
+            }
+        }
+    }
+
     fn ask(&self, calls_all: bool) {
+        self.ask_for_hosts();
         // Where nothing fits nobody could do more. Whoever gives something back looks for work after that, or calls this.
         let room = self.lines.is_waiting().then(|| self.room());
         let outlook = self.pool.outlook();

@@ -3,10 +3,11 @@
 use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
+use crate::actor::{ACTOR, Bound, Call};
 use crate::cell::{Body, Task};
 use crate::failure::{Failure, Kind};
 use crate::history::Stamp;
-use crate::lines::lane_of;
+use crate::lines::{OF_ACTOR, lane_of};
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
 use crate::value::Value;
@@ -17,9 +18,14 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 impl Runtime {
     /// A task under a reserved key. The refs in it are held from now on; the caller's isolate is one more holder.
     pub(crate) fn submit(&self, key: Key, task: Task, local: Option<&mut Local>) {
-        self.began_pending();
+        let mut holders = 2;
+        match task.bound.as_deref() {
+            // It may last for long.
+            Some(Bound::Constructor(_)) => holders |= ACTOR,
+            _ => self.began_pending(),
+        }
         // The submitting isolate, and the task itself until it is settled.
-        self.cell(key).holders.store(2, Ordering::Relaxed);
+        self.cell(key).holders.store(holders, Ordering::Relaxed);
         self.cell(key)
             .function
             .store(task.function, Ordering::Relaxed);
@@ -30,12 +36,30 @@ impl Runtime {
         self.retain_all(&task.arguments.refs);
         self.retain_all(&task.deps);
         let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
+        let bound = task.bound.as_deref().cloned();
         *self.cell(key).body.lock() = Body::Task(task);
+        let phase = match on.is_empty() {
+            true => Phase::Ready,
+            false => Phase::Waiting,
+        };
+        self.table.advance(key, Phase::New, phase);
+        if let Some(Bound::Call {
+            actor,
+            caller,
+            group,
+        }) = bound
+        {
+            let call = Call { key, caller, group };
+            if let Err(failure) = self.arrive(&actor, call, on.is_empty()) {
+                return self.fail(key, failure);
+            }
+            if on.is_empty() {
+                return;
+            }
+        }
         if on.is_empty() {
-            self.table.advance(key, Phase::New, Phase::Ready);
             self.enqueue(key, local);
         } else {
-            self.table.advance(key, Phase::New, Phase::Waiting);
             let ready = self.table.wait_for(key, &on, on.len() as u32);
             // Those that had failed before the edges were drawn told nobody.
             let failed = on
@@ -78,6 +102,7 @@ impl Runtime {
     pub(crate) fn enqueue(&self, key: Key, local: Option<&mut Local>) {
         let line = self.line_of(key);
         match (lane_of(line), local) {
+            (None, _) if line == OF_ACTOR => self.post(key),
             (None, _) => self.lines.push(line, key, false),
             (Some(lane), Some(local)) => local.push(key, lane),
             (Some(lane), None) => self.queues.inject(key, lane),
@@ -94,6 +119,7 @@ impl Runtime {
                 self.let_settled_linger_no_more(*key);
             } else {
                 match self.line_of(*key) {
+                    OF_ACTOR => self.post(*key),
                     line if lane_of(line).is_none() => self.lines.push(line, *key, true),
                     _ => self.enqueue(*key, local.as_deref_mut()),
                 }

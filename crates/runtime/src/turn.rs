@@ -10,7 +10,7 @@ use crate::area::{Area, Heap};
 use crate::budget::Holder;
 use crate::functions::is_timed;
 use crate::layout;
-use crate::lines::{COMMON, COMMON_ASYNC, Found, Looker, NOWHERE, Next, Sight};
+use crate::lines::{COMMON, COMMON_ASYNC, Found, Looker, NOWHERE, Next, OF_ACTOR, Sight};
 use crate::port::{Port, Seat};
 use crate::resources::{Shape, WHOLE};
 use crate::runtime::Runtime;
@@ -100,7 +100,8 @@ impl Seat {
         let shape = match runtime.line_of(key) {
             // Code that goes on after an `await` holds no CPU, and is not counted.
             COMMON | COMMON_ASYNC if self.holder.cpu.is_none_or(|cpu| cpu >= WHOLE) => None,
-            COMMON | COMMON_ASYNC => return false,
+            // That of an actor's code is where its instance is.
+            COMMON | COMMON_ASYNC | OF_ACTOR => return false,
             line => match runtime.lines.shape(line) {
                 Some(shape) if self.holder.parts() >= shape.cpu => Some(shape),
                 _ => return false,
@@ -240,6 +241,7 @@ impl Runtime {
     pub(crate) fn in_the_way(&self, key: Key) -> Vec<Key> {
         match self.line_of(key) {
             COMMON | COMMON_ASYNC | NOWHERE => Vec::new(),
+            OF_ACTOR => self.before_call(key),
             line => self.lines.shape(line).map_or_else(Vec::new, |shape| {
                 self.pool.see_budget(|budget| budget.in_the_way(&shape))
             }),

@@ -47,6 +47,7 @@ impl Port {
         self.close_segment();
         let mut area = Area::new(bytes);
         self.end_round(now);
+        self.be_host_no_more();
         let ends = |seat: &Seat| seat.is_leaving || self.runtime.conduct.is_dying(seat.place);
         let keys = if self.seat.as_ref().is_some_and(ends) || self.runtime.is_stopped() {
             Vec::new()
@@ -79,7 +80,10 @@ impl Port {
         // What this round's results made ready and this worker takes itself is nobody else's business: a chain stays where
         // it is.
         let queued = std::mem::take(&mut self.queued);
-        if keys.len() > 1 || ((queued || !keys.is_empty()) && self.runtime.has_queued()) {
+        let is_host = self.seat.as_ref().is_some_and(|seat| seat.host.is_some());
+        if (keys.len() > 1 && !is_host)
+            || ((queued || !keys.is_empty()) && self.runtime.has_queued())
+        {
             self.runtime.ask_for_workers();
         }
     }
@@ -91,6 +95,9 @@ impl Port {
             let each = time / u64::from(seat.round_len.max(1));
             seat.pace = (3 * seat.pace + each) / 4;
             self.runtime.pool.was_busy(seat.place, now);
+        }
+        if seat.host.is_some() {
+            return self.end_round_of_calls();
         }
         let runtime = &self.runtime;
         let mut unbegun = Vec::new();
@@ -119,6 +126,9 @@ impl Port {
 
     /// Takes tasks from the queues and writes their records.
     fn gather(&mut self, area: &mut Area<'_>) -> Vec<Key> {
+        if self.become_host() || self.seat.as_ref().is_some_and(|seat| seat.host.is_some()) {
+            return self.gather_calls(area);
+        }
         let mut keys = Vec::new();
         let Some(seat) = &mut self.seat else {
             return keys;
@@ -301,6 +311,15 @@ impl Port {
         if !seat.may_run(&runtime) {
             return Forage::Nothing;
         }
+        if seat.host.is_some() {
+            return match runtime.hosts.has_turn(seat.place) {
+                true => Forage::Work,
+                false => Forage::Nothing,
+            };
+        }
+        if runtime.hosts.unplaced() > 0 && seat.can_host() {
+            return Forage::Work;
+        }
         if seat.room(&runtime, self.outstanding) == 0 {
             if seat.holder.cpu.is_some() {
                 // As below. Others may need it.
@@ -363,6 +382,11 @@ impl Port {
     /// A cheap look while spinning: something may be queued.
     pub fn has_work(&self) -> bool {
         let seat = self.seat.as_ref();
+        if let Some(seat) = seat
+            && seat.host.is_some()
+        {
+            return self.runtime.hosts.has_turn(seat.place);
+        }
         seat.is_some_and(|seat| {
             seat.room(&self.runtime, self.outstanding) > 0
                 && seat.yields().is_none()
@@ -376,6 +400,7 @@ impl Port {
     /// Looks around before going to sleep: while someone does, producers wake nobody.
     pub fn start_search(&mut self) {
         if let Some(seat) = &mut self.seat
+            && seat.host.is_none()
             && seat.room(&self.runtime, self.outstanding) > 0
             // It may pass by what producers would leave to it.
             && !seat.holder.is_encumbered
@@ -425,7 +450,14 @@ impl Port {
         let mut taken = Vec::new();
         if let Some(seat) = &mut self.seat {
             seat.claims.take_back(Duration::ZERO, true, &mut taken);
-            self.runtime.hand_back(&taken, Some(&mut seat.local));
+            if seat.host.is_none() {
+                self.runtime.hand_back(&taken, Some(&mut seat.local));
+            }
+        }
+        for key in &taken {
+            if self.has_call(*key) {
+                self.hand_back_call(*key);
+            }
         }
         !taken.is_empty()
     }

@@ -1,9 +1,25 @@
 /** The local engine: worker threads of this process over the addon. */
 
-import { askToCollect, defineFunction, figures, handles, holdings, resources, running, runs, stop, tend, trim } from '../../binding.ts'
+import {
+  actorName,
+  askToCollect,
+  defineFunction,
+  figures,
+  functionRecord,
+  handles,
+  holdings,
+  resources,
+  running,
+  runs,
+  stop,
+  tend,
+  trim,
+} from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import type { ObjectRef, RefParts } from '../../refs/object-ref.ts'
 import type {
+  ActorName,
+  Addressee,
   BlankValue,
   CancelRequest,
   EncodedArguments,
@@ -11,11 +27,13 @@ import type {
   Engine,
   EngineDraft,
   EngineFigures,
+  FoundActor,
   FunctionRecord,
   Holding,
   Outcome,
   PendingWait,
   ResourceFigure,
+  TaskKey,
   TaskRun,
   WaitRequest,
   WaitStatus,
@@ -71,10 +89,11 @@ const inCycle = (cycle: readonly Link[]): DeadlockError => {
   )
 }
 
-const definition = ({ limit, named, ...rest }: FunctionRecord): Parameters<typeof defineFunction>[0] => ({
+const definition = ({ limit, named, actor, ...rest }: FunctionRecord): Parameters<typeof defineFunction>[0] => ({
   ...rest,
   named: [...named],
   ...(limit !== undefined && { limit }),
+  ...(actor !== undefined && { actor: { ...actor, groups: [...actor.groups] } }),
 })
 
 export class LocalEngine implements Engine {
@@ -100,12 +119,58 @@ export class LocalEngine implements Engine {
     return id
   }
 
-  submit(functionId: number, args: EncodedArguments): ObjectRef {
-    return this.#port.submit(functionId, args)
+  submit(functionId: number, args: EncodedArguments, to?: Addressee): ObjectRef {
+    return this.#port.submit(functionId, args, to)
   }
 
-  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[] {
-    return this.#port.submitMany(functionId, args, returns)
+  submitMany(functionId: number, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[] {
+    return this.#port.submitMany(functionId, args, returns, to)
+  }
+
+  createActor(classId: number, args: EncodedArguments, name?: ActorName): FoundActor & { readonly isNew: boolean } {
+    return this.#port.create(classId, args, name)
+  }
+
+  findActor(name: ActorName): FoundActor | undefined {
+    return this.#port.find(name)
+  }
+
+  nameOfActor({ slot, generation }: TaskKey): ActorName | undefined {
+    const [namespace, name] = actorName(slot, generation) ?? []
+    return namespace === undefined || name === undefined ? undefined : { namespace, name }
+  }
+
+  definition(id: number): { readonly name: string; readonly notes: string } | undefined {
+    return functionRecord(id) ?? undefined
+  }
+
+  killActor(actor: RefParts, noRestart: boolean): void {
+    this.#port.kill(actor, noRestart)
+  }
+
+  exitActor(actor: TaskKey): void {
+    this.#port.exit(actor)
+  }
+
+  idOfActor({ slot, generation }: TaskKey): string | undefined {
+    return this.#port.taskId(slot, generation)
+  }
+
+  refOfActor(actor: TaskKey): ObjectRef | undefined {
+    return this.#port.actorRef(actor)
+  }
+
+  hasRoomForCall({ slot, generation }: RefParts): boolean {
+    return this.#port.raw.room(slot, generation) > 0
+  }
+
+  isActorCall({ slot, generation }: RefParts): boolean {
+    return this.#port.raw.bound(slot, generation)
+  }
+
+  isUnheld({ slot, generation }: RefParts): boolean {
+    this.#port.flush()
+    return this.#port.raw.unheld(slot, generation)
   }
 
   hasRoom(): boolean {

@@ -5,7 +5,7 @@ import { mayRunUserCode, regionOf } from '../../codec/codec.ts'
 import { ObjectFreedError } from '../../errors/errors.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { type ObjectRef, partsOf } from '../../refs/object-ref.ts'
-import type { FoundValue, Memory, Outcome } from '../engine.ts'
+import type { ActorReason, FoundValue, Memory, Outcome } from '../engine.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
 
@@ -222,6 +222,14 @@ const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolea
   }
 }
 
+const REASONS: Readonly<Record<number, ActorReason>> = {
+  [L.REASON_KILLED]: 'killed',
+  [L.REASON_EXITED]: 'exited',
+  [L.REASON_OUT_OF_SCOPE]: 'out of scope',
+  [L.REASON_CRASHED]: 'crashed',
+  [L.REASON_NEIGHBOUR]: 'neighbour',
+}
+
 const PLAIN: Outcome = { state: 'value', value: plain }
 const PENDING: Outcome = { state: 'pending' }
 
@@ -251,6 +259,20 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
     if (state === L.STATE_VALUE) return { state: 'value', value }
     return { state: 'thrown', value, taskName: taskName(words[at + 6] as number), attempt: words[at + 7] as number }
   }
+  if (state === L.STATE_ACTOR_BROKEN) {
+    const { slot, generation } = partsOf(ref)
+    const owner: Owner = { slot, generation, which: VALUE }
+    const actorName = taskName(words[at + 6] as number)
+    try {
+      const isBulk = words[at + 1] === L.PLACE_BULK
+      const value = isBulk
+        ? readBulk(port, owner, 0, words[at + 4] as number, 0)
+        : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE, carried: NONE, envs: 0 })
+      return { state: 'actor-broken', value: { ...value }, actorName }
+    } catch (error) {
+      return { state: 'unreadable', error }
+    }
+  }
   const failed = { taskName: taskName(words[at + 6] as number), attempt: words[at + 4] as number }
   if (state === L.STATE_CANCELLED) return { state: 'cancelled', ...failed }
   if (state === L.STATE_TIMED_OUT) return { state: 'timed-out', limit: (words[at + 1] as number) + 2 ** 32 * (words[at + 2] as number), ...failed }
@@ -259,6 +281,8 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   const from = L.FETCH_HEAP + offset
   const text = new TextDecoder().decode(port.bytes.subarray(from, from + length))
   if (state === L.STATE_SETUP) return { state: 'setup', text }
+  if (state === L.STATE_ACTOR_UNAVAILABLE) return { state: 'actor-unavailable', text }
+  if (state === L.STATE_ACTOR_DIED) return { state: 'actor-died', reason: REASONS[words[at + 7] as number] ?? 'crashed', text, actorName: failed.taskName }
   const exitCode = words[at + 7] as number
   return { state: 'crashed', text, exitCode: exitCode === 0 ? null : exitCode - 1, ...failed }
 }

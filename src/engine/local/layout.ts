@@ -11,6 +11,7 @@ export const OP_HEAP: number = constant('OP_HEAP_AT')
 export const HEAP_BYTES: number = constant('HEAP_BYTES')
 export const TASKS: number = constant('TASKS_AT') / 4
 export const TASK_WORDS: number = constant('TASK_BYTES') / 4
+export const TASK_ACTOR: number = constant('TASK_ACTOR_AT') / 4
 export const TASK_HEAP: number = constant('TASK_HEAP_AT')
 export const COMPLETIONS: number = constant('COMPLETIONS_AT') / 4
 export const COMPLETIONS_MAX: number = constant('COMPLETIONS_MAX')
@@ -69,6 +70,11 @@ export const OP_HAND_BACK: number = constant('OP_HAND_BACK')
 export const OP_FREE: number = constant('OP_FREE')
 export const OP_COLLECTED: number = constant('OP_COLLECTED')
 export const OP_CANCEL: number = constant('OP_CANCEL')
+export const OP_TO: number = constant('OP_TO')
+export const OP_CREATE: number = constant('OP_CREATE')
+export const OP_KILL: number = constant('OP_KILL')
+export const OP_EXIT: number = constant('OP_EXIT')
+export const OP_LET_GO: number = constant('OP_LET_GO')
 export const OP_STORED: number = constant('OP_STORED')
 
 export const HOW_DONE: number = constant('HOW_DONE')
@@ -81,6 +87,15 @@ export const CANCEL_RECURSIVE: number = constant('CANCEL_RECURSIVE')
 export const LETTER_CANCELLED: number = constant('LETTER_CANCELLED')
 export const LETTER_TIMED_OUT: number = constant('LETTER_TIMED_OUT')
 export const LETTER_TERMINATE: number = constant('LETTER_TERMINATE')
+export const LETTER_DROP_ACTOR: number = constant('LETTER_DROP_ACTOR')
+
+export const KILL_NO_RESTART: number = constant('KILL_NO_RESTART')
+
+export const REASON_KILLED: number = constant('REASON_KILLED')
+export const REASON_EXITED: number = constant('REASON_EXITED')
+export const REASON_OUT_OF_SCOPE: number = constant('REASON_OUT_OF_SCOPE')
+export const REASON_CRASHED: number = constant('REASON_CRASHED')
+export const REASON_NEIGHBOUR: number = constant('REASON_NEIGHBOUR')
 
 export const PLACE_HEAP: number = constant('PLACE_HEAP')
 export const PLACE_VIEW: number = constant('PLACE_VIEW')
@@ -96,6 +111,9 @@ export const STATE_FREED: number = constant('STATE_FREED')
 export const STATE_LOST: number = constant('STATE_LOST')
 export const STATE_CANCELLED: number = constant('STATE_CANCELLED')
 export const STATE_TIMED_OUT: number = constant('STATE_TIMED_OUT')
+export const STATE_ACTOR_DIED: number = constant('STATE_ACTOR_DIED')
+export const STATE_ACTOR_BROKEN: number = constant('STATE_ACTOR_BROKEN')
+export const STATE_ACTOR_UNAVAILABLE: number = constant('STATE_ACTOR_UNAVAILABLE')
 
 export const STATUS_READY: number = constant('STATUS_READY')
 export const STATUS_FAILED: number = constant('STATUS_FAILED')

@@ -3,7 +3,7 @@
 import { attach, functionRecord, type RawPort, turnsOutAsync } from '../../binding.ts'
 import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
-import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, Memory, WaitRequest, WaitStatus } from '../engine.ts'
+import type { ActorName, Addressee, BlankValue, EncodedArguments, EncodedValue, EngineDraft, FoundActor, Memory, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectHere } from './collect.ts'
 import { Forgotten } from './forgotten.ts'
 import { Handles, NOWHERE, SMALL_MAX } from './handles.ts'
@@ -41,6 +41,17 @@ interface Wait {
   readonly resolve: ((status: WaitStatus) => void) | undefined
 }
 
+interface CallRecord {
+  readonly functionId: number
+  readonly args: EncodedArguments
+  /** Where its bytes lie, if that is in the store. */
+  readonly stored: Stored | undefined
+  readonly serial: number
+  /** How many objects it returns beside its first. */
+  readonly further: number
+  readonly to: Addressee | undefined
+}
+
 export interface PortOptions {
   readonly role: 'driver' | 'worker'
   readonly runtime: number
@@ -62,6 +73,8 @@ export interface PortOptions {
   onUnwanted?(task: Stored, isTimeout: boolean): void
   /** The thread of this start should be terminated (driver). */
   onDoomed?(start: number): void
+  /** The instance of this actor, which lives here, is nobody's any more (worker). */
+  onActorDropped?(actor: Stored): void
 }
 
 export class Port {
@@ -472,37 +485,125 @@ export class Port {
     if (this.words[L.H_STOCK] === 0) this.flush()
   }
 
-  submit(functionId: number, args: EncodedArguments): ObjectRef {
-    return this.#submit(functionId, args, NO_FURTHER)
+  submit(functionId: number, args: EncodedArguments, to?: Addressee): ObjectRef {
+    return this.#submit(functionId, args, NO_FURTHER, to)
   }
 
-  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[] {
+  submitMany(functionId: number, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[] {
     const further = new Array<RefParts>(returns - 1)
-    const first = this.#submit(functionId, args, further)
+    const first = this.#submit(functionId, args, further, to)
     return [first, ...further.map((parts) => this.#handle(parts))]
   }
 
   /** Gives the first return; slots of the others are filled in. */
-  #submit(functionId: number, args: EncodedArguments, further: RefParts[]): ObjectRef {
+  #submit(functionId: number, args: EncodedArguments, further: RefParts[], to: Addressee | undefined): ObjectRef {
     const stored = this.#store(args)
     const serial = ++this.#serial
     if (further.length > 0) this.#mintFurther(serial, further)
+    const ref = this.#call(L.OP_SUBMIT, { functionId, args, stored, serial, further: further.length, to })
+    // At once: the caller may compute on for long, and a crossing costs less than 100 ns. Batches of 64 were no faster.
+    this.flush()
+    return ref
+  }
+
+  /** Creates an actor; with a name, unless there is one of that name, which is given then. */
+  create(classId: number, args: EncodedArguments, name: ActorName | undefined): FoundActor & { readonly isNew: boolean } {
+    const stored = this.#store(args)
+    // Nothing else may end an actor while a name is looked for.
+    this.flush()
+    const ref = this.#call(L.OP_CREATE, { functionId: classId, args, stored, serial: ++this.#serial, further: 0, to: undefined })
+    if (name === undefined) {
+      this.flush()
+      return { ref, classId, isNew: true }
+    }
+    let wasThere: boolean
+    try {
+      wasThere = this.raw.create(name.namespace, name.name)
+    } finally {
+      this.#crossed()
+    }
+    if (!wasThere) return { ref, classId, isNew: true }
+    // Its slot is free again.
+    partsOf(ref).released = true
+    this.#handles.unwatch(partsOf(ref))
+    return { ...this.#foundActor(), isNew: false }
+  }
+
+  /** The actor of this name, if there is one. */
+  find({ namespace, name }: ActorName): FoundActor | undefined {
+    this.flush()
+    return this.raw.named(namespace, name) ? this.#foundActor() : undefined
+  }
+
+  #foundActor(): FoundActor {
+    const { words } = this
+    const at = L.FETCH
+    const [high, low] = [words[at + 2] as number, words[at + 3] as number]
+    const serial = (words[at + 4] as number) * 2 ** 32 + (words[at + 5] as number)
+    const parts = this.#parts({ runtime: this.#options.runtime, high, low }, serial, words[at] as number, words[at + 1] as number)
+    return { ref: this.#handle(parts), classId: words[at + 6] as number }
+  }
+
+  /** One handle more to the actor in a slot, whose own code asks for it. */
+  actorRef({ slot, generation }: Stored): ObjectRef | undefined {
+    const bytes = this.raw.id(slot, generation)
+    if (bytes === undefined) return undefined
+    const id = new DataView(bytes)
+    const serial = id.getUint32(8) * 2 ** 32 + id.getUint32(12)
+    this.#key(L.OP_RETAIN, slot, generation)
+    return this.#handle(this.#parts({ runtime: this.#options.runtime, high: id.getUint32(0), low: id.getUint32(4) }, serial, slot, generation))
+  }
+
+  #parts(origin: Origin, serial: number, slot: number, generation: number): RefParts {
+    return { origin, serial, slot, generation, index: 0, released: false, settled: false, uses: 0, seenBy: 0, group: undefined, place: NOWHERE }
+  }
+
+  /** An actor ends now, and is made anew, or not. */
+  kill({ slot, generation }: Stored, noRestart: boolean): void {
+    this.#reserve(1, 0)
+    const at = this.#record(L.OP_KILL)
+    this.words[at + 1] = slot
+    this.words[at + 2] = generation
+    this.words[at + 3] = noRestart ? L.KILL_NO_RESTART : 0
+    this.#commit()
+    this.flush()
+  }
+
+  /** The actor whose code runs here ends now. */
+  exit({ slot, generation }: Stored): void {
+    this.#key(L.OP_EXIT, slot, generation)
+    this.flush()
+  }
+
+  /** The code of a call has ended of which nobody wants anything (worker). */
+  letGoOfCall({ slot, generation }: Stored): void {
+    this.#key(L.OP_LET_GO, slot, generation)
+  }
+
+  /** Gives the first return. Whoever waits for it is told with the next crossing. */
+  #call(kind: number, { functionId, args, stored, serial, further, to }: CallRecord): ObjectRef {
     if (args.deps.length > 0) this.#writeRefs(args.deps)
     if (args.refs.length > 0) this.#writeRefs(args.refs)
-    this.#reserve(1, this.#inlineBytes(args))
+    // Both in one crossing: nothing comes between them.
+    this.#reserve(2, this.#inlineBytes(args))
     this.#needStock()
-    const record = this.#record(L.OP_SUBMIT)
+    if (to !== undefined) {
+      const address = this.#record(L.OP_TO)
+      this.words[address + 1] = to.actor.slot
+      this.words[address + 2] = to.actor.generation
+      this.words[address + 3] = to.group
+      this.#commit()
+    }
+    const record = this.#record(kind)
     const parent = this.#options.runningTask?.()
     this.words[record + 3] = parent?.slot ?? 0
     this.words[record + 4] = parent?.generation ?? 0
     this.words[record + 7] = functionId
     this.words[record + 10] = args.deps.length
-    this.words[record + 14] = further.length
+    this.words[record + 14] = further
     this.#writeValue(record, args, stored)
     const ref = this.#handle(this.#mint(record, serial))
     this.#commit()
-    // At once: the caller may compute on for long, and a crossing costs less than 100 ns. Batches of 64 were no faster.
-    this.flush()
     return ref
   }
 
@@ -566,9 +667,10 @@ export class Port {
     this.#handles.sized(ref, partsOf(ref), byteLength <= SMALL_MAX && refs === 0)
   }
 
-  /** What a task came to: the worker's word. */
-  result({ slot, generation }: Stored, value: EncodedValue, how: number): void {
+  /** What a task came to: the worker's word. `callsAtOnce`: of a constructor, so many calls may go on at once; 0: as its terms say. */
+  result({ slot, generation }: Stored, value: EncodedValue, how: number, callsAtOnce = 0): void {
     const record = this.#outcome(L.OP_RESULT, { slot, generation }, value)
+    this.words[record + 14] = callsAtOnce
     this.words[record + 3] = slot === this.#stamped ? this.#stamp : 0
     this.words[record + 7] = how
     this.#commit()
@@ -688,6 +790,7 @@ export class Port {
       const kind = letters[at]
       const slot = letters[at + 1] as number
       if (kind === L.LETTER_TERMINATE) this.#options.onDoomed?.(slot)
+      else if (kind === L.LETTER_DROP_ACTOR) this.#options.onActorDropped?.({ slot, generation: letters[at + 2] as number })
       else this.#options.onUnwanted?.({ slot, generation: letters[at + 2] as number }, kind === L.LETTER_TIMED_OUT)
     }
   }

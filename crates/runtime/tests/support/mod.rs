@@ -36,6 +36,7 @@ pub(crate) fn runtime_with(change: impl FnOnce(&mut Config)) -> Arc<Runtime> {
             ..Totals::default()
         },
         workers_max: 1,
+        hosts_max: 16,
         cores: 4,
         copy_threads: 4,
         async_max: 1000,

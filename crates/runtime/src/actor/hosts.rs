@@ -1,0 +1,156 @@
+//! Which threads run actors, and whose calls have their turn there.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use mobula_sync::Mutex;
+use mobula_sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::Actor;
+use crate::mailbox::Mailbox;
+use crate::refs::KeyMap;
+
+/// The part of a seat that runs actors in place of tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Host {
+    /// Handed out here and not ended, with whose they are: calls, and constructors by the actors' own keys.
+    pub(crate) handed: KeyMap<Arc<Actor>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    /// By place: actors that have something to run. Taken after an actor's lock, or without it.
+    inboxes: Box<[Mutex<VecDeque<Arc<Actor>>>]>,
+    placement: Mutex<Placement>,
+    /// By place: it is a thread that runs actors.
+    are_hosts: Box<[AtomicBool]>,
+    /// Actors that a worker may take: where there are none, nobody looks.
+    unplaced: AtomicUsize,
+    /// Actors that lack resources.
+    poor: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Placement {
+    pub(super) threads: HashMap<usize, Thread>,
+    /// For each a thread is to be found, in this order.
+    pub(super) waiting: VecDeque<Arc<Actor>>,
+    /// They share threads with others, as soon as there are some.
+    pub(super) sharing: VecDeque<Arc<Actor>>,
+    /// They wait for resources.
+    pub(super) poor: VecDeque<Arc<Actor>>,
+}
+
+/// A worker that runs actors.
+#[derive(Debug)]
+pub(super) struct Thread {
+    pub(super) actors: KeyMap<Arc<Actor>>,
+    pub(super) mailbox: Arc<Mailbox>,
+    /// Others may come to it.
+    pub(super) is_shared: bool,
+}
+
+impl Placement {
+    /// The thread with the fewest actors among those that take more.
+    pub(super) fn least_busy(&self) -> Option<usize> {
+        let shared = self.threads.iter().filter(|(_, thread)| thread.is_shared);
+        shared
+            .min_by_key(|(place, thread)| (thread.actors.len(), **place))
+            .map(|(place, _)| *place)
+    }
+}
+
+impl Hosts {
+    pub(crate) fn new(places: usize) -> Self {
+        Self {
+            inboxes: (0..places).map(|_| Mutex::default()).collect(),
+            placement: Mutex::default(),
+            are_hosts: (0..places).map(|_| AtomicBool::new(false)).collect(),
+            unplaced: AtomicUsize::new(0),
+            poor: AtomicUsize::new(0),
+        }
+    }
+
+    /// Changes who is where.
+    pub(super) fn arrange<T>(&self, change: impl FnOnce(&mut Placement) -> T) -> T {
+        let mut placement = self.placement.lock();
+        let result = change(&mut placement);
+        // Release: whoever reads it finds what it counts.
+        self.unplaced
+            .store(placement.waiting.len(), Ordering::Release);
+        self.poor.store(placement.poor.len(), Ordering::Release);
+        result
+    }
+
+    /// How many actors wait for a thread.
+    pub(crate) fn unplaced(&self) -> usize {
+        self.unplaced.load(Ordering::Acquire)
+    }
+
+    pub(super) fn has_poor(&self) -> bool {
+        self.poor.load(Ordering::Acquire) > 0
+    }
+
+    /// Tasks are not for the thread at this place, or are again.
+    pub(super) fn set_host(&self, place: usize, is_host: bool) {
+        self.are_hosts[place].store(is_host, Ordering::Release);
+    }
+
+    pub(crate) fn is_host(&self, place: usize) -> bool {
+        self.are_hosts[place].load(Ordering::Acquire)
+    }
+
+    /// Something has its turn at this place.
+    pub(crate) fn has_turn(&self, place: usize) -> bool {
+        !self.inboxes[place].lock().is_empty()
+    }
+
+    /// The actor whose turn it is there.
+    pub(super) fn next(&self, place: usize) -> Option<Arc<Actor>> {
+        self.inboxes[place].lock().pop_front()
+    }
+
+    /// An actor has something to run. Its thread is to be told.
+    pub(super) fn schedule(&self, place: usize, actor: Arc<Actor>) {
+        self.inboxes[place].lock().push_back(actor);
+    }
+
+    /// Whom to tell that something has its turn there.
+    pub(super) fn mailbox(&self, place: usize) -> Option<Arc<Mailbox>> {
+        let placement = self.placement.lock();
+        Some(placement.threads.get(&place)?.mailbox.clone())
+    }
+
+    /// The actors of a thread, which has ended; its inbox is empty from now on.
+    pub(super) fn close(&self, place: usize) -> Vec<Arc<Actor>> {
+        let thread = self.arrange(|placement| placement.threads.remove(&place));
+        self.set_host(place, false);
+        self.inboxes[place].lock().clear();
+        thread.map_or_else(Vec::new, |thread| thread.actors.into_values().collect())
+    }
+
+    /// An actor is nowhere any more.
+    pub(super) fn forget(&self, actor: &Actor) {
+        let key = actor.key;
+        let place = self.arrange(|placement| {
+            placement.waiting.retain(|other| other.key != key);
+            placement.sharing.retain(|other| other.key != key);
+            placement.poor.retain(|other| other.key != key);
+            let mut threads = placement.threads.iter_mut();
+            threads.find_map(|(place, thread)| {
+                let was_there = thread.actors.remove(&key).is_some();
+                was_there.then_some(*place)
+            })
+        });
+        if let Some(place) = place {
+            self.inboxes[place].lock().retain(|other| other.key != key);
+        }
+    }
+
+    /// Actors share the thread at a place, or may.
+    pub(super) fn is_shared(&self, place: usize) -> bool {
+        let placement = self.placement.lock();
+        let thread = placement.threads.get(&place);
+        thread.is_some_and(|thread| thread.actors.len() > 1)
+    }
+}

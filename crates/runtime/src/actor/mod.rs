@@ -1,0 +1,212 @@
+//! Actors: objects that live on a worker thread and whose methods are called from anywhere.
+//!
+//! An actor's slot in the table is its constructor, a task that is kept for as long as the actor lives, arguments and all, so that it can
+//! run again. Its handles are holders of that slot. Calls are tasks, too; they wait with their actor (`calls`) instead of in the queues,
+//! and run on its thread (`hosts`).
+//!
+//! ```text
+//!  waiting ──▶ unplaced ──▶ starting ──▶ alive ──▶ dead
+//!  (arguments) (a thread,   (constructor)  │        ▲
+//!                 resources)  ▲            │        │ killed, exited, out of scope, no restarts left
+//!                   ╰─────────┴── crash ◀──╯ ───────╯
+//! ```
+
+mod calls;
+mod crash;
+mod end;
+mod hosts;
+mod names;
+mod place;
+mod post;
+mod round;
+
+use std::sync::Arc;
+
+use mobula_sched::Key;
+use mobula_sync::Mutex;
+use mobula_sync::atomic::{AtomicU32, Ordering};
+
+pub(crate) use calls::{Call, Caller, Calls};
+pub(crate) use hosts::{Host, Hosts};
+pub(crate) use names::Names;
+pub use names::{Found, Name};
+
+use crate::cell::{Body, Task};
+use crate::failure::Failure;
+use crate::functions::{ActorTerms, Definition};
+use crate::runtime::Runtime;
+
+/// This bit of a slot's holders says that it is an actor that has not ended. The actor itself is one of the holders.
+pub(crate) const ACTOR: u32 = 1 << 31;
+
+/// What a task is to an actor.
+#[derive(Debug, Clone)]
+pub(crate) enum Bound {
+    /// It makes the instance.
+    Constructor(Arc<Actor>),
+    /// It calls a method.
+    Call {
+        actor: Arc<Actor>,
+        caller: Caller,
+        group: u32,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Actor {
+    /// Its slot, which is its constructor's.
+    pub(crate) key: Key,
+    /// The public id, in four words.
+    pub(crate) id: [u32; 4],
+    /// The number of its class.
+    pub(crate) class: u32,
+    pub(crate) definition: Arc<Definition>,
+    state: Mutex<State>,
+    /// Calls that have not been settled.
+    pending: AtomicU32,
+}
+
+#[derive(Debug)]
+struct State {
+    life: Life,
+    calls: Calls,
+    /// It is in its thread's inbox.
+    is_scheduled: bool,
+    /// How often its constructor has run in vain, or its instance was lost.
+    restarts: u32,
+    /// Nobody has a handle any more.
+    is_out_of_scope: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Life {
+    /// Arguments of its constructor are not there yet.
+    Waiting,
+    /// It has no thread yet.
+    Unplaced,
+    /// It has one, at this place; the constructor has begun or not.
+    Starting {
+        place: usize,
+        has_begun: bool,
+    },
+    Alive {
+        place: usize,
+    },
+    /// What its calls come to.
+    Dead(Arc<Failure>),
+}
+
+impl Life {
+    fn place(&self) -> Option<usize> {
+        match self {
+            Life::Starting { place, .. } | Life::Alive { place } => Some(*place),
+            _ => None,
+        }
+    }
+}
+
+/// A class that says nothing else: as Ray does it. It is set anew when the class is there.
+const LIMIT_AT_FIRST: u32 = 1;
+
+impl State {
+    fn is_dead(&self) -> bool {
+        matches!(self.life, Life::Dead(_))
+    }
+}
+
+impl Actor {
+    pub(crate) fn new(
+        key: Key,
+        id: [u32; 4],
+        class: u32,
+        definition: Arc<Definition>,
+    ) -> Arc<Self> {
+        let terms = definition.terms.actor.clone().unwrap_or_default();
+        let first = match terms.concurrency {
+            0 => LIMIT_AT_FIRST,
+            limit => limit,
+        };
+        let limits = std::iter::once(first).chain(terms.groups);
+        Arc::new(Self {
+            key,
+            id,
+            class,
+            state: Mutex::new(State {
+                life: Life::Waiting,
+                calls: Calls::new(limits, terms.in_order),
+                is_scheduled: false,
+                restarts: 0,
+                is_out_of_scope: false,
+            }),
+            definition,
+            pending: AtomicU32::new(0),
+        })
+    }
+
+    pub(crate) fn terms(&self) -> Option<&ActorTerms> {
+        self.definition.terms.actor.as_ref()
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.state.lock().is_dead()
+    }
+
+    /// So many of its calls may go on at once: what its class says, unless its terms do.
+    pub(crate) fn set_limit(&self, limit: u32) {
+        if self.terms().is_none_or(|terms| terms.concurrency == 0) {
+            self.state.lock().calls.set_limit(limit);
+        }
+    }
+
+    /// How many more calls may be made. Who asks at the same time may be told the same.
+    pub(crate) fn room(&self) -> u32 {
+        let max = self.terms().and_then(|terms| terms.pending_max);
+        max.map_or(u32::MAX, |max| {
+            max.saturating_sub(self.pending.load(Ordering::Relaxed))
+        })
+    }
+
+    /// One call more that has not been settled.
+    pub(crate) fn began_pending(&self) {
+        self.pending.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call was settled.
+    pub(crate) fn ended_pending(&self) {
+        self.pending.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Runtime {
+    /// The actor whose slot this is, while it has not ended.
+    pub(crate) fn actor(&self, key: Key) -> Option<Arc<Actor>> {
+        self.table.phase(key)?;
+        match &*self.cell(key).body.lock() {
+            Body::Task(task) => match task.bound.as_deref() {
+                Some(Bound::Constructor(actor)) if actor.key == key => Some(actor.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What a task that is not settled is to an actor.
+    pub(crate) fn bound(&self, key: Key) -> Option<Bound> {
+        self.table.phase(key)?;
+        match &*self.cell(key).body.lock() {
+            Body::Task(Task { bound, .. }) => bound.as_deref().cloned(),
+            _ => None,
+        }
+    }
+
+    /// Nobody but the actor itself has a handle to it, or it has ended.
+    pub(crate) fn is_unheld(&self, key: Key) -> bool {
+        self.actor(key)
+            .is_none_or(|actor| actor.state.lock().is_out_of_scope)
+    }
+
+    /// How many more calls of an actor may be made; what is no actor any more says so by itself.
+    pub(crate) fn room_for_calls(&self, key: Key) -> u32 {
+        self.actor(key).map_or(u32::MAX, |actor| actor.room())
+    }
+}

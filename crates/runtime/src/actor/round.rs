@@ -1,0 +1,274 @@
+//! A round of a thread that runs actors: what it is handed, and what comes of it.
+
+use std::sync::Arc;
+
+use mobula_sched::{BATCH_MAX, Key, Phase};
+
+use super::{Actor, Life};
+use crate::area::{Area, Heap};
+use crate::failure::{Kind, Reason};
+use crate::layout;
+use crate::port::Port;
+use crate::runtime::Runtime;
+use crate::value::Value;
+
+/// What an actor gives its thread to run.
+enum Turn {
+    Constructor,
+    Calls(Vec<Key>),
+}
+
+impl Runtime {
+    /// An actor has come out of its inbox: what its turn is, at most so many calls.
+    fn turn_of(&self, actor: &Arc<Actor>, at: usize, most: usize) -> Turn {
+        let mut state = actor.state.lock();
+        state.is_scheduled = false;
+        let is_ready = |key| self.table.phase(key) == Some(Phase::Ready);
+        match &mut state.life {
+            Life::Starting { place, has_begun } if *place == at && !*has_begun => {
+                *has_begun = true;
+                Turn::Constructor
+            }
+            Life::Alive { place } if *place == at => {
+                Turn::Calls(state.calls.hand_out(at, most, is_ready))
+            }
+            _ => Turn::Calls(Vec::new()),
+        }
+    }
+}
+
+impl Port {
+    /// Writes the records of what has its turn on this thread.
+    pub(crate) fn gather_calls(&mut self, area: &mut Area<'_>) -> Vec<Key> {
+        let runtime = self.runtime.clone();
+        let mut keys = Vec::new();
+        let mut heap = Heap::new(layout::TASK_HEAP_AT);
+        let Some(seat) = &self.seat else { return keys };
+        let (place, pace) = (seat.place, seat.pace.max(1));
+        let most = (runtime.crossing / pace).clamp(1, BATCH_MAX as u64) as usize;
+        let mut is_full = false;
+        while keys.len() < most && !is_full {
+            let Some(actor) = runtime.hosts.next(place) else {
+                break;
+            };
+            let turn = runtime.turn_of(&actor, place, most - keys.len());
+            let list = match turn {
+                Turn::Constructor => vec![actor.key],
+                Turn::Calls(list) => list,
+            };
+            for (k, key) in list.iter().enumerate() {
+                if !self.hand_over(area, &mut heap, &mut keys, (*key, &actor)) {
+                    for key in &list[k..] {
+                        runtime.not_begun(&actor, *key);
+                    }
+                    is_full = true;
+                    break;
+                }
+                is_full |= self
+                    .seat
+                    .as_ref()
+                    .is_some_and(|seat| seat.timed_now.is_some());
+            }
+            // What is left of its turn, or what was refused above; and if nothing is, perhaps that was the last.
+            runtime.change(&actor, |_| ());
+        }
+        keys
+    }
+
+    /// False: its record does not fit, or it has a time limit and is not the first.
+    fn hand_over(
+        &mut self,
+        area: &mut Area<'_>,
+        heap: &mut Heap,
+        keys: &mut Vec<Key>,
+        (key, actor): (Key, &Arc<Actor>),
+    ) -> bool {
+        let runtime = self.runtime.clone();
+        let limit = runtime.limit_of(key);
+        if self
+            .seat
+            .as_ref()
+            .is_some_and(|seat| seat.timed_now.is_some())
+            || (limit.is_some() && !keys.is_empty())
+            || !self.write_task(area, heap, keys.len(), key)
+        {
+            return false;
+        }
+        let at = layout::TASKS_AT + keys.len() * layout::TASK_BYTES + layout::TASK_ACTOR_AT;
+        area.set_words(at, &[actor.key.index, actor.key.generation]);
+        if !runtime.table.advance(key, Phase::Ready, Phase::Offered) {
+            // Settled meanwhile.
+            runtime.call_ended(actor, key);
+            return true;
+        }
+        if let Some(seat) = &mut self.seat
+            && let Some(host) = &mut seat.host
+        {
+            host.handed.insert(key, actor.clone());
+            keys.push(key);
+            if let Some(limit) = limit {
+                seat.timed_now = Some((key, limit));
+            }
+        }
+        true
+    }
+
+    /// The round of a thread that runs actors is over: what was not begun has its turn again.
+    pub(crate) fn end_round_of_calls(&mut self) {
+        let runtime = self.runtime.clone();
+        let Some(seat) = &mut self.seat else { return };
+        let Some(host) = &mut seat.host else { return };
+        let mut unbegun = Vec::new();
+        let (in_flight, returned, handed) = (&mut seat.in_flight, &mut seat.returned, &host.handed);
+        let begun = |key| {
+            if handed.contains_key(&key) && !returned.contains(&key) {
+                in_flight.insert(key);
+            }
+        };
+        seat.claims.end_round(begun, &mut unbegun);
+        seat.returned.clear();
+        if let Some((key, _)) = seat.timed_now.take()
+            && !seat.in_flight.contains(&key)
+        {
+            seat.timed.remove(&key);
+            runtime.clock.end(seat.place, key);
+        }
+        for key in &seat.in_flight {
+            if let Some(actor) = host.handed.get(key) {
+                runtime.goes_on_in(actor, *key);
+            }
+        }
+        // Neither begun nor given back: somebody took them back, and has seen to them.
+        let in_flight = &seat.in_flight;
+        let others = host.handed.extract_if(|key, _| !in_flight.contains(key));
+        for (key, actor) in others.collect::<Vec<_>>() {
+            if unbegun.contains(&key) {
+                runtime.not_begun(&actor, key);
+            }
+        }
+    }
+
+    /// What the code of a call or a constructor came to. False: it is not of this thread any more, so that it counts nothing.
+    pub(crate) fn ends_here(&self, key: Key) -> bool {
+        let Some(seat) = &self.seat else { return true };
+        let Some(host) = &seat.host else { return true };
+        let Some(actor) = host.handed.get(&key) else {
+            return false;
+        };
+        let state = actor.state.lock();
+        if key == actor.key {
+            return matches!(state.life, Life::Starting { place, has_begun: true } if place == seat.place);
+        }
+        state.is_dead() || state.calls.is_at(key, seat.place)
+    }
+
+    /// The code of a call has ended here, whatever it came to.
+    pub(crate) fn let_go_of_call(&mut self, key: Key) {
+        let runtime = self.runtime.clone();
+        let Some(seat) = &mut self.seat else { return };
+        let place = seat.place;
+        seat.in_flight.remove(&key);
+        let Some(host) = &mut seat.host else { return };
+        let Some(actor) = host.handed.remove(&key) else {
+            return;
+        };
+        let is_here = {
+            let state = actor.state.lock();
+            state.calls.is_at(key, place)
+        };
+        if is_here {
+            runtime.call_ended(&actor, key);
+        }
+        runtime.let_linger_no_more(key);
+    }
+
+    /// True for a call or a constructor that was handed out here.
+    pub(crate) fn has_call(&self, key: Key) -> bool {
+        let host = self.seat.as_ref().and_then(|seat| seat.host.as_ref());
+        host.is_some_and(|host| host.handed.contains_key(&key))
+    }
+
+    /// A call was claimed and cannot begin yet.
+    pub(crate) fn hand_back_call(&mut self, key: Key) {
+        let runtime = self.runtime.clone();
+        let is_here = self.ends_here(key);
+        let Some(seat) = &mut self.seat else { return };
+        if !seat.in_flight.remove(&key) {
+            // Claimed in the round that is not over yet.
+            seat.returned.insert(key);
+        }
+        let handed = seat.host.as_mut().and_then(|host| host.handed.remove(&key));
+        if let (Some(actor), true) = (handed, is_here) {
+            runtime.not_begun(&actor, key);
+        }
+    }
+
+    /// A call was queued again: it is no longer this thread's.
+    pub(crate) fn forget_call(&mut self, key: Key) {
+        if let Some(seat) = &mut self.seat
+            && let Some(host) = &mut seat.host
+        {
+            seat.in_flight.remove(&key);
+            host.handed.remove(&key);
+        }
+    }
+
+    /// The constructor of an actor has returned, or has thrown this.
+    pub(crate) fn end_constructor(&mut self, actor: &Arc<Actor>, thrown: Option<Value>) {
+        self.forget_call(actor.key);
+        let runtime = self.runtime.clone();
+        let outcome = match thrown {
+            None => Ok(()),
+            thrown => Err(Kind::ActorDied {
+                reason: Reason::Constructor,
+                text: String::new(),
+                thrown,
+            }),
+        };
+        runtime.constructed(actor, outcome);
+        self.queued = true;
+    }
+
+    /// The actor whose constructor this is, if it was handed out here.
+    pub(crate) fn constructing(&self, key: Key) -> Option<Arc<Actor>> {
+        let host = self.seat.as_ref()?.host.as_ref()?;
+        host.handed
+            .get(&key)
+            .filter(|actor| actor.key == key)
+            .cloned()
+    }
+}
+
+impl Runtime {
+    /// A call that was handed out and not begun has its turn again; a constructor, too.
+    fn not_begun(&self, actor: &Arc<Actor>, key: Key) {
+        self.is_nowhere(key);
+        let is_ready = self.table.advance(key, Phase::Offered, Phase::Ready)
+            || self.table.phase(key) == Some(Phase::Ready);
+        if key == actor.key {
+            let place = {
+                let mut state = actor.state.lock();
+                match &mut state.life {
+                    Life::Starting { place, has_begun } => {
+                        *has_begun = false;
+                        Some(*place)
+                    }
+                    _ => None,
+                }
+            };
+            if let Some(place) = place {
+                self.wake_for(actor, place);
+            }
+        } else if is_ready {
+            self.change(actor, |state| state.calls.come_back(key));
+        } else {
+            self.let_settled_linger_no_more(key);
+            self.call_ended(actor, key);
+        }
+    }
+
+    /// A call goes on after it has returned.
+    fn goes_on_in(&self, actor: &Arc<Actor>, key: Key) {
+        actor.state.lock().calls.note_going_on(key);
+    }
+}

@@ -1,0 +1,127 @@
+/** A method of an actor: defined with its first call, and sent to the actor's mailbox on each. */
+
+import { addRefs, encode, encodeArgs } from '../codec/codec.ts'
+import type { Engine } from '../engine/engine.ts'
+import { nearest } from '../errors/bad-input.ts'
+import { ActorDiedError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
+import { type ClassNotes, groupNumber } from '../functions/actor-class.ts'
+import { TaskParts } from '../functions/handle.ts'
+import { HELD } from '../functions/retryable.ts'
+import { type ResolvedCall, resolveCall } from '../options/actor-call.ts'
+import type { CallNotes } from '../options/task.ts'
+import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
+import { type ActorHandle, actorPartsOf, isDisposedHandle } from './actor-handle.ts'
+import { cancelOn } from './cancel-on.ts'
+import { current } from './current.ts'
+import { checkRefs } from './remote.ts'
+
+interface Defined {
+  readonly engine: Engine
+  readonly id: number
+  readonly returns: number
+  readonly group: number
+  /** The object that each call brings along: what its options hold. */
+  readonly env: ObjectRef | undefined
+}
+
+export class ActorMethod {
+  /** Queues a call. Own properties, which keep working when they are taken off. */
+  readonly remote: (...args: unknown[]) => unknown
+  /** The same method with other options, for calls made through it. */
+  readonly options: (options: unknown) => ActorMethod
+
+  constructor(handle: ActorHandle, name: string, options: ResolvedCall) {
+    let defined: Defined | undefined
+    this.remote = (...args) => {
+      defined = definedHere(handle, name, options, defined)
+      return submit(handle, { name, defined, signal: options.signal }, args)
+    }
+    this.options = (more) => {
+      checkMethod(actorPartsOf(handle).notes, name)
+      const changed = resolveCall(more, `${name}.options()`)
+      const { notes } = actorPartsOf(handle)
+      if (changed.group !== undefined) groupNumber(notes.groups, changed.group, 'options.concurrencyGroup')
+      return new ActorMethod(handle, name, { ...options, ...changed })
+    }
+  }
+}
+
+const checkMethod = ({ className, methods, fields }: ClassNotes, name: string): void => {
+  if (methods === undefined || Object.hasOwn(methods, name) || fields === undefined || fields.includes(name)) return
+  const near = nearest(name, Object.keys(methods))
+  const known = near === undefined ? `it has ${Object.keys(methods).join(', ') || 'none'}` : `did you mean '${near}'?`
+  throw new TypeError(`actor ${className} has no method '${name}'; ${known}`)
+}
+
+const definedHere = (handle: ActorHandle, name: string, options: ResolvedCall, known: Defined | undefined): Defined => {
+  const { ref, notes } = actorPartsOf(handle)
+  const engine = current()?.engine
+  if (engine === undefined || engine.runtime !== partsOf(ref).origin.runtime)
+    throw new ShutdownError(`${notes.className}.${name}: the runtime that this actor belongs to was shut down`)
+  if (isDisposedHandle(handle))
+    throw new ActorDiedError(`${notes.className}.${name}: this handle was disposed; keep another, or get one by getActor`, { reason: 'disposed' })
+  return known?.engine === engine ? known : define(engine, notes, name, options)
+}
+
+const define = (engine: Engine, notes: ClassNotes, name: string, options: ResolvedCall): Defined => {
+  checkMethod(notes, name)
+  const said = notes.methods?.[name]
+  const returns = options.returns ?? said?.returns ?? 1
+  const groupName = options.group ?? said?.group
+  const group = groupName === undefined ? 0 : groupNumber(notes.groups, groupName, `${notes.className}.${name}: concurrencyGroup`)
+  const { retryable } = options
+  const held = typeof retryable === 'object' && 'held' in retryable ? retryable.held : undefined
+  const noted = held !== undefined ? HELD : ((retryable as CallNotes['retryable']) ?? said?.retryable ?? (notes.retryable === HELD ? 'actor' : notes.retryable))
+  const callNotes: CallNotes = { group, ...(noted !== undefined && { retryable: noted }) }
+  const id = engine.define({
+    name: options.name ?? said?.name ?? `${notes.className}.${name}`,
+    source: JSON.stringify({ kind: 'method', name, env: held !== undefined }),
+    isAsync: false,
+    cpu: 0,
+    gpu: 0,
+    named: [],
+    priority: 0,
+    returns,
+    retries: options.retries ?? said?.retries ?? notes.callRetries,
+    limit: options.limit ?? said?.limit,
+    notes: JSON.stringify(callNotes),
+    isMethod: true,
+  })
+  const env = held === undefined ? undefined : engine.put(encode(new TaskParts(undefined, held), `${notes.className}.${name}`))
+  return { engine, id, returns, group, env }
+}
+
+interface Called {
+  readonly name: string
+  readonly defined: Defined
+  readonly signal: AbortSignal | undefined
+}
+
+const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | undefined => {
+  const { engine, id, returns, group, env } = defined
+  const { ref: actor, notes } = actorPartsOf(handle)
+  const parts = partsOf(actor)
+  if (!engine.hasRoomForCall(parts))
+    throw new PendingCallsLimitError(
+      `${notes.className}.${name}: as many calls of this actor are unfinished as maxPendingCalls allows. Nothing was queued: await some of them, then call again.`,
+    )
+  if (!engine.hasRoom())
+    throw new PendingCallsLimitError(
+      `${notes.className}.${name}: as many tasks are unfinished as init({ maxPendingTasks }) allows. Nothing was queued: await some of them (wait, asCompleted), then call again.`,
+    )
+  const encoded = encodeArgs(args, `${notes.className}.${name}`)
+  checkRefs(encoded.deps)
+  checkRefs(encoded.refs)
+  if (env !== undefined) addRefs(encoded, [...encoded.refs, env])
+  const to = { actor: parts, group }
+  if (returns > 1) {
+    const refs = engine.submitMany(id, encoded, returns, to)
+    if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
+    return refs
+  }
+  const ref = engine.submit(id, encoded, to)
+  if (signal !== undefined) cancelOn(signal, engine, ref)
+  if (returns === 1) return ref
+  ref[Symbol.dispose]()
+  return undefined
+}

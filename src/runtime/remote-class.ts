@@ -1,0 +1,37 @@
+/** The object that users hold a remote class by. */
+
+import type { Capsule } from '../codec/capsules.ts'
+import { setActorHandles } from '../functions/handle.ts'
+import { captureRefusal } from '../functions/refuse-capture.ts'
+import { resolveActor } from '../options/actor.ts'
+import { type ClassTarget, classVariantOf, createActor } from './actor-class.ts'
+import { disposeActor } from './actor-end.ts'
+import { type ActorHandle, actorPartsOf, isActorHandle, isDisposedHandle, setDisposeHandle } from './actor-handle.ts'
+import { handleOf } from './actor-methods.ts'
+import { current, type Runtime } from './current.ts'
+import { runtimeHere } from './remote-handle.ts'
+
+/** Methods are own properties, which keep working when they are taken off. */
+export class RemoteClassHandle {
+  readonly remote: (...args: unknown[]) => unknown
+  readonly options: (options: unknown) => unknown
+
+  constructor(target: ClassTarget) {
+    this.remote = (...args) => createActor(runtimeHere(), target, args)
+    this.options = (options) => new RemoteClassHandle(classVariantOf(target, resolveActor(options, '.options()')))
+  }
+}
+
+setDisposeHandle(disposeActor)
+
+setActorHandles({
+  take: (value) => (isActorHandle(value) ? takeActor(value) : undefined),
+  make: (classId, ref) => handleOf((current() as Runtime).engine, { ref, classId }),
+})
+
+/** A handle on its way to another thread. */
+const takeActor = (handle: ActorHandle): Capsule => {
+  const { ref, classId, notes } = actorPartsOf(handle)
+  if (isDisposedHandle(handle)) throw captureRefusal(`is a handle of actor ${notes.className} that was disposed`)
+  return { template: JSON.stringify({ kind: 'actor', classId }), values: [ref], steps: [''], id: '' }
+}

@@ -1,0 +1,133 @@
+/** The instances that live on this thread, and which of their calls may begin. */
+
+import type { Stored } from '../engine/local/port.ts'
+import { nearest } from '../errors/bad-input.ts'
+import { ActorDiedError } from '../errors/errors.ts'
+import { type ClassNotes, classNotesOf } from '../functions/actor-class.ts'
+import { methodsOf } from '../functions/methods.ts'
+import type { AnyClass } from '../functions/record.ts'
+
+/** A call that can be told that nobody wants it. */
+interface Ending {
+  end(reason: Error): void
+}
+
+/** So many calls of an actor whose class has async methods go on at once, if nothing is said. */
+const ASYNC_CONCURRENCY = 1000
+
+/** An actor, from the beginning of its constructor on. */
+export class Instance {
+  readonly key: Stored
+  readonly classId: number
+  readonly notes: ClassNotes
+  /** How often it was made before. */
+  readonly restarts: number
+  /** What came along with the class's options. */
+  readonly held: unknown
+  Class: AnyClass | undefined
+  value: Record<string, unknown> | undefined
+  /** Nobody wants it any more: what its code comes to counts nothing. */
+  isDropped: boolean = false
+  /** What its methods were made into, by the number of their definition. */
+  readonly methods: Map<number, unknown> = new Map()
+  /** Its calls that have returned and go on. */
+  readonly #begun = new Set<Ending>()
+  readonly #limits: number[]
+  readonly #goingOn: number[]
+
+  constructor(key: Stored, classId: number, notes: ClassNotes, restarts: number, held: unknown) {
+    this.key = key
+    this.classId = classId
+    this.notes = notes
+    this.restarts = restarts
+    this.held = held
+    this.#limits = [notes.concurrency === 0 ? 1 : notes.concurrency, ...notes.groups.map(([, limit]) => limit)]
+    this.#goingOn = this.#limits.map(() => 0)
+  }
+
+  get name(): string {
+    return this.notes.className
+  }
+
+  /** Its constructor has returned. */
+  constructed(Class: AnyClass, value: unknown): void {
+    this.Class = Class
+    this.value = value as Record<string, unknown>
+    if (this.notes.concurrency === 0) this.#limits[0] = methodsOf(Class).hasAsync ? ASYNC_CONCURRENCY : 1
+  }
+
+  /** So many calls of no group may go on at once. */
+  get limit(): number {
+    return this.#limits[0] as number
+  }
+
+  /** A call of this group may begin. */
+  hasRoom(group: number): boolean {
+    return (this.#goingOn[group] ?? 0) < (this.#limits[group] ?? 1)
+  }
+
+  /** A call of this group has returned, and goes on. */
+  goesOn(group: number, call: Ending): void {
+    this.#begun.add(call)
+    this.#goingOn[group] = (this.#goingOn[group] ?? 0) + 1
+  }
+
+  ended(group: number, call: Ending): void {
+    this.#begun.delete(call)
+    this.#goingOn[group] = (this.#goingOn[group] ?? 1) - 1
+  }
+
+  call(name: string, args: unknown[]): unknown {
+    const value = this.value as Record<string, unknown>
+    const method = value[name]
+    if (typeof method !== 'function' || name === 'constructor') throw this.#noMethod(name, method)
+    return Reflect.apply(method, value, args) as unknown
+  }
+
+  #noMethod(name: string, found: unknown): TypeError {
+    const value = this.value as Record<string, unknown>
+    const own = Object.keys(value).filter((key) => typeof value[key] === 'function')
+    const all = [...methodsOf(this.Class as AnyClass).names, ...own]
+    const near = nearest(name, all)
+    const known = near === undefined ? `it has ${all.join(', ') || 'none'}` : `did you mean '${near}'?`
+    return new TypeError(`actor ${this.name} has no method '${name}'${found === undefined ? '' : ': what has this name is no function'}; ${known}`)
+  }
+
+  /** Nobody wants it any more. */
+  drop(): void {
+    this.isDropped = true
+    for (const call of this.#begun) call.end(new ActorDiedError(`actor ${this.name} has ended`, { reason: 'killed' }))
+  }
+
+  /** What `static methods` says of errors that let a call of this name be made again. */
+  retryableOf(name: string): unknown {
+    const methods = (this.Class as unknown as { methods?: Record<string, { retryExceptions?: unknown }> } | undefined)?.methods
+    return methods?.[name]?.retryExceptions
+  }
+}
+
+/** All of them, by slot. */
+export class Actors {
+  readonly #bySlot = new Map<number, Instance>()
+
+  find({ slot, generation }: Stored): Instance | undefined {
+    const instance = this.#bySlot.get(slot)
+    return instance?.key.generation === generation ? instance : undefined
+  }
+
+  /** An actor's constructor begins. If there is an instance of it, that is from before. */
+  add(key: Stored, record: { readonly classId: number; readonly notes: string; readonly restarts: number; readonly held: unknown }): Instance {
+    this.drop(key)
+    const instance = new Instance(key, record.classId, classNotesOf(record.notes), record.restarts, record.held)
+    this.#bySlot.set(key.slot, instance)
+    return instance
+  }
+
+  /** Nobody wants an instance any more: its code is told. */
+  drop(key: Stored): void {
+    const instance = this.find(key)
+    if (instance === undefined) return
+    this.#bySlot.delete(key.slot)
+    instance.drop()
+  }
+}
