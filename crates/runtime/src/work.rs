@@ -264,7 +264,10 @@ impl Port {
                 record[10..].copy_from_slice(&carried);
             }
         }
-        area.set_words(layout::TASKS_AT + k * layout::TASK_BYTES, &record);
+        let at = layout::TASKS_AT + k * layout::TASK_BYTES;
+        area.set_words(at, &record);
+        // Of no actor, unless its thread says so: another round may have left one there.
+        area.set_words(at + layout::TASK_ACTOR_AT, &[0, 0]);
         true
     }
 
