@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.actorName = nativeBinding.actorName
+module.exports.actorThreadEnded = nativeBinding.actorThreadEnded
 module.exports.analyzeFunction = nativeBinding.analyzeFunction
 module.exports.analyzeModule = nativeBinding.analyzeModule
 module.exports.askToCollect = nativeBinding.askToCollect

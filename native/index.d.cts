@@ -26,9 +26,14 @@ export interface ActorRecord {
   pendingMax?: number
   /** Each has a thread to itself. */
   isOwn: boolean
+  /** That thread is started for it. */
+  isSingle: boolean
   /** They live until somebody kills them. */
   isDetached: boolean
 }
+
+/** The thread that was started for the actor in a slot alone has ended. */
+export declare function actorThreadEnded(slot: number, generation: number, start: number, text: string): void
 
 /** So much of a resource, in parts of 1/10,000: whole numbers. */
 export interface Amount {

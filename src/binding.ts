@@ -43,6 +43,8 @@ export interface RawPort {
   over(slot: number, generation: number): boolean
   /** Somebody refers to the object still. */
   exists(slot: number, generation: number): boolean
+  /** Why a wait was ended that could never have ended, as UTF-8. */
+  circle(token: number): ArrayBuffer | undefined
   /** How many more calls of an actor may be made. */
   room(slot: number, generation: number): number
   /** It is a call of an actor's that has not ended. */
@@ -54,8 +56,11 @@ export interface RawPort {
   /** Finds the actor of a name; what is found stands where answers of `fetch` begin. */
   named(namespace: string, name: string): boolean
   detach(): void
-  /** This isolate is ready to be handed tasks; gives its place among the workers. `now`: what the clock of its stamps shows. */
-  sit(now: number): number
+  /**
+   * This isolate is ready to be handed tasks; gives its place among the workers. `now`: what the clock of its stamps shows; then the
+   * actor that it was started for alone: generation 0: none.
+   */
+  sit(now: number, slot: number, generation: number): number
   readonly words: ArrayBufferLike
   /** Whether objects may go to disk when the store is full. */
   readonly spills: boolean
@@ -118,6 +123,7 @@ const makesShared = ((): boolean => {
 
 const WORKER = 1
 const SHARED = 2
+const SINGLE = 4
 
 export interface Attachment {
   readonly role: 'driver' | 'worker'
@@ -127,11 +133,13 @@ export interface Attachment {
   readonly onWork: () => void
   /** The number of this thread's start; 0 on the driver. */
   readonly start: number
+  /** It was started for an actor alone. */
+  readonly isSingle: boolean
 }
 
 /** This isolate takes part in a runtime, if that one still runs. */
-export const attach = ({ role, runtime, area, onMail, onWork, start }: Attachment): RawPort =>
-  addon.attach((role === 'worker' ? WORKER : 0) | (makesShared ? SHARED : 0), area, onMail, onWork, runtime, start)
+export const attach = ({ role, runtime, area, onMail, onWork, start, isSingle }: Attachment): RawPort =>
+  addon.attach((role === 'worker' ? WORKER : 0) | (isSingle ? SINGLE : 0) | (makesShared ? SHARED : 0), area, onMail, onWork, runtime, start)
 
 /** From now on no `ArrayBuffer` over memory of the store is collected in this thread. True if some were, and have not let go of it. */
 export const holdBuffers: RawFunctions['holdBuffers'] = addon.holdBuffers
@@ -142,6 +150,7 @@ export const trim: typeof Native.trim = addon.trim
 export const running: typeof Native.running = addon.running
 export const defineFunction: typeof Native.defineFunction = addon.defineFunction
 export const turnsOutAsync: typeof Native.turnsOutAsync = addon.turnsOutAsync
+export const actorThreadEnded: typeof Native.actorThreadEnded = addon.actorThreadEnded
 export const actorName: typeof Native.actorName = addon.actorName
 export const functionRecord: typeof Native.functionRecord = addon.functionRecord
 export const threadTerminating: typeof Native.threadTerminating = addon.threadTerminating

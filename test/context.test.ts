@@ -44,7 +44,19 @@ test(
     const { jobId, nodeId, namespace } = getRuntimeContext()
     const { workerId, ...rest } = await get(ref)
     assert.match(workerId as string, /^\d+$/)
-    assert.equal(rest, { jobId, nodeId, namespace, taskId: ref.id, taskName: 'sync', attempt: 0, assignedResources: { CPU: 1 }, gpuIds: [], actorId: undefined, actorName: undefined, wasRestarted: false })
+    assert.equal(rest, {
+      jobId,
+      nodeId,
+      namespace,
+      taskId: ref.id,
+      taskName: 'sync',
+      attempt: 0,
+      assignedResources: { CPU: 1 },
+      gpuIds: [],
+      actorId: undefined,
+      actorName: undefined,
+      wasRestarted: false,
+    })
   }),
 )
 

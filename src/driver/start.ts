@@ -32,6 +32,7 @@ export const startRuntime = (options: ResolvedInit): Runtime => {
     role: 'driver',
     runtime: id,
     onWanted: (count) => host.add(count),
+    onWantedFor: (actor, classId) => host.addFor(actor, classId),
     onDoomed: (start) => host.terminate(start),
     // A runtime that was started meanwhile is none of its business.
     onStopped: () => {

@@ -1,7 +1,10 @@
 /** Brings worker threads up and down, as the runtime wants them. */
 
 import { inspect } from 'node:util'
-import { executeThread, threadEnded, threadTerminating } from '../binding.ts'
+import type { ResourceLimits } from 'node:worker_threads'
+import { actorThreadEnded, executeThread, threadEnded, threadTerminating } from '../binding.ts'
+import type { Stored } from '../engine/local/port.ts'
+import { classNotesOf } from '../functions/actor-class.ts'
 import { programEntries } from '../functions/entry.ts'
 import { projectRoot } from '../functions/project.ts'
 import type { ResolvedInit } from '../options/init.ts'
@@ -24,16 +27,23 @@ export class WorkerHost {
   }
 
   add(count: number): void {
-    for (let k = 0; k < count && !this.#isStopping; k++) this.#start()
+    for (let k = 0; k < count && !this.#isStopping; k++) this.#start(undefined, this.#options.resourceLimits)
   }
 
-  #start(): void {
+  /** A thread for an actor alone, with limits of its own. */
+  addFor(actor: Stored, classId: number): void {
+    const { resourceLimits } = classNotesOf((this.runtime as Runtime).engine.definition(classId)?.notes ?? '{}')
+    if (!this.#isStopping) this.#start(actor, { ...this.#options.resourceLimits, ...resourceLimits })
+  }
+
+  #start(actor: Stored | undefined, resourceLimits: ResourceLimits | undefined): void {
     const options = this.#options
     const { engine, info, nodeId } = this.runtime as Runtime
     const data: WorkerStart = {
       loop: new URL(import.meta.url.endsWith('.ts') ? '../worker/loop.ts' : '../worker/loop.js', import.meta.url).href,
       tsx: tsxRegistration(),
       runtime: engine.runtime,
+      actor,
       workerId: ++this.#serial,
       logToDriver: options.logToDriver,
       setup: options.setup,
@@ -49,17 +59,17 @@ export class WorkerHost {
         data,
         env: mergedEnv(options.env),
         execArgv: options.execArgv ?? inheritableExecArgv(process.execArgv),
-        resourceLimits: options.resourceLimits,
+        resourceLimits,
         onTerminate: () => threadTerminating(data.workerId),
         onExit: (code, error) => {
           this.#byStart.delete(data.workerId)
           // Whether it had taken part before is known in Rust, also while this thread blocks.
-          if (!this.#isStopping) threadEnded(data.workerId, reasonOf(code, error))
+          if (!this.#isStopping) ended(data, reasonOf(code, error))
         },
       })
     } catch (error) {
       // Node refuses an option, or the system another thread: the work that wants it is told.
-      threadEnded(data.workerId, reasonOf(0, error))
+      ended(data, reasonOf(0, error))
       return
     }
     this.#byStart.set(data.workerId, thread)
@@ -74,6 +84,11 @@ export class WorkerHost {
     this.#isStopping = true
     await Promise.all([...this.#byStart.values()].map((thread) => thread.stop()))
   }
+}
+
+const ended = ({ workerId, actor }: WorkerStart, reason: string): void => {
+  if (actor === undefined) threadEnded(workerId, reason)
+  else actorThreadEnded(actor.slot, actor.generation, workerId, reason)
 }
 
 const mergedEnv = (added: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv => {

@@ -1,5 +1,6 @@
 /** The seam below the API: what any engine does for it. Batch-first, and one-way except where a promise is returned. */
 
+import type { DeadlockError } from '../errors/errors.ts'
 import type { ActorTerms } from '../options/actor.ts'
 import type { ObjectRef, RefParts } from '../refs/object-ref.ts'
 
@@ -159,8 +160,8 @@ export type Outcome =
   | { readonly state: 'freed' }
   | { readonly state: 'lost' }
 
-/** How a wait ended. `failed`: one of the awaited objects failed, and the wait was to end with the first failure. */
-export type WaitStatus = 'ready' | 'failed' | 'ended' | 'stopped'
+/** How a wait ended. An error: it could never have ended by itself. `failed`: one of the awaited objects failed, and the wait was to end with the first failure. */
+export type WaitStatus = 'ready' | 'failed' | 'ended' | 'stopped' | DeadlockError
 
 export interface PendingWait {
   readonly done: Promise<WaitStatus>
@@ -172,6 +173,8 @@ export interface WaitRequest {
   readonly refs: readonly ObjectRef[]
   /** So many settled objects end the wait; undefined: all of them, or the first failure. */
   readonly count?: number
+  /** The task whose code waits without a time limit: others may wait for that. */
+  readonly owner?: TaskKey | undefined
 }
 
 export interface EngineFigures {
@@ -240,7 +243,7 @@ export interface Engine {
   free(refs: readonly ObjectRef[]): void
   wait(request: WaitRequest): PendingWait
   /** Tells once when the object is settled. It begins with the next `flush`, or whatever else crosses. The number is for `endWatch`. */
-  watch(ref: ObjectRef, then: (status: WaitStatus) => void): number
+  watch(ref: ObjectRef, then: (status: WaitStatus) => void, owner?: TaskKey): number
   /** Ends a watch that has not told yet; it tells `ended`. */
   endWatch(watch: number): void
   flush(): void

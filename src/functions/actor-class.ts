@@ -1,5 +1,6 @@
 /** What is known of a remote class wherever there is a handle to one of its actors: in its record, as text. */
 
+import type { ResourceLimits } from 'node:worker_threads'
 import { nearest } from '../errors/bad-input.ts'
 import type { RetryableNote } from './retryable.ts'
 
@@ -27,6 +28,8 @@ export interface ClassNotes {
   /** Of calls that say nothing else. */
   readonly callRetries: number
   readonly retryable?: RetryableNote
+  /** Of the thread that each has to itself. */
+  readonly resourceLimits?: ResourceLimits
 }
 
 /** Records as they came, parsed once. */

@@ -1,8 +1,9 @@
 /** Options of remote classes: raw as users write them, resolved as the creation of an actor needs them. Defaults are written here alone. */
 
+import type { ResourceLimits } from 'node:worker_threads'
 import { badRange, badType, notSupported } from '../errors/bad-input.ts'
 import { optionalRetryable, type Retryable } from '../functions/retryable.ts'
-import { checkOptions, optionalBoolean, optionalInteger, optionalRecord, optionalString, optionalStrings } from './check.ts'
+import { checkOptions, optionalBoolean, optionalInteger, optionalRecord, optionalResourceLimits, optionalString, optionalStrings } from './check.ts'
 import { type Amount, optionalAmount, optionalAmounts, optionalGpus } from './resources.ts'
 import type { TaskOptions } from './task.ts'
 
@@ -48,6 +49,8 @@ export interface ActorOptions extends Pick<TaskOptions, 'captures' | 'byValue' |
   readonly allowOutOfOrder?: boolean
   /** `'thread'`: a thread to itself, however many actors there are. */
   readonly isolation?: 'thread'
+  /** Limits of memory for the actor's thread, which it has to itself, and which is started for it. Default: those of `init`, of a thread that is there. */
+  readonly resourceLimits?: ResourceLimits
 }
 
 /** What was said; what was not takes the default, or what the class had before. */
@@ -67,6 +70,7 @@ export interface ResolvedActor {
   readonly pendingMax?: number
   readonly outOfOrder?: boolean
   readonly isOwn?: boolean
+  readonly resourceLimits?: ResourceLimits
   readonly captures?: Readonly<Record<string, unknown>>
   readonly byValue?: readonly string[]
   readonly byReference?: readonly string[]
@@ -86,6 +90,8 @@ export interface ActorTerms {
   readonly pendingMax?: number
   /** Each has a thread to itself. */
   readonly isOwn: boolean
+  /** That thread is started for it. */
+  readonly isSingle: boolean
   /** They live until somebody kills them. */
   readonly isDetached: boolean
 }
@@ -106,17 +112,15 @@ const KNOWN = [
   'maxPendingCalls',
   'allowOutOfOrder',
   'isolation',
+  'resourceLimits',
   'captures',
   'byValue',
   'byReference',
 ]
-/** Names of the contract that this version refuses. */
-const LATER = ['resourceLimits']
-
 const COUNT_MAX = 2 ** 31 - 1
 
 export const resolveActor = (options: unknown, where: string): ResolvedActor => {
-  const raw = checkOptions(options, `${where}: options`, KNOWN, LATER)
+  const raw = checkOptions(options, `${where}: options`, KNOWN, [])
   const all = {
     name: optionalName(raw.name, 'options.name'),
     namespace: optionalName(raw.namespace, 'options.namespace'),
@@ -133,6 +137,7 @@ export const resolveActor = (options: unknown, where: string): ResolvedActor => 
     pendingMax: optionalInteger(raw.maxPendingCalls, 'options.maxPendingCalls', 1, COUNT_MAX),
     outOfOrder: optionalBoolean(raw.allowOutOfOrder, 'options.allowOutOfOrder'),
     isOwn: optionalIsolation(raw.isolation),
+    resourceLimits: optionalResourceLimits(raw.resourceLimits),
     captures: optionalRecord(raw.captures, 'options.captures'),
     byValue: optionalStrings(raw.byValue, 'options.byValue'),
     byReference: optionalStrings(raw.byReference, 'options.byReference'),
@@ -185,6 +190,7 @@ export const actorTermsOf = ({
   outOfOrder = false,
   pendingMax,
   isOwn = false,
+  resourceLimits,
   lifetime,
 }: ResolvedActor): ActorTerms => ({
   restarts,
@@ -192,6 +198,7 @@ export const actorTermsOf = ({
   groups: groups.map(([, limit]) => limit),
   inOrder: !outOfOrder,
   ...(pendingMax !== undefined && { pendingMax }),
-  isOwn,
+  isOwn: isOwn || resourceLimits !== undefined,
+  isSingle: resourceLimits !== undefined,
   isDetached: lifetime === 'detached',
 })

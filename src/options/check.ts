@@ -1,5 +1,6 @@
 /** Checks of raw options that several kinds of options share. */
 
+import type { ResourceLimits } from 'node:worker_threads'
 import { badRange, badType, notSupported, unknownOption } from '../errors/bad-input.ts'
 import { isObjectRef } from '../refs/object-ref.ts'
 
@@ -71,4 +72,13 @@ export const optionalStrings = (value: unknown, argument: string): readonly stri
     if (typeof one !== 'string') throw badType(`${argument}[${k}]`, 'a string', one)
     return one
   })
+}
+
+/** Limits of a thread's memory, in MB, as `worker_threads` has them. */
+export const optionalResourceLimits = (value: unknown): ResourceLimits | undefined => {
+  if (value === undefined) return undefined
+  const known = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb']
+  const raw = checkOptions(value, 'options.resourceLimits', known, [])
+  for (const name of known) optionalNumber(raw[name], `options.resourceLimits.${name}`, 0)
+  return raw as ResourceLimits
 }

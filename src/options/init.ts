@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ResourceLimits } from 'node:worker_threads'
 import { badRange, badType } from '../errors/bad-input.ts'
-import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalString } from './check.ts'
+import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalResourceLimits, optionalString } from './check.ts'
 import { availableCpus, availableMemory } from './machine.ts'
 import { type Amount, optionalAmount, optionalAmounts, PARTS } from './resources.ts'
 
@@ -124,7 +124,7 @@ export const resolveInit = (options: unknown): ResolvedInit => {
     namespace: optionalString(raw.namespace, 'options.namespace'),
     logToDriver: optionalBoolean(raw.logToDriver, 'options.logToDriver') ?? true,
     ignoreReinitError: optionalBoolean(raw.ignoreReinitError, 'options.ignoreReinitError') ?? false,
-    resourceLimits: resourceLimits(raw.resourceLimits),
+    resourceLimits: optionalResourceLimits(raw.resourceLimits),
     execArgv: execArgv(raw.execArgv),
     env: env(raw.env),
   }
@@ -160,14 +160,6 @@ const isFile = (url: URL): boolean => {
   } catch {
     return false
   }
-}
-
-const resourceLimits = (value: unknown): ResourceLimits | undefined => {
-  if (value === undefined) return undefined
-  const known = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb']
-  const raw = checkOptions(value, 'options.resourceLimits', known, [])
-  for (const name of known) optionalNumber(raw[name], `options.resourceLimits.${name}`, 0)
-  return raw as ResourceLimits
 }
 
 const execArgv = (value: unknown): readonly string[] | undefined => {

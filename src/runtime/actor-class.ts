@@ -101,12 +101,13 @@ const ship = (engine: Runtime['engine'], target: ClassTarget): Shipped => {
 export const ASYNC_CONCURRENCY = 1000
 
 const notesOf = ({ options, carrier: { described, name } }: ClassTarget): ClassNotes => {
-  const { groups = [], callRetries = 0, retryable } = options
+  const { groups = [], callRetries = 0, resourceLimits, retryable } = options
   const isHeld = typeof retryable === 'object' && 'held' in retryable
   const common = {
     className: name,
     groups,
     callRetries,
+    ...(resourceLimits !== undefined && { resourceLimits }),
     ...(retryable !== undefined && { retryable: isHeld ? (HELD as typeof HELD) : retryable }),
   }
   if (described.kind !== 'function') return { ...common, methods: undefined, fields: undefined, concurrency: options.concurrency ?? 0 }

@@ -23,7 +23,7 @@ import { loadMissing, type Missing, mayImportHere, noteClass, takeMissing } from
 import { changeStacks, mapStack } from '../functions/stacks.ts'
 import type { Limits } from '../options/get.ts'
 import { beginUse, endUse, type ObjectRef } from '../refs/object-ref.ts'
-import { limited } from './limits.ts'
+import { limited, ownerOf } from './limits.ts'
 import { type RunningTask, runningTask } from './running.ts'
 
 export interface GetRequest extends Limits {
@@ -47,8 +47,9 @@ export const getValues = async (engine: Engine, request: GetRequest): Promise<un
 }
 
 const valuesOf = async (engine: Engine, request: GetRequest): Promise<unknown[]> => {
-  const status = await limited(engine.wait({ refs: request.refs }), request)
+  const status = await limited(engine.wait({ refs: request.refs, owner: ownerOf(request) }), request)
   if (status === 'stopped') throw stoppedFirst()
+  if (typeof status !== 'string') throw status
   if (status === 'ended') throw timedOut(request)
   for (;;) {
     takeMissing()
@@ -146,16 +147,24 @@ const watch = (engine: Engine, one: Asked): void => {
     return
   }
   let unhook: (() => void) | undefined
-  const watch = engine.watch(one.ref, (status) => {
-    unhook?.()
-    if (one.isOver) return
-    if (status === 'stopped') {
-      giveUp(one, stoppedFirst())
-      return
-    }
-    one.mustBeThere = true
-    ask(engine, one)
-  })
+  const watch = engine.watch(
+    one.ref,
+    (status) => {
+      unhook?.()
+      if (one.isOver) return
+      if (status === 'stopped') {
+        giveUp(one, stoppedFirst())
+        return
+      }
+      if (typeof status !== 'string') {
+        giveUp(one, status)
+        return
+      }
+      one.mustBeThere = true
+      ask(engine, one)
+    },
+    one.task,
+  )
   unhook = one.task?.whenEnded((reason) => {
     giveUp(one, reason)
     engine.endWatch(watch)

@@ -7,6 +7,9 @@ import { type RunningTask, runningTask } from './running.ts'
 /** What `setTimeout` can count; longer times are counted in pieces. */
 const TIMER_MAX = 2 ** 31 - 1
 
+/** The task whose code waits, if nothing else may end its wait. */
+export const ownerOf = ({ timeout, signal }: Limits): RunningTask | undefined => (timeout === undefined && signal === undefined ? runningTask() : undefined)
+
 /**
  * The wait's status, or `ended` when the time is over first. Rejects with the signal's reason when that fires first, and with the
  * task's when the task that waits is cancelled.

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import { ShutdownError } from '../errors/errors.ts'
 import type { Limits } from '../options/get.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
-import { limited } from './limits.ts'
+import { limited, ownerOf } from './limits.ts'
 
 export interface WaitSome extends Limits {
   readonly refs: readonly ObjectRef[]
@@ -26,7 +26,8 @@ export const waitSome = async (engine: Engine, request: WaitSome): Promise<reado
   if (known.length === numReturns) return known
   const found = ask(engine, refs, numReturns)
   if (found.length === numReturns || request.timeout === 0) return found
-  const status = await limited(engine.wait({ refs, count: numReturns }), request)
+  const status = await limited(engine.wait({ refs, count: numReturns, owner: ownerOf(request) }), request)
+  if (typeof status !== 'string') throw status
   if (status === 'stopped') throw new ShutdownError('the runtime was shut down during wait')
   return ask(engine, refs, numReturns)
 }

@@ -29,8 +29,11 @@ export const install = async (start: WorkerStart): Promise<void> => {
     role: 'worker',
     runtime: start.runtime,
     start: start.workerId,
+    isSingle: start.actor !== undefined,
     onWork: () => runRound(port, executor),
     onLeave: () => retirement.hear(),
+    // Not at once: the loop's hook is on the stack, and results are to be handed in.
+    onEnd: () => setImmediate(() => process.exit(0)),
     runningFunction: () => taskOnStack()?.function,
     runningTask,
     onUnwanted: (task, isTimeout) => executor.endTask(task, isTimeout),
@@ -50,7 +53,7 @@ export const install = async (start: WorkerStart): Promise<void> => {
   reportExit(port)
   if (start.setup !== undefined) await setUp(port, start.setup)
   passes(port, WORKER_START)
-  port.takeSeat()
+  port.takeSeat(start.actor)
 }
 
 /**

@@ -8,6 +8,8 @@ export interface WorkerStart {
   /** URL of tsx's registration, where the driver runs under tsx and threads do not inherit that. */
   readonly tsx: string | undefined
   readonly runtime: number
+  /** The actor that the thread is started for alone. */
+  readonly actor: { readonly slot: number; readonly generation: number } | undefined
   readonly workerId: number
   readonly logToDriver: boolean
   /** URL of the user's module that is imported before the first task. */

@@ -296,6 +296,8 @@ pub struct ActorRecord {
     pub pending_max: Option<u32>,
     /// Each has a thread to itself.
     pub is_own: bool,
+    /// That thread is started for it.
+    pub is_single: bool,
     /// They live until somebody kills them.
     pub is_detached: bool,
 }
@@ -309,6 +311,7 @@ impl From<ActorRecord> for ActorTerms {
             in_order: record.in_order,
             pending_max: record.pending_max,
             is_own: record.is_own,
+            is_single: record.is_single,
             is_detached: record.is_detached,
         }
     }
@@ -390,6 +393,18 @@ pub fn function_record(id: u32) -> Option<FunctionRecord> {
         returns: definition.terms.returns,
         notes: definition.terms.notes.clone(),
     })
+}
+
+/// The thread that was started for the actor in a slot alone has ended.
+#[napi(catch_unwind)]
+pub fn actor_thread_ended(slot: u32, generation: u32, start: u32, text: String) {
+    let key = mobula_sched::Key {
+        index: slot,
+        generation,
+    };
+    if let Some(runtime) = current() {
+        runtime.single_ended(key, start, &text);
+    }
 }
 
 /// Namespace and name of the actor in a slot, if it has a name.
@@ -824,7 +839,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         CANCELLED,
         TIMED_OUT,
         TERMINATE,
-        DROP_ACTOR
+        DROP_ACTOR,
+        START_FOR
     );
     name!("KILL_", layout::kill, NO_RESTART);
     name!(
@@ -855,7 +871,7 @@ pub fn layout_constants() -> HashMap<String, u32> {
         ACTOR_BROKEN,
         ACTOR_UNAVAILABLE
     );
-    name!("STATUS_", layout::status, READY, FAILED, ENDED);
+    name!("STATUS_", layout::status, READY, FAILED, ENDED, CIRCLE);
     name!(
         "",
         mobula_sched,

@@ -226,8 +226,15 @@ raw_functions! {
     };
     run sit = |call, inner| {
         inner.port.set_clock(call.u32(0)?);
+        let (index, generation) = (call.u32(1)?, call.u32(2)?);
         match inner.port.take_seat() {
-            Some(place) => call.number(place as f64),
+            Some(place) => {
+                // Generation 0: it was started for no actor.
+                if generation != 0 {
+                    inner.port.host_only(Key { index, generation });
+                }
+                call.number(place as f64)
+            }
             None => Err(Fault::internal("more workers than maxWorkers allows")),
         }
     };
@@ -335,6 +342,13 @@ raw_functions! {
         let exists = inner.port.exists(key(call)?);
         call.boolean(exists)
     };
+    run circle = |call, inner| {
+        let text = inner.port.circle(call.u32(0)?);
+        match text {
+            Some(text) => objects::copy(call, text.as_bytes()),
+            None => call.undefined(),
+        }
+    };
     run room = |call, inner| call.number(f64::from(inner.port.room_for_calls(key(call)?)));
     run bound = |call, inner| {
         let is_call = inner.port.is_call(key(call)?);
@@ -432,8 +446,10 @@ fn attach_call(call: &Call) -> Result<Value, Fault> {
     let role = if flags & 1 == 0 {
         Role::Driver
     } else {
-        Role::Newcomer {
-            start: call.u32(5)?,
+        let start = call.u32(5)?;
+        match flags & 4 == 0 {
+            true => Role::Newcomer { start },
+            false => Role::Single { start },
         }
     };
     let shared = flags & 2 != 0;

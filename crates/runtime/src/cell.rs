@@ -93,4 +93,6 @@ pub(crate) struct Waiter {
     pub(crate) token: u32,
     /// `get` ends with the first failure; for `wait` a failure is an arrival like others.
     pub(crate) ends_on_failure: bool,
+    /// It is known whose code waits.
+    pub(crate) is_owned: bool,
 }

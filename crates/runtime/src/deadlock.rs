@@ -153,7 +153,7 @@ impl Search<'_> {
             Some(Phase::Ready) => {
                 let holders = self.runtime.in_the_way(key);
                 if holders.is_empty() {
-                    return Err(Moves);
+                    return self.follow_to_host(at, asker);
                 }
                 for holder in holders {
                     self.reach(holder, Some(at));
@@ -173,6 +173,23 @@ impl Search<'_> {
             }
             _ => Err(Moves),
         }
+    }
+
+    /// A call that could begin, if the thread of its actor did not block in another's.
+    fn follow_to_host(&mut self, at: usize, asker: usize) -> Result<bool, Moves> {
+        let (key, _, _) = self.nodes[at];
+        let place = self.runtime.host_of_call(key).ok_or(Moves)?;
+        if !self.threads.contains_key(&place) {
+            return Err(Moves);
+        }
+        self.nodes[at].2 = true;
+        if place == asker {
+            return Ok(true);
+        }
+        if !self.entered.contains(&place) {
+            self.enter(place, Some(at))?;
+        }
+        Ok(false)
     }
 
     fn step(&self, at: usize) -> Step {

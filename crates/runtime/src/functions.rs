@@ -57,6 +57,8 @@ pub struct ActorTerms {
     pub pending_max: Option<u32>,
     /// Each has a thread to itself.
     pub is_own: bool,
+    /// That thread is started for it, since it has limits of its own, and ends with it.
+    pub is_single: bool,
     /// They live until somebody kills them.
     pub is_detached: bool,
 }

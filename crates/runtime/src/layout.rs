@@ -51,7 +51,8 @@ pub mod header {
     pub const ROOM: usize = 20;
     /// Async tasks that were begun on this worker and have not ended; those aside that wait for their modules.
     pub const HELD: usize = 21;
-    /// Not zero: this worker has been idle for long, and there are others: its thread should end.
+    /// 1: this worker has been idle for long, and there are others: its thread should end. 2: it must end, since the actor that it was
+    /// started for has.
     pub const LEAVE: usize = 22;
     /// The isolate's own 64 bits of the ids of tasks that it submits: the first half.
     pub const ORIGIN_HIGH: usize = 23;
@@ -146,8 +147,8 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// RETAIN    slot  generation
 /// REFS      heap offset, count     (ref entries for the next SUBMIT, PUT or RESULT)
 /// KEYS      heap offset, count     (slot, generation pairs for the next GET or WAIT, or the further returns of a SUBMIT)
-/// GET       token
-/// WAIT      token  arrivals
+/// GET       token  -         slot  generation
+/// WAIT      token  arrivals  slot  generation
 /// END_WAIT  token
 /// HAND_BACK slot  generation
 /// FREE      slot  generation
@@ -159,6 +160,8 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// EXIT      slot  generation
 /// LET_GO    slot  generation
 /// ```
+/// The last two words of a wait are those of the task whose code waits without a time limit, if one does.
+///
 /// The words of SUBMIT that are marked are those of the task whose code submits (slot and generation, which is 0 if there is none),
 /// and the second half of the id; the first is in the header. A result says when its run began, in microseconds of the isolate's own
 /// clock, which may have overflowed, if that is known; 0: it is not.
@@ -241,6 +244,8 @@ pub mod letter {
     pub const TIMED_OUT: u32 = 2;
     /// Start: this thread should be terminated.
     pub const TERMINATE: u32 = 3;
+    /// Slot, generation, class: a thread is to be started for this actor alone.
+    pub const START_FOR: u32 = 5;
     /// Slot, generation: the instance of this actor is nobody's any more.
     pub const DROP_ACTOR: u32 = 4;
 }
@@ -309,6 +314,8 @@ pub mod status {
     pub const FAILED: u32 = 1;
     /// Ended by `END_WAIT`.
     pub const ENDED: u32 = 2;
+    /// It could never have ended.
+    pub const CIRCLE: u32 = 3;
 }
 
 // Every region starts at a cache line, and so at a boundary of any element type.

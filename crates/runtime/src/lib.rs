@@ -12,6 +12,7 @@ mod budget;
 mod cancel;
 mod cell;
 mod children;
+mod circle;
 mod clock;
 mod complete;
 mod conduct;

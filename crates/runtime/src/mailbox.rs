@@ -1,6 +1,6 @@
 //! What others have to tell an isolate: waits that ended, workers to start. It sleeps in its event loop or blocks here.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use mobula_sched::{Bell, Key};
@@ -33,6 +33,8 @@ pub(crate) enum Letter {
     Terminate { start: u32 },
     /// The instance of this actor is nobody's any more.
     DropActor { key: Key },
+    /// A thread is to be started for this actor of this class alone (driver).
+    StartFor { key: Key, class: u32 },
 }
 
 #[derive(Debug, Default)]
@@ -46,12 +48,14 @@ struct Mail {
     collect: bool,
     /// It was asked to, and has not done it yet.
     collecting: bool,
-    /// The owner's thread should end.
-    leave: bool,
+    /// The owner's thread should end (1), or must (2).
+    leave: u32,
     /// What it is told of tasks and threads.
     letters: VecDeque<Letter>,
     /// The owner's loop is about to sleep, or sleeps: ring.
     parked: bool,
+    /// What there is to tell of waits that were ended since they stood on a circle, by token.
+    circles: HashMap<u32, String>,
     /// Some of it lay there when that was last looked at, and nothing was taken since.
     is_old: bool,
 }
@@ -62,7 +66,7 @@ impl Mail {
             && self.wanted == 0
             && !self.stop_is_news
             && !self.collect
-            && !self.leave
+            && self.leave == 0
             && self.letters.is_empty()
     }
 }
@@ -134,8 +138,21 @@ impl Mailbox {
         self.deliver(|mail| mail.letters.push_back(Letter::Terminate { start }));
     }
 
+    /// Before the wait is ended.
+    pub(crate) fn note_circle(&self, token: u32, text: String) {
+        self.mail.lock().circles.insert(token, text);
+    }
+
+    pub(crate) fn take_circle(&self, token: u32) -> Option<String> {
+        self.mail.lock().circles.remove(&token)
+    }
+
     pub(crate) fn drop_actor(&self, key: Key) {
         self.deliver(|mail| mail.letters.push_back(Letter::DropActor { key }));
+    }
+
+    pub(crate) fn start_for(&self, key: Key, class: u32) {
+        self.deliver(|mail| mail.letters.push_back(Letter::StartFor { key, class }));
     }
 
     /// There is something to run: wakes the owner if its loop sleeps, and nobody who blocks.
@@ -211,10 +228,14 @@ impl Mailbox {
     }
 
     pub(crate) fn tell_to_leave(&self) {
-        self.deliver(|mail| mail.leave = true);
+        self.deliver(|mail| mail.leave = mail.leave.max(1));
     }
 
-    pub(crate) fn take_leave(&self) -> bool {
+    pub(crate) fn make_leave(&self) {
+        self.deliver(|mail| mail.leave = 2);
+    }
+
+    pub(crate) fn take_leave(&self) -> u32 {
         std::mem::take(&mut self.mail.lock().leave)
     }
 

@@ -111,8 +111,8 @@ impl Port {
                 });
                 self.keys.extend(keys);
             }
-            op::GET => self.start_wait(words[1], None),
-            op::WAIT => self.start_wait(words[1], Some(words[2])),
+            op::GET => self.start_wait(words[1], None, waiting_task(words)),
+            op::WAIT => self.start_wait(words[1], Some(words[2]), waiting_task(words)),
             op::END_WAIT => {
                 if let Some(wait) = self.waits.get(words[1] as usize).copied().flatten() {
                     self.runtime.end_wait(wait);
@@ -335,16 +335,19 @@ impl Port {
         self.refs.drain(..count).collect()
     }
 
-    fn start_wait(&mut self, token: u32, arrivals: Option<u32>) {
+    fn start_wait(&mut self, token: u32, arrivals: Option<u32>, owner: Option<Key>) {
         let keys = std::mem::take(&mut self.keys);
+        // Where there are no actors no circle can be without threads that block.
+        let owner = owner.filter(|_| self.runtime.hosts.are_any());
         let waiter = Waiter {
             mailbox: self.mailbox.clone(),
             token,
             ends_on_failure: arrivals.is_none(),
+            is_owned: owner.is_some(),
         };
         let ends_on_failure = waiter.ends_on_failure;
         let arrivals = arrivals.unwrap_or(keys.len() as u32);
-        let wait = self.runtime.start_wait(waiter, &keys, arrivals);
+        let wait = self.runtime.start_wait(waiter, &keys, arrivals, owner);
         if let Some(seat) = &mut self.seat {
             seat.need = Need {
                 keys,
@@ -377,4 +380,10 @@ impl Port {
         }
         area.set_header(header::STOCK, self.stock.len() as u32);
     }
+}
+
+/// The task whose code waits, if one does. Generation 0 is nobody's.
+fn waiting_task(words: &[u32; 16]) -> Option<Key> {
+    let [_, _, _, index, generation, ..] = *words;
+    (generation != 0).then_some(Key { index, generation })
 }

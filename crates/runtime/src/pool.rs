@@ -68,6 +68,8 @@ pub(crate) struct State {
     abandoned: u32,
     /// Of those that live: they run actors.
     hosts: u32,
+    /// Threads that start for an actor alone each.
+    singles: u32,
 }
 
 impl State {
@@ -216,6 +218,7 @@ impl Pool {
             leaving: 0,
             abandoned: 0,
             hosts: 0,
+            singles: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -389,7 +392,9 @@ impl Pool {
                 Relief::Start(left)
             };
         }
-        if state.live < state.threads_max() && state.failed_starts < FAILED_STARTS_MAX {
+        if state.live + state.singles < state.threads_max()
+            && state.failed_starts < FAILED_STARTS_MAX
+        {
             Relief::Start(START_PATIENCE)
         } else {
             Relief::Nobody
@@ -499,7 +504,7 @@ impl Pool {
         let useful = room.saturating_sub(state.hands(resting));
         let allowed = state
             .threads_max()
-            .saturating_sub(state.live + state.starting);
+            .saturating_sub(state.live + state.starting + state.singles);
         let queued = (queued as u32).saturating_sub(state.starting);
         let count = useful.min(allowed).min(queued);
         if count > 0 {
@@ -509,10 +514,13 @@ impl Pool {
         Want::Threads(count)
     }
 
-    pub(crate) fn joined(&self, start: u32) {
+    pub(crate) fn joined(&self, start: u32, is_single: bool) {
         let mut state = self.state.lock();
         state.reported.insert(start);
-        state.started();
+        match is_single {
+            true => state.singles -= 1,
+            false => state.started(),
+        }
         state.live += 1;
     }
 
@@ -667,6 +675,27 @@ impl Pool {
         state.hosts -= 1;
     }
 
+    /// A thread may be started for an actor alone. False: there are as many as there may be.
+    pub(crate) fn want_single(&self) -> bool {
+        let mut state = self.state.lock();
+        let may = state.live + state.starting + state.singles < state.threads_max();
+        state.singles += u32::from(may);
+        may
+    }
+
+    /// It need not be.
+    pub(crate) fn want_single_no_more(&self) {
+        self.state.lock().singles -= 1;
+    }
+
+    /// The thread of this start, which was started for an actor alone, has ended.
+    pub(crate) fn single_ended(&self, start: u32) {
+        let mut state = self.state.lock();
+        if !state.reported.remove(&start) {
+            state.singles -= 1;
+        }
+    }
+
     /// So many actors wait for a thread: how many more should be started for them, and how many find none.
     pub(crate) fn want_hosts(&self, waiting: u32) -> (u32, u32) {
         let mut state = self.state.lock();
@@ -676,7 +705,7 @@ impl Pool {
         let missing = waiting.saturating_sub(state.hands(0));
         let mut allowed = state
             .threads_max()
-            .saturating_sub(state.live + state.starting);
+            .saturating_sub(state.live + state.starting + state.singles);
         if state.hosts == 0 && state.starting == 0 {
             // One there is for actors in any case.
             allowed = allowed.max(1);

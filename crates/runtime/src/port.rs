@@ -37,6 +37,11 @@ pub enum Role {
         /// As a worker's.
         start: u32,
     },
+    /// The same for one that is started for an actor alone.
+    Single {
+        /// As a worker's.
+        start: u32,
+    },
 }
 
 /// One isolate's part in a runtime. Used by the isolate's own thread only.
@@ -81,6 +86,8 @@ pub struct Port {
     pub(crate) created: Option<Arc<Actor>>,
     /// The next such record comes to nothing, since there is one of that name.
     pub(crate) creates_in_vain: bool,
+    /// Its thread was started for an actor alone.
+    is_single: bool,
 }
 
 /// The part of a port that only workers have.
@@ -232,7 +239,9 @@ impl Port {
         runtime.join(&mailbox, is_driver);
         let start = match role {
             Role::Driver => None,
-            Role::Worker { start } | Role::Newcomer { start } => Some(start),
+            Role::Worker { start } | Role::Newcomer { start } | Role::Single { start } => {
+                Some(start)
+            }
         };
         let mut port = Self {
             reader: Reader::new(runtime.store()),
@@ -258,6 +267,7 @@ impl Port {
             to: None,
             created: None,
             creates_in_vain: false,
+            is_single: matches!(role, Role::Single { .. }),
             runtime,
         };
         let is_there = !matches!(role, Role::Worker { .. }) || port.take_seat().is_some();
@@ -266,7 +276,9 @@ impl Port {
 
     /// A newcomer is a worker from now on, at this place. `None` if no more are allowed.
     pub fn take_seat(&mut self) -> Option<usize> {
-        let (place, claims) = self.runtime.seat(self.start?, &self.mailbox)?;
+        let (place, claims) = self
+            .runtime
+            .seat((self.start?, self.is_single), &self.mailbox)?;
         self.seat = Some(Seat {
             place,
             local: self.runtime.queues.join(place),
@@ -431,7 +443,7 @@ impl Port {
         self.report_wanted(&mut area);
         self.hand_out_letters(&mut area);
         area.set_header(header::COLLECT, u32::from(self.mailbox.take_collect()));
-        area.set_header(header::LEAVE, u32::from(self.mailbox.take_leave()));
+        area.set_header(header::LEAVE, self.mailbox.take_leave());
         area.set_header(header::STOPPED, u32::from(self.mailbox.hear_stop()));
         area.set_header(header::OUTSTANDING, self.outstanding);
     }
@@ -445,10 +457,13 @@ impl Port {
                         true => letter::TIMED_OUT,
                         false => letter::CANCELLED,
                     };
-                    [kind, key.index, key.generation]
+                    [kind, key.index, key.generation, 0]
                 }
-                Letter::Terminate { start } => [letter::TERMINATE, start, 0],
-                Letter::DropActor { key } => [letter::DROP_ACTOR, key.index, key.generation],
+                Letter::Terminate { start } => [letter::TERMINATE, start, 0, 0],
+                Letter::DropActor { key } => [letter::DROP_ACTOR, key.index, key.generation, 0],
+                Letter::StartFor { key, class } => {
+                    [letter::START_FOR, key.index, key.generation, class]
+                }
             };
             area.set_words(layout::LETTERS_AT + k * layout::LETTER_BYTES, &words);
         }
@@ -554,7 +569,7 @@ impl Port {
         } else if let Some(start) = start
             && !self.runtime.is_stopped()
         {
-            self.runtime.start_failed(start, exit);
+            self.runtime.start_failed((start, self.is_single), exit);
         }
         let runtime = self.runtime.clone();
         runtime.release(self.ledger.drain());
@@ -723,6 +738,11 @@ impl Port {
             self.runtime.pool.resign();
         }
         self.queued = true;
+    }
+
+    /// Why a wait was ended that stood on a circle.
+    pub fn circle(&self, token: u32) -> Option<String> {
+        self.mailbox.take_circle(token)
     }
 
     /// How many more calls of an actor may be made.

@@ -12,6 +12,7 @@ use mobula_sync::Mutex;
 use crate::actor::{Hosts, Names};
 use crate::budget::Granted;
 use crate::cell::Cell;
+use crate::circle::Circles;
 use crate::clock::Clock;
 use crate::conduct::Conduct;
 use crate::deadlock::Blocked;
@@ -90,6 +91,7 @@ pub struct Runtime {
     pub(crate) lingering: Lingering,
     pub(crate) hosts: Hosts,
     pub(crate) names: Names,
+    pub(crate) circles: Circles,
     pub(crate) conduct: Conduct,
     pub(crate) clock: Arc<Clock>,
     pub(crate) history: History,
@@ -138,6 +140,7 @@ impl Runtime {
             lingering: Lingering::default(),
             hosts: Hosts::new(places),
             names: Names::default(),
+            circles: Circles::default(),
             ports: AtomicU32::new(0),
             conduct: Conduct::new(places),
             clock: Clock::new(places),
@@ -382,6 +385,14 @@ impl Runtime {
         self.members.lock().terminated.get(&start).copied()
     }
 
+    /// A thread is to be started for an actor alone.
+    pub(crate) fn start_thread_for(&self, key: Key, class: u32) {
+        let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);
+        if let Some(driver) = driver {
+            driver.start_for(key, class);
+        }
+    }
+
     /// A thread has to be terminated, which only the driver can do.
     pub(crate) fn condemned(&self, start: u32) {
         let driver = self.members.lock().driver.as_ref().and_then(Weak::upgrade);
@@ -427,7 +438,15 @@ impl Runtime {
     }
 
     /// A thread ends that did not get as far as to take its seat: a failed start, of which the driver need not tell.
-    pub(crate) fn start_failed(&self, start: u32, (code, text): (Option<u32>, String)) {
+    pub(crate) fn start_failed(
+        &self,
+        (start, is_single): (u32, bool),
+        (code, text): (Option<u32>, String),
+    ) {
+        if is_single {
+            // The driver tells, with the actor that it was for.
+            return;
+        }
         let text = match code {
             Some(code) if text.is_empty() => {
                 format!("the thread ended with exit code {code} before it was ready")
@@ -459,7 +478,11 @@ impl Runtime {
     }
 
     /// A place for the thread of this start. `None` if all are taken.
-    pub(crate) fn seat(&self, start: u32, mailbox: &Arc<Mailbox>) -> Option<(usize, Arc<Claims>)> {
+    pub(crate) fn seat(
+        &self,
+        (start, is_single): (u32, bool),
+        mailbox: &Arc<Mailbox>,
+    ) -> Option<(usize, Arc<Claims>)> {
         let mut members = self.members.lock();
         let place = match members.workers.iter().position(Option::is_none) {
             Some(place) => place,
@@ -480,7 +503,7 @@ impl Runtime {
         self.conduct.reset(place);
         self.pool.forget_to_leave(place);
         self.pool.was_busy(place, Instant::now());
-        self.pool.joined(start);
+        self.pool.joined(start, is_single);
         Some((place, claims))
     }
 
@@ -540,6 +563,7 @@ impl Runtime {
     /// Actors that wait for a thread: somebody who has nothing to do takes them, or is started for that.
     fn ask_for_hosts(&self) {
         self.place_the_poor();
+        self.start_singles();
         let waiting = self.hosts.unplaced() as u32;
         if waiting == 0 {
             return;

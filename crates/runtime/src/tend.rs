@@ -5,9 +5,10 @@ use mobula_sync::atomic::Ordering;
 use crate::runtime::Runtime;
 
 impl Runtime {
-    /// Rings for whatever lay there when this was called last, and for all workers if something could begin then, and still can. Who
+    /// Ends waits that can never end (`circle`). Rings for whatever lay there when this was called last, and for all workers if something could begin then, and still can. Who
     /// only has other things to do finds out when it has done them. To be called every second or two.
     pub fn tend_wakes(&self) {
+        self.break_circles();
         let mailboxes = self.mailboxes();
         for mailbox in &mailboxes {
             mailbox.ring_for_old_mail();

@@ -10,9 +10,19 @@ use crate::runtime::Runtime;
 
 impl Runtime {
     /// Starts a wait under a fresh slot and returns it. It may be over when this returns.
-    pub(crate) fn start_wait(&self, waiter: Waiter, on: &[Key], arrivals: u32) -> Key {
+    pub(crate) fn start_wait(
+        &self,
+        waiter: Waiter,
+        on: &[Key],
+        arrivals: u32,
+        owner: Option<Key>,
+    ) -> Key {
         let key = self.table.reserve();
         let ends_on_failure = waiter.ends_on_failure;
+        if let Some(owner) = owner {
+            let whom = (waiter.mailbox.clone(), waiter.token);
+            self.circles.enter(key, (owner, on.to_vec()), whom);
+        }
         *self.cell(key).body.lock() = Body::Waiter(waiter);
         let over = self.table.wait_for(key, on, arrivals.min(on.len() as u32));
         let failed = ends_on_failure
@@ -29,8 +39,13 @@ impl Runtime {
 
     /// The isolate does not want to wait any longer.
     pub(crate) fn end_wait(&self, key: Key) {
+        self.end_wait_as(key, status::ENDED);
+    }
+
+    /// Ends a wait that is not over.
+    pub(crate) fn end_wait_as(&self, key: Key, how: u32) {
         if self.table.end_wait(key) {
-            self.end(key, status::ENDED);
+            self.end(key, how);
         }
     }
 
@@ -67,6 +82,9 @@ impl Runtime {
     /// Called once per waiter, by whoever brought its countdown to zero.
     fn end(&self, key: Key, how: u32) {
         let body = std::mem::take(&mut *self.cell(key).body.lock());
+        if let Body::Waiter(Waiter { is_owned: true, .. }) = &body {
+            self.circles.leave(key);
+        }
         self.table.free_many(&[key]);
         if let Body::Waiter(waiter) = body {
             self.tell(waiter, how);

@@ -315,11 +315,14 @@ impl Port {
             return Forage::Nothing;
         }
         if seat.host.is_some() {
-            return match runtime.hosts.has_turn(seat.place) {
-                true => Forage::Work,
-                false => Forage::Nothing,
-            };
+            if runtime.hosts.has_turn(seat.place) {
+                return Forage::Work;
+            }
+            self.be_host_no_more();
         }
+        let Some(seat) = self.seat.as_mut().filter(|seat| seat.host.is_none()) else {
+            return Forage::Nothing;
+        };
         if runtime.hosts.unplaced() > 0 && seat.can_host() {
             return Forage::Work;
         }

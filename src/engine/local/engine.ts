@@ -223,8 +223,8 @@ export class LocalEngine implements Engine {
     return { done, end }
   }
 
-  watch(ref: ObjectRef, then: (status: WaitStatus) => void): number {
-    return this.#port.wait({ refs: [ref], count: 1 }, then)
+  watch(ref: ObjectRef, then: (status: WaitStatus) => void, owner?: TaskKey): number {
+    return this.#port.wait({ refs: [ref], count: 1, owner }, then)
   }
 
   endWatch(watch: number): void {

@@ -87,6 +87,7 @@ export const CANCEL_RECURSIVE: number = constant('CANCEL_RECURSIVE')
 export const LETTER_CANCELLED: number = constant('LETTER_CANCELLED')
 export const LETTER_TIMED_OUT: number = constant('LETTER_TIMED_OUT')
 export const LETTER_TERMINATE: number = constant('LETTER_TERMINATE')
+export const LETTER_START_FOR: number = constant('LETTER_START_FOR')
 export const LETTER_DROP_ACTOR: number = constant('LETTER_DROP_ACTOR')
 
 export const KILL_NO_RESTART: number = constant('KILL_NO_RESTART')
@@ -118,6 +119,7 @@ export const STATE_ACTOR_UNAVAILABLE: number = constant('STATE_ACTOR_UNAVAILABLE
 export const STATUS_READY: number = constant('STATUS_READY')
 export const STATUS_FAILED: number = constant('STATUS_FAILED')
 export const STATUS_ENDED: number = constant('STATUS_ENDED')
+export const STATUS_CIRCLE: number = constant('STATUS_CIRCLE')
 
 export const IDLE_WORD: number = constant('IDLE_WORD')
 export const HEADER_WORDS: number = constant('HEADER_WORDS')

@@ -1,6 +1,7 @@
 /** One isolate's door to the local engine: writes records into its area, reads the answers, and crosses as seldom as it can. */
 
 import { attach, functionRecord, type RawPort, turnsOutAsync } from '../../binding.ts'
+import { DeadlockError } from '../../errors/errors.ts'
 import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
 import type { ActorName, Addressee, BlankValue, EncodedArguments, EncodedValue, EngineDraft, FoundActor, Memory, WaitRequest, WaitStatus } from '../engine.ts'
@@ -30,6 +31,8 @@ const { transfer } = ArrayBuffer.prototype as { readonly transfer?: unknown }
 
 const NO_FURTHER: RefParts[] = []
 
+const NO_ACTOR: Stored = { slot: 0, generation: 0 }
+
 /** An object of the store, or a task. */
 export interface Stored {
   readonly slot: number
@@ -57,6 +60,8 @@ export interface PortOptions {
   readonly runtime: number
   /** The number of this thread's start (worker). */
   readonly start?: number
+  /** It was started for an actor alone (worker). */
+  readonly isSingle?: boolean
   /** So many worker threads are wanted (driver). */
   onWanted?(count: number): void
   /** The runtime was stopped, by this thread or another. */
@@ -73,6 +78,10 @@ export interface PortOptions {
   onUnwanted?(task: Stored, isTimeout: boolean): void
   /** The thread of this start should be terminated (driver). */
   onDoomed?(start: number): void
+  /** A thread is to be started for an actor alone, of a class (driver). */
+  onWantedFor?(actor: Stored, classId: number): void
+  /** The actor that this thread was started for has ended (worker). */
+  onEnd?(): void
   /** The instance of this actor, which lives here, is nobody's any more (worker). */
   onActorDropped?(actor: Stored): void
 }
@@ -112,7 +121,15 @@ export class Port {
     this.bytes = new Uint8Array(area)
     this.region = { bytes: this.bytes, words: new Int32Array(area) }
     const { role, runtime } = options
-    this.raw = attach({ role, runtime, area, onMail: () => this.drain(), onWork: () => options.onWork?.(), start: options.start ?? 0 })
+    this.raw = attach({
+      role,
+      runtime,
+      area,
+      onMail: () => this.drain(),
+      onWork: () => options.onWork?.(),
+      start: options.start ?? 0,
+      isSingle: options.isSingle === true,
+    })
     this.views = new Views(this.raw)
     this.#forgotten = new Forgotten(this.raw)
     this.shared = new Int32Array(this.raw.words)
@@ -155,9 +172,9 @@ export class Port {
     return this.#isStopped
   }
 
-  /** From now on this thread is handed tasks (worker). */
-  takeSeat(): void {
-    this.#place = this.raw.sit(ownClock())
+  /** From now on this thread is handed tasks, or calls of the one actor that it was started for (worker). */
+  takeSeat({ slot, generation }: Stored = NO_ACTOR): void {
+    this.#place = this.raw.sit(ownClock(), slot, generation)
   }
 
   /** Where this worker's claims lie among the shared words. */
@@ -708,6 +725,8 @@ export class Port {
     const record = this.#record(request.count === undefined ? L.OP_GET : L.OP_WAIT)
     this.words[record + 1] = token
     this.words[record + 2] = request.count ?? 0
+    this.words[record + 3] = request.owner?.slot ?? 0
+    this.words[record + 4] = request.owner?.generation ?? 0
     this.#commit()
     return token
   }
@@ -756,7 +775,8 @@ export class Port {
       this.words[L.H_WANTED] = 0
       this.#options.onWanted?.(wanted)
     }
-    if (leaves !== 0) this.#options.onLeave?.()
+    if ((leaves & 2) !== 0) this.#options.onEnd?.()
+    else if (leaves !== 0) this.#options.onLeave?.()
     // Outside of the loop's hook, where a callback of the collector's could come back in.
     if (collects !== 0) setImmediate(() => this.#collect())
     if (this.words[L.H_STOPPED] !== 0 && !this.#isStopped) this.#stopped()
@@ -790,6 +810,7 @@ export class Port {
       const kind = letters[at]
       const slot = letters[at + 1] as number
       if (kind === L.LETTER_TERMINATE) this.#options.onDoomed?.(slot)
+      else if (kind === L.LETTER_START_FOR) this.#options.onWantedFor?.({ slot, generation: letters[at + 2] as number }, letters[at + 3] as number)
       else if (kind === L.LETTER_DROP_ACTOR) this.#options.onActorDropped?.({ slot, generation: letters[at + 2] as number })
       else this.#options.onUnwanted?.({ slot, generation: letters[at + 2] as number }, kind === L.LETTER_TIMED_OUT)
     }
@@ -802,7 +823,7 @@ export class Port {
   #complete(token: number, code: number): void {
     const wait = this.#waits[token]
     if (wait === undefined) return
-    const status = code === L.STATUS_READY ? 'ready' : code === L.STATUS_FAILED ? 'failed' : 'ended'
+    const status = code === L.STATUS_READY ? 'ready' : code === L.STATUS_FAILED ? 'failed' : code === L.STATUS_CIRCLE ? this.#circle(token) : 'ended'
     if (wait.resolve === undefined) {
       wait.status = status
       return
@@ -810,6 +831,14 @@ export class Port {
     this.#waits[token] = undefined
     this.#freeTokens.push(token)
     wait.resolve(status)
+  }
+
+  #circle(token: number): DeadlockError {
+    const text = this.raw.circle(token)
+    const way = text === undefined ? 'calls of actors wait for each other' : new TextDecoder().decode(text)
+    return new DeadlockError(
+      `get can never end: ${way}. Raise maxConcurrency, put one of the methods into a concurrency group of its own, or return a ref instead of waiting for it.`,
+    )
   }
 
   /** Ends this isolate's part; every wait that is left ends with the news. */

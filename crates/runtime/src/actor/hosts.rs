@@ -15,6 +15,8 @@ use crate::refs::KeyMap;
 pub(crate) struct Host {
     /// Handed out here and not ended, with whose they are: calls, and constructors by the actors' own keys.
     pub(crate) handed: KeyMap<Arc<Actor>>,
+    /// It was started for one actor alone, and ends with it.
+    pub(super) is_single: bool,
 }
 
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Hosts {
     placement: Mutex<Placement>,
     /// By place: it is a thread that runs actors.
     are_hosts: Box<[AtomicBool]>,
+    /// How many are.
+    hosts: AtomicUsize,
     /// Actors that a worker may take: where there are none, nobody looks.
     unplaced: AtomicUsize,
     /// Actors that lack resources.
@@ -37,6 +41,8 @@ pub(super) struct Placement {
     pub(super) waiting: VecDeque<Arc<Actor>>,
     /// They share threads with others, as soon as there are some.
     pub(super) sharing: VecDeque<Arc<Actor>>,
+    /// A thread is to be started for each, when there may be more.
+    pub(super) singles: VecDeque<Arc<Actor>>,
     /// They wait for resources.
     pub(super) poor: VecDeque<Arc<Actor>>,
 }
@@ -66,6 +72,7 @@ impl Hosts {
             inboxes: (0..places).map(|_| Mutex::default()).collect(),
             placement: Mutex::default(),
             are_hosts: (0..places).map(|_| AtomicBool::new(false)).collect(),
+            hosts: AtomicUsize::new(0),
             unplaced: AtomicUsize::new(0),
             poor: AtomicUsize::new(0),
         }
@@ -93,11 +100,21 @@ impl Hosts {
 
     /// Tasks are not for the thread at this place, or are again.
     pub(super) fn set_host(&self, place: usize, is_host: bool) {
-        self.are_hosts[place].store(is_host, Ordering::Release);
+        let was_host = self.are_hosts[place].swap(is_host, Ordering::AcqRel);
+        match (was_host, is_host) {
+            (false, true) => drop(self.hosts.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.hosts.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
     }
 
     pub(crate) fn is_host(&self, place: usize) -> bool {
         self.are_hosts[place].load(Ordering::Acquire)
+    }
+
+    /// Some thread runs actors.
+    pub(crate) fn are_any(&self) -> bool {
+        self.hosts.load(Ordering::Relaxed) > 0
     }
 
     /// Something has its turn at this place.
@@ -135,6 +152,7 @@ impl Hosts {
         let place = self.arrange(|placement| {
             placement.waiting.retain(|other| other.key != key);
             placement.sharing.retain(|other| other.key != key);
+            placement.singles.retain(|other| other.key != key);
             placement.poor.retain(|other| other.key != key);
             let mut threads = placement.threads.iter_mut();
             threads.find_map(|(place, thread)| {

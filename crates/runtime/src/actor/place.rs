@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::hosts::Thread;
 use super::{Actor, Host, Life};
-use crate::failure::Failure;
+use mobula_sched::Key;
+
+use crate::failure::{Failure, Kind};
 use crate::port::Port;
 use crate::runtime::Runtime;
 
@@ -36,6 +38,11 @@ impl Runtime {
             self.pool.withdraw(actor.key);
             return;
         }
+        if terms.actor.as_ref().is_some_and(|terms| terms.is_single) {
+            self.hosts
+                .arrange(|placement| placement.singles.push_back(actor.clone()));
+            return self.start_singles();
+        }
         let needs_own = terms.actor.as_ref().is_some_and(|terms| terms.is_own);
         let place = self.hosts.arrange(|placement| {
             let threads = placement.threads.len() + placement.waiting.len();
@@ -55,6 +62,38 @@ impl Runtime {
         match place {
             Some(place) => self.move_in(actor, place),
             None => self.ask_for_workers(),
+        }
+    }
+
+    /// Threads are started for actors that have limits of their own, as many as there may be.
+    pub(crate) fn start_singles(&self) {
+        while self
+            .hosts
+            .arrange(|placement| !placement.singles.is_empty())
+            && self.pool.want_single()
+        {
+            let actor = self
+                .hosts
+                .arrange(|placement| placement.singles.pop_front());
+            match actor {
+                Some(actor) => self.start_thread_for(actor.key, actor.class),
+                None => self.pool.want_single_no_more(),
+            }
+        }
+    }
+
+    /// The thread that was started for an actor has ended, and perhaps never got as far as to run it.
+    pub fn single_ended(&self, key: Key, start: u32, text: &str) {
+        self.pool.single_ended(start);
+        self.ask_for_workers();
+        let Some(actor) = self.actor(key) else { return };
+        let was_lost = matches!(actor.state.lock().life, Life::Unplaced)
+            && self
+                .hosts
+                .arrange(|placement| !placement.singles.iter().any(|other| other.key == key));
+        if was_lost {
+            let text = text.to_owned();
+            self.fail(key, Failure::shared(actor.class, Kind::Setup { text }));
         }
     }
 
@@ -191,6 +230,34 @@ impl Port {
         true
     }
 
+    /// The thread was started for this actor alone.
+    pub fn host_only(&mut self, key: Key) {
+        let runtime = self.runtime.clone();
+        let Some(seat) = &mut self.seat else { return };
+        let (place, mailbox) = (seat.place, self.mailbox.clone());
+        seat.host = Some(Host {
+            is_single: true,
+            ..Host::default()
+        });
+        runtime.hosts.set_host(place, true);
+        runtime.pool.hosts_more(&mut seat.holder);
+        let actor = runtime.actor(key);
+        runtime.hosts.arrange(|placement| {
+            let actors = actor.iter().map(|actor| (actor.key, actor.clone()));
+            let thread = Thread {
+                actors: actors.collect(),
+                mailbox,
+                is_shared: false,
+            };
+            placement.threads.insert(place, thread);
+        });
+        match actor {
+            Some(actor) => runtime.move_in(&actor, place),
+            // It has ended since.
+            None => self.be_host_no_more(),
+        }
+    }
+
     /// When its last actor is gone a host is a worker like others.
     pub(crate) fn be_host_no_more(&mut self) {
         let runtime = self.runtime.clone();
@@ -199,7 +266,7 @@ impl Port {
         if !host.handed.is_empty() || !seat.in_flight.is_empty() {
             return;
         }
-        let place = seat.place;
+        let (place, is_single) = (seat.place, host.is_single);
         let is_empty = runtime.hosts.arrange(|placement| {
             let is_empty = placement
                 .threads
@@ -210,7 +277,12 @@ impl Port {
             }
             is_empty
         });
-        if is_empty {
+        if is_empty && is_single {
+            if !seat.is_leaving {
+                self.resign();
+                self.mailbox.make_leave();
+            }
+        } else if is_empty {
             seat.host = None;
             runtime.hosts.set_host(place, false);
             runtime.pool.hosts_less(&mut seat.holder);

@@ -97,6 +97,14 @@ impl Runtime {
         }
     }
 
+    /// The thread that a call of an actor's runs on, or will.
+    pub(crate) fn host_of_call(&self, key: Key) -> Option<usize> {
+        match self.bound(key)? {
+            Bound::Call { actor, .. } => actor.state.lock().life.place(),
+            Bound::Constructor(_) => None,
+        }
+    }
+
     /// A call was settled. If it was in its line it holds up nobody any more.
     pub(crate) fn call_settled(&self, actor: &Arc<Actor>, key: Key, caller: Caller) {
         self.change(actor, |state| state.calls.drop_out(key, caller));
