@@ -49,6 +49,8 @@ export const factoryOf = (key: string, template: FunctionTemplate, isRing: boole
   return factory
 }
 
+const filePath = (url: string): string => (url.startsWith('file:') ? fileURLToPath(new URL(url)) : url)
+
 /** A name that the text does not have. */
 const holderFor = ({ text, names, imports, self }: FunctionTemplate): string => {
   let holder = '__mobula'
@@ -62,7 +64,7 @@ const holderFor = ({ text, names, imports, self }: FunctionTemplate): string => 
  */
 const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
   const { url, line, column, names, constants, imports, usesMeta } = template
-  const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : url
+  const path = filePath(url)
   const holder = holderFor(template)
   const params = [
     holder,
@@ -76,7 +78,7 @@ const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
   noteFile(path)
   if (template.hasImport) guardEntry()
   const make = evaluate({ head: `(function (${params.join(', ')}) { ${head}`, text, tail: `${tail} })` }, { path, line, column, hasImport: template.hasImport })
-  const meta = usesMeta ? [metaOf(url, path)] : []
+  const meta = usesMeta ? [metaOf(url)] : []
   return ({ values, imports: found, base }) => make({}, ...(template.extends ? [base] : []), ...meta, ...found, ...(isRing ? [] : values))
 }
 
@@ -145,7 +147,9 @@ const withPrivates = ({ text, privates }: FunctionTemplate, holder: string): str
   return `${text.slice(0, end)}; static { ${holder}.fill = (...${holder}_all) => { [${privates.map((field) => `this.${field}`).join(', ')}] = ${holder}_all } }${text.slice(end)}`
 }
 
-const metaOf = (url: string, path: string): object => {
+/** `import.meta` of a file. */
+export const metaOf = (url: string): object => {
+  const path = filePath(url)
   const require = createRequire(path)
   const resolve = (specifier: string): string => {
     if (/^(\.{0,2}\/|[a-z][a-z+.-]*:)/i.test(specifier)) return new URL(specifier, url).href

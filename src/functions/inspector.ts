@@ -3,8 +3,11 @@
  * paused, no debugger is disturbed, and everything that was asked about is let go of.
  */
 
+import { existsSync } from 'node:fs'
 import type * as Inspector from 'node:inspector'
 import { createRequire } from 'node:module'
+import { isAbsolute } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { runInThisContext } from 'node:vm'
 
 type AnyFunction = abstract new (...args: never[]) => unknown
@@ -77,6 +80,16 @@ let isMissing = false
 const urls = new Map<string, string>()
 let listed = Number.NEGATIVE_INFINITY
 
+/** Who evaluates texts may name them by a path, and may have a query behind that: both are told as Node tells them of modules. */
+const noteUrl = (scriptId: string, url: string): void => {
+  urls.set(scriptId, isAbsolute(url) ? withQuery(pathToFileURL(url).href) : withQuery(url))
+}
+
+const withQuery = (url: string): string => {
+  const at = url.startsWith('file:') ? url.indexOf('%3F') : -1
+  return at < 0 || existsSync(new URL(url)) ? url : `${url.slice(0, at)}?${decodeURIComponent(url.slice(at + '%3F'.length))}`
+}
+
 const connect = (): Inspector.Session | undefined => {
   if (session !== undefined || isMissing) return session
   try {
@@ -84,7 +97,7 @@ const connect = (): Inspector.Session | undefined => {
     const made = new Session()
     made.connect()
     made.on('Debugger.scriptParsed', ({ params }) => {
-      urls.set(params.scriptId, params.url)
+      noteUrl(params.scriptId, params.url)
     })
     session = made
   } catch {
@@ -128,7 +141,7 @@ export const learnCallers = (): void => {
       silent: true,
       objectGroup: GROUP,
     })
-    for (const { scriptId, url } of thrown?.exceptionDetails?.stackTrace?.callFrames ?? []) if (url !== '') urls.set(scriptId, url)
+    for (const { scriptId, url } of thrown?.exceptionDetails?.stackTrace?.callFrames ?? []) if (url !== '') noteUrl(scriptId, url)
   } finally {
     ask(to, 'Runtime.disable', {})
     unreleased += 1
@@ -274,16 +287,23 @@ export interface Place {
   /** URL of the script. */
   readonly url: string
   readonly scriptId: string
+  /** It lies in an ES module, as V8 has it: no compiler made it something else. */
+  readonly isInModule: boolean
+}
+
+export interface MadePlace extends Place {
   /** Made by a function, with variables of its call: another call makes another that looks the same. */
   readonly isInCall: boolean
 }
 
+export const isInModule = ({ scopes }: FunctionView): boolean => scopes.some(({ description }) => description === 'Module')
+
 /** Where a function or class was made; `undefined` for native ones. */
-export const placeOf = (fn: AnyFunction): Place | undefined => {
+export const placeOf = (fn: AnyFunction): MadePlace | undefined => {
   const view = viewOf(fn)
   if (view === undefined) return undefined
   const url = urlOfScript(view.scriptId)
-  return url === undefined ? undefined : { url, scriptId: view.scriptId, isInCall: isInCall(view.scopes) }
+  return url === undefined ? undefined : { url, scriptId: view.scriptId, isInModule: isInModule(view), isInCall: isInCall(view.scopes) }
 }
 
 /** A CommonJS module is a call itself: its scope is the last of those. */

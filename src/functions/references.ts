@@ -73,8 +73,16 @@ export const takeImported = (value: object | symbol, session: Session): Capsule 
   return imported === undefined ? undefined : capsuleOf(imported)
 }
 
+/** What was made here of a template that says how it is found, so that it goes on as that. */
+const remembered = new WeakMap<object, Capsule>()
+
+export const rememberTemplate = <T extends object>(made: T, template: Template, values: readonly unknown[] = []): T => {
+  remembered.set(made, capsuleOf(template, values))
+  return made
+}
+
 /** The capsule of a value that is a reference, or that both ends have. */
-export const takeReference = (value: unknown): Capsule | undefined => (value instanceof Reference ? value.capsule : undefined)
+export const takeReference = (value: unknown): Capsule | undefined => (value instanceof Reference ? value.capsule : remembered.get(value as object))
 
 export const takeSymbol = (value: symbol): Capsule => {
   const shared = Symbol.keyFor(value)

@@ -5,15 +5,17 @@ import type { Unfinished } from '../codec/capsules.ts'
 import { SerializationError } from '../errors/errors.ts'
 import { classHere } from './classes.ts'
 import { makeCodec } from './codecs.ts'
-import { factoryOf, type Made } from './compile.ts'
+import { factoryOf, type Made, metaOf } from './compile.ts'
 import { globalAt } from './globals.ts'
 import { makeHandle } from './handle.ts'
 import { importedValue } from './imports.ts'
 import { beginObject, defineProperty, makeObject } from './objects.ts'
 import { keepThing, versionOf } from './origins.ts'
 import { fromRecord } from './project.ts'
+import { rememberTemplate } from './references.ts'
 import { noteRevived } from './revived.ts'
 import type { FunctionTemplate, Import, Template } from './template.ts'
+import { viteImporter } from './vite.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -55,6 +57,12 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
       return makeObject(template, values)
     case 'require':
       return createRequire(new URL(template.parent))
+    case 'importer':
+      return rememberTemplate(viteImporter(template.parent), template)
+    case 'meta': {
+      const [env] = values
+      return rememberTemplate({ ...metaOf(template.parent), ...(env !== undefined && { env: { ...process.env, ...env } }) }, template, values)
+    }
     case 'class':
       return classHere(template.key)
     case 'codec':
