@@ -8,7 +8,7 @@ import { programFile, runsTasks } from './entry.ts'
 import { factsOf } from './facts.ts'
 import { loadImport, takeMissingImports } from './imports.ts'
 import { hasPrivateFields, isLoaded, type Place, placeOf } from './inspector.ts'
-import { isFile, moduleFacts } from './modules.ts'
+import { isFile, moduleFacts, relativeUrl } from './modules.ts'
 import { idOf } from './origins.ts'
 import type { Import } from './template.ts'
 
@@ -89,6 +89,15 @@ setClassFinder(
   hidesSomething,
   (Class) => idOf(Class) !== undefined,
 )
+
+/** Classes of a module under a URL with a query: who loads modules another way than Node may say of them where the file is, and no more. */
+export const noteImported = ({ specifier, parent, path }: Import, value: unknown): void => {
+  const url = relativeUrl(specifier, parent)
+  if (url === undefined) return
+  const [name] = path
+  const exports = name === undefined ? (value as Readonly<Record<string, unknown>>) : { [name]: value }
+  for (const [key, one] of Object.entries(exports)) if (isClass(one) && keyOfRegistered(one) === undefined) registerClass(classKey(url, key), one)
+}
 
 /** The capsule of a class that the receiver has by its module; undefined for others, which travel by value. */
 export const takeClass = (Class: (...args: never[]) => unknown, home: string | undefined): Capsule | undefined => {

@@ -4,6 +4,7 @@ import { createRequire, Module } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { constants, Script } from 'node:vm'
+import { isOutermost } from '../codec/realm.ts'
 import { guardEntry } from './entry-guard.ts'
 import { noteFile } from './stacks.ts'
 import { BASE, type FunctionTemplate, MEMBER, META } from './template.ts'
@@ -100,6 +101,15 @@ type Make = (...args: unknown[]) => Made
 const evaluate = ({ head, text, tail }: Code, { path, line, column, hasImport }: Spot): Make => {
   const module = new Module(path) as Module & { _compile(code: string, path: string): void; exports: Make }
   module.filename = path
+  const runWith = (wrapper: (...args: unknown[]) => Make): Make => wrapper.call(undefined, module.exports, createRequire(path), module, path, dirname(path))
+  // Node compiles in its own realm. What `import()` means in evaluated code nobody could say, so there Node does it all the same.
+  if (!isOutermost() && !hasImport) {
+    const [above, placed] = line === 0 ? ['', text] : ['\n'.repeat(line - 1), `\n${' '.repeat(column)}${text}`]
+    // biome-ignore lint/security/noGlobalEval: it compiles in this realm, as Node's `vm` does in the outermost.
+    return runWith(
+      (0, eval)(`${above}(function (exports, require, module, __filename, __dirname) { return ${head} ${placed}\n${tail} })\n//# sourceURL=${path}`),
+    )
+  }
   // Before the first line of a file there is none for what comes first; `Script` can begin there, but warns on Node 20 when the text imports.
   if (line === 0 && !(hasImport && isOld)) {
     const script = new Script(`(function (exports, require, module, __filename, __dirname) { return ${head}\n${' '.repeat(column)}${text}\n${tail} })`, {
@@ -107,8 +117,7 @@ const evaluate = ({ head, text, tail }: Code, { path, line, column, hasImport }:
       lineOffset: -1,
       ...(hasImport && { importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER as never }),
     })
-    const wrapper = script.runInThisContext() as (...args: unknown[]) => Make
-    return wrapper.call(undefined, module.exports, createRequire(path), module, path, dirname(path))
+    return runWith(script.runInThisContext() as (...args: unknown[]) => Make)
   }
   const placed = line === 0 ? `${head} ${text}` : `${'\n'.repeat(line - 1)}module.exports = ${head}\n${' '.repeat(column)}${text}`
   module._compile(`${line === 0 ? 'module.exports = ' : ''}${placed}\n${tail}`, path)

@@ -1,6 +1,7 @@
 /** What every thread has by itself: the standard globals, what hangs on them, and the exports of builtin modules. */
 
 import { builtinModules, createRequire } from 'node:module'
+import { isFunctionPrototype, isObjectPrototype, isOutermost, outermost } from '../codec/realm.ts'
 
 /** As they were when this module was loaded: what programs add later is theirs. */
 const names: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(globalThis))
@@ -38,12 +39,13 @@ const findIntrinsics = (): Map<object, readonly string[]> => {
     if (!found.has(value)) found.set(value, path)
   }
   // These two are accessors that are loaded anyway.
-  const always: [string, object][] = [
+  const always = ({ process, Buffer }: Pick<typeof globalThis, 'process' | 'Buffer'>): [string, object][] => [
     ['process', process],
     ['Buffer', Buffer],
   ]
-  const tops = [...dataOf(globalThis).filter(([name, value]) => names.has(name) && value !== globalThis), ...always]
-  add(globalThis, [])
+  const realms = isOutermost() ? [globalThis] : [globalThis, outermost() as unknown as typeof globalThis]
+  const tops = realms.flatMap((realm) => [...dataOf(realm).filter(([name, value]) => names.has(name) && value !== realm), ...always(realm)])
+  for (const realm of realms) add(realm, [])
   for (const [name, value] of tops) add(value, [name])
   for (const [name, value] of Object.entries(hidden)) add(value, [name])
   for (const [name, value] of tops) {
@@ -118,7 +120,7 @@ const findExports = (modules: readonly string[]): Map<object, BuiltinExport> => 
   return found
 }
 
-const isBuiltinPrototype = (value: object): boolean => value === Object.prototype || value === Function.prototype || value === globalThis
+const isBuiltinPrototype = (value: object): boolean => isObjectPrototype(value) || isFunctionPrototype(value) || value === globalThis
 
 /** True for a builtin module, with or without `node:`. */
 export const isBuiltinSpecifier = (specifier: string): boolean => specifier.startsWith('node:') || builtinModules.includes(specifier)

@@ -8,7 +8,7 @@ import type * as Inspector from 'node:inspector'
 import { createRequire } from 'node:module'
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { runInThisContext } from 'node:vm'
+import { outermost } from '../codec/realm.ts'
 
 type AnyFunction = abstract new (...args: never[]) => unknown
 
@@ -68,13 +68,6 @@ const GROUP = 'mobula'
 /** Values on their way to and from the inspector, which takes nothing but text. */
 const SLOT = '__mobula_slot'
 
-/** The global object that the inspector means: under jest and in `vm` contexts ours is another. */
-let outermost: Record<string, unknown> | undefined
-const slots = (): Record<string, unknown> => {
-  outermost ??= runInThisContext('globalThis') as Record<string, unknown>
-  return outermost
-}
-
 let session: Inspector.Session | undefined
 let isMissing = false
 const urls = new Map<string, string>()
@@ -130,7 +123,7 @@ const listScripts = (to: Inspector.Session): void => {
 export const learnCallers = (): void => {
   const to = connect()
   if (to === undefined) return
-  const holder = slots()
+  const holder = outermost()
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 200
   try {
@@ -179,7 +172,7 @@ let askingId: string | undefined
 const nameOf = (to: Inspector.Session, value: object): string | undefined => {
   asking.at = value
   if (askingId === undefined) {
-    slots()[SLOT] = asking
+    outermost()[SLOT] = asking
     askingId = ask<{ result: RemoteObject }>(to, 'Runtime.evaluate', { expression: SLOT, objectGroup: GROUP })?.result.objectId
   }
   const members = ask<{ result: readonly { readonly name: string; readonly value?: RemoteObject }[] }>(to, 'Runtime.getProperties', {
@@ -199,7 +192,7 @@ const about = <T>(value: object, read: (to: Inspector.Session, properties: Prope
     return properties === undefined ? undefined : read(to, properties)
   } finally {
     asking.at = undefined
-    slots()[SLOT] = undefined
+    outermost()[SLOT] = undefined
     releaseSoon(to)
   }
 }
@@ -219,13 +212,13 @@ const release = (to: Inspector.Session): void => {
   if (unreleased === 0) return
   unreleased = 0
   askingId = undefined
-  delete slots()[SLOT]
+  delete outermost()[SLOT]
   ask(to, 'Runtime.releaseObjectGroup', { objectGroup: GROUP })
 }
 
 /** The values behind ids that the inspector gave. */
 const valuesOf = (to: Inspector.Session, remotes: readonly (RemoteObject | undefined)[]): unknown[] => {
-  const holder = slots()
+  const holder = outermost()
   const found: unknown[] = []
   holder[SLOT] = (value: unknown) => {
     found.push(value)

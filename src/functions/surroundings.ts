@@ -7,7 +7,7 @@ import type { FreeNameRecord, ModuleAnalysis } from '../binding.ts'
 import type { Capsule } from '../codec/capsules.ts'
 import { type CaptureRoot, type CaptureWishes, rootNow } from './capture-root.ts'
 import type { Cell, CellSession as Session } from './cells.ts'
-import { noteModule } from './classes.ts'
+import { noteImported, noteModule } from './classes.ts'
 import { compiledText } from './compiled.ts'
 import { programFile } from './entry.ts'
 import { isGlobalName } from './globals.ts'
@@ -177,7 +177,9 @@ export class Surroundings {
         const value = valueIn(object, local)
         if (!isThing(value)) continue
         const from = importOf(module, url, { name: local, value, isModuleScope, isInModule: isInModule(view) })
-        if (from !== undefined && this.#isElsewhere(from)) session.imported.set(value, { kind: 'import', from })
+        if (from === undefined || !this.#isElsewhere(from)) continue
+        session.imported.set(value, { kind: 'import', from })
+        if (from.specifier.includes('?')) noteImported(from, value)
       }
     }
   }
