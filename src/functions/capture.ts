@@ -58,7 +58,7 @@ const stateOf = (fn: AnyFunction, { names, steps }: FunctionTemplate, values: re
   return version
 }
 
-const isOfRealm = (fn: unknown, { Function }: { readonly Function: FunctionConstructor }): boolean => fn instanceof Function
+const isOfRealm = (fn: unknown, realm: { readonly Function: FunctionConstructor }): boolean => fn instanceof realm.Function
 
 /** Its prototype is another `Function.prototype`, not one that somebody put there. */
 const isOfOtherContext = (fn: AnyFunction): boolean => {

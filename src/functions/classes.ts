@@ -2,6 +2,7 @@
 
 import type { Capsule } from '../codec/capsules.ts'
 import { type AnyClass, classFor, type Found, hasCodec, keyFor, keyOfRegistered, registerClass, setClassFinder } from '../codec/classes.ts'
+import { takeLoading } from '../codec/kinds/arrow.ts'
 import { SerializationError } from '../errors/errors.ts'
 import { compiledText } from './compiled.ts'
 import { programFile, runsTasks } from './entry.ts'
@@ -127,6 +128,8 @@ export interface Missing {
   /** Keys of classes. */
   readonly classes: ReadonlySet<string>
   readonly imports: readonly Import[]
+  /** Something that the codec needs: true when it is there. */
+  readonly loading: Promise<boolean> | undefined
 }
 
 /** Keys that nobody knew, since the last `takeMissing`. */
@@ -145,14 +148,16 @@ const NO_KEYS: ReadonlySet<string> = new Set()
 export const takeMissing = (): Missing | undefined => {
   const classes = missing
   const imports = takeMissingImports()
+  const loading = takeLoading()
   missing = undefined
-  return classes === undefined && imports === undefined ? undefined : { classes: classes ?? NO_KEYS, imports: imports ?? [] }
+  return classes === undefined && imports === undefined && loading === undefined ? undefined : { classes: classes ?? NO_KEYS, imports: imports ?? [], loading }
 }
 
 /** Brings what was missing, if it can be had here: true if that brought something. Throws what a module throws that a function needs. */
-export const loadMissing = async ({ classes, imports }: Missing, may: (url: string) => boolean): Promise<boolean> => {
+export const loadMissing = async ({ classes, imports, loading }: Missing, may: (url: string) => boolean): Promise<boolean> => {
   for (const from of imports) await loadImport(from)
-  return (await loadClasses(classes, may)) || imports.length > 0
+  const isThere = (await loading) === true
+  return (await loadClasses(classes, may)) || imports.length > 0 || isThere
 }
 
 const urlOf = (key: string): string => key.slice(0, key.lastIndexOf('#'))

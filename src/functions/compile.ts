@@ -98,6 +98,9 @@ interface Spot {
 
 type Make = (...args: unknown[]) => Made
 
+// biome-ignore lint/security/noGlobalEval: Node's `vm` compiles in the outermost realm, or one made anew: this alone does in the one that it is in.
+const evaluateHere: (code: string) => unknown = globalThis.eval
+
 const evaluate = ({ head, text, tail }: Code, { path, line, column, hasImport }: Spot): Make => {
   const module = new Module(path) as Module & { _compile(code: string, path: string): void; exports: Make }
   module.filename = path
@@ -105,9 +108,10 @@ const evaluate = ({ head, text, tail }: Code, { path, line, column, hasImport }:
   // Node compiles in its own realm. What `import()` means in evaluated code nobody could say, so there Node does it all the same.
   if (!isOutermost() && !hasImport) {
     const [above, placed] = line === 0 ? ['', text] : ['\n'.repeat(line - 1), `\n${' '.repeat(column)}${text}`]
-    // biome-ignore lint/security/noGlobalEval: it compiles in this realm, as Node's `vm` does in the outermost.
     return runWith(
-      (0, eval)(`${above}(function (exports, require, module, __filename, __dirname) { return ${head} ${placed}\n${tail} })\n//# sourceURL=${path}`),
+      evaluateHere(
+        `${above}(function (exports, require, module, __filename, __dirname) { return ${head} ${placed}\n${tail} })\n//# sourceURL=${path}`,
+      ) as never,
     )
   }
   // Before the first line of a file there is none for what comes first; `Script` can begin there, but warns on Node 20 when the text imports.
