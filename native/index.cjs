@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.analyzeFunction = nativeBinding.analyzeFunction
+module.exports.analyzeLoading = nativeBinding.analyzeLoading
 module.exports.analyzeModule = nativeBinding.analyzeModule
 module.exports.askToCollect = nativeBinding.askToCollect
 module.exports.assigned = nativeBinding.assigned

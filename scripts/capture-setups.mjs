@@ -52,6 +52,7 @@ export const setups = [
   { name: 'uvu', nodes: every, prepare: uvu },
   { name: 'vitest', nodes: ['24'], prepare: () => vitest('forks') },
   { name: 'vitest-vm', nodes: ['24'], prepare: () => vitest('vmThreads') },
+  { name: 'vite', nodes: ['24'], prepare: vite },
   { name: 'jest', nodes: ['24'], prepare: jest },
 ]
 
@@ -264,11 +265,38 @@ function copyCases(folder) {
   }
 }
 
-/** @param {string} pool */
-async function vitest(pool) {
+/** With the cases, those that only vite loads among them. */
+async function withVite() {
   const folder = await installed('vitest', ['vitest@4'])
   copyCases(folder)
-  const imports = "import { test } from 'vitest'\nimport './cases/every.mjs'\nimport './cases/esm.mjs'"
+  cpSync(join(source, 'vite'), join(folder, 'vite'), { recursive: true })
+  return folder
+}
+
+/** As a server of vite's loads what it renders with. */
+async function vite() {
+  const folder = await withVite()
+  writeFileSync(
+    join(folder, 'run-vite.mjs'),
+    "import './cases/every.mjs'\nimport './cases/esm.mjs'\nimport './vite/cases'\nexport { runCases } from './runner.mjs'\n",
+  )
+  const server = `import { createServer, createServerModuleRunner } from 'vite'
+// A package that is linked vite takes for a part of the project; an installed one it leaves to Node.
+const ssr = { external: ['mobula'] }
+const server = await createServer({ server: { middlewareMode: true, hmr: false, ws: false }, appType: 'custom', logLevel: 'error', ssr })
+const runner = createServerModuleRunner(server.environments.ssr, { hmr: false, sourcemapInterceptor: 'prepareStackTrace' })
+const { runCases } = await runner.import('/run-vite.mjs')
+await runCases({ exits: false })
+await server.close()
+`
+  writeFileSync(join(folder, 'server.mjs'), server)
+  return { args: [join(folder, 'server.mjs')], cwd: folder }
+}
+
+/** @param {string} pool */
+async function vitest(pool) {
+  const folder = await withVite()
+  const imports = "import { test } from 'vitest'\nimport './cases/every.mjs'\nimport './cases/esm.mjs'\nimport './vite/cases'\nimport './vite/mocks'"
   writeFileSync(join(folder, 'cases.test.mjs'), asTests(imports, 'mjs'))
   const args = [join(folder, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', folder, `--pool=${pool}`, '--disable-console-intercept']
   return { args, cwd: folder }

@@ -9,6 +9,7 @@ import { programFile, runsTasks } from './entry.ts'
 import { factsOf } from './facts.ts'
 import { loadImport, takeMissingImports } from './imports.ts'
 import { hasPrivateFields, isLoaded, type Place, placeOf } from './inspector.ts'
+import { isLoadable } from './loadable.ts'
 import { isFile, moduleFacts, relativeUrl } from './modules.ts'
 import { idOf } from './origins.ts'
 import type { Import } from './template.ts'
@@ -84,7 +85,8 @@ setClassFinder(
     if (isInCall || !isFile(url) || programFile(url)) return { isValue: true }
     // What nobody exports goes by value, unless a worker has it by an import: then it is not the class that the driver has.
     const exported = exportedName(Class, place)
-    if (exported !== undefined && compiledText(place, moduleFacts(url, scriptId)) !== undefined) return { key: classKey(url, exported) }
+    if (exported !== undefined && compiledText(place, moduleFacts(url, scriptId)) !== undefined)
+      return isLoadable(url) ? { key: classKey(url, exported) } : { isValue: true }
     return runsTasks() || exported !== undefined ? { key: definitionKey(url, Class) } : { isValue: true }
   },
   hidesSomething,

@@ -70,7 +70,7 @@ const mayBeShared = (value: object): boolean => {
 
 /** What a file of this encoding imports, met as a value. */
 export const takeImported = (value: object | symbol, session: Session): Capsule | undefined => {
-  const imported = session.imported.get(value)
+  const imported = session.imported.get(value)?.()
   return imported === undefined ? undefined : capsuleOf(imported)
 }
 

@@ -15,8 +15,8 @@ import { type FunctionView, isAlone, isInModule, type Scope } from './inspector.
 import { importOf, isReassigned, moduleFacts, parentOf, relativeUrl } from './modules.ts'
 import { capsuleOf, Reference } from './references.ts'
 import { captureRefusal } from './refuse-capture.ts'
-import type { Import } from './template.ts'
-import { type ViteFile, viteEnv, viteImport, viteName } from './vite.ts'
+import type { Import, ReferenceTemplate } from './template.ts'
+import { type ViteFile, viteEnv, viteImport, viteModule, viteName } from './vite.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -130,8 +130,8 @@ export class Surroundings {
     if (means === undefined || compiled === undefined) return false
     const parent = parentOf(this.#about.url)
     if (means === 'namespace') {
-      const found = viteImport(name, value, compiled)
-      if (found !== undefined && this.#isElsewhere(found.from)) this.imports.push(found.from)
+      const from = viteImport(name, value, compiled)
+      if (from !== undefined && this.#isElsewhere(from)) this.imports.push(from)
       else if (free.hasMembers) this.#takePart(name, value, free)
       else this.#take(name, value)
     } else if (means === 'importer') this.#takeReference(name, capsuleOf({ kind: 'importer', parent }))
@@ -178,7 +178,7 @@ export class Surroundings {
         if (!isThing(value)) continue
         const from = importOf(module, url, { name: local, value, isModuleScope, isInModule: isInModule(view) })
         if (from === undefined || !this.#isElsewhere(from)) continue
-        session.imported.set(value, { kind: 'import', from })
+        session.imported.set(value, () => ({ kind: 'import', from }))
         if (from.specifier.includes('?')) noteImported(from, value)
       }
     }
@@ -189,13 +189,18 @@ export class Surroundings {
     const { imported } = this.#about.session
     for (const name of Object.keys(scope)) {
       const value = viteName(name) === 'namespace' ? valueIn(scope, name) : undefined
-      const found = value === undefined ? undefined : viteImport(name, value, file)
-      if (found === undefined || !this.#isElsewhere(found.from)) continue
-      imported.set(value, { kind: 'import', from: found.from })
-      noteModule(found.target, value as Readonly<Record<string, unknown>>)
-      for (const key of found.names) {
+      const module = value === undefined ? undefined : viteModule(name, file)
+      if (module === undefined) continue
+      noteModule(module.target, value as Readonly<Record<string, unknown>>)
+      // Looked into where one of them is met.
+      const refer = (path: readonly string[]) => (): ReferenceTemplate | undefined => {
+        const from = viteImport(name, value, file)
+        return from === undefined || !this.#isElsewhere(from) ? undefined : { kind: 'import', from: { ...from, path } }
+      }
+      imported.set(value, refer([]))
+      for (const key of module.names) {
         const member = memberOf(value, key)
-        if (isThing(member)) imported.set(member, { kind: 'import', from: { ...found.from, path: [key] } })
+        if (isThing(member)) imported.set(member, refer([key]))
       }
     }
   }

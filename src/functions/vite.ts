@@ -8,6 +8,7 @@ import type { ModuleAnalysis } from '../binding.ts'
 import { guardEntry } from './entry-guard.ts'
 import { isBuiltinSpecifier } from './globals.ts'
 import { importerOf } from './imports.ts'
+import { isLoadable } from './loadable.ts'
 import { parentOf, relativeUrl } from './modules.ts'
 import type { Import } from './template.ts'
 
@@ -60,36 +61,47 @@ export interface ViteFile {
   readonly facts: ModuleAnalysis
 }
 
-export interface ViteImport {
-  readonly from: Import
+export interface ViteModule {
   /** URL of the module, or the name of a builtin one. */
   readonly target: string
+  /** What the file imports of it by name. */
   readonly names: readonly string[]
 }
 
-/** The import of a namespace, and what the file names of it. Undefined for what only vite can load: that travels by value. */
-export const viteImport = (name: string, value: unknown, { text, url, facts }: ViteFile): ViteImport | undefined => {
+/** The module that a namespace is of. */
+export const viteModule = (name: string, { text, url }: ViteFile): ViteModule | undefined => {
   const statement = statementsOf(text).get(name)
   const target = statement === undefined ? undefined : viteTarget(statement.specifier, url)
-  if (statement === undefined || target === undefined || !isForNode(target)) return undefined
-  const from: Import = {
-    local: name,
-    how: 'import',
-    specifier: asWritten(target, url, facts),
-    parent: parentOf(url),
-    path: [],
-    ...(types.isProxy(value) && { isInterop: true }),
-  }
-  return { from, target, names: statement.names }
+  return statement === undefined || target === undefined ? undefined : { target, names: statement.names }
+}
+
+/** The import that gives a worker the same. Undefined for what vite alone can load, and for what stands in a module's place: that travels by value. */
+export const viteImport = (name: string, namespace: unknown, file: ViteFile): Import | undefined => {
+  const target = viteModule(name, file)?.target
+  if (target === undefined || OWN_QUERY.test(target) || isData(target) || isMock(namespace as object) || !isLoadable(target)) return undefined
+  const { url, facts } = file
+  const specifier = asWritten(target, url, facts)
+  return { local: name, how: 'import', specifier, parent: parentOf(url), path: [], ...(types.isProxy(namespace) && { isInterop: true }) }
 }
 
 /** What vite has already read, or what its plugins do, is asked for by a query. */
 const OWN_QUERY = /[?&](raw|url|inline|worker|sharedworker|init|react|vue|svelte|component)\b/
 
-/** Node loads these by itself; data is as well taken along. */
-const isForNode = (target: string): boolean => {
-  if (!target.startsWith('file:')) return true
-  return !OWN_QUERY.test(target) && /\.([cm]?[jt]s|node|wasm)$/.test(new URL(target).pathname)
+/** As well taken along: Node would ask for an attribute. */
+const isData = (target: string): boolean => /^file:[^?#]*\.json([?#]|$)/.test(target)
+
+/** What `vi.mock` makes is no namespace of Node's or of vite's, whose exports are accessors, and complains of names that it does not have. */
+const isMock = (namespace: object): boolean => {
+  if (types.isModuleNamespaceObject(namespace)) return false
+  if (types.isProxy(namespace)) {
+    try {
+      return Reflect.get(namespace, 'mobula asks for a name that nobody has') !== undefined
+    } catch {
+      return true
+    }
+  }
+  const [key] = Object.keys(namespace)
+  return key !== undefined && Object.getOwnPropertyDescriptor(namespace, key)?.get === undefined
 }
 
 /** As the user named the module, who may name it so in options: a file by its place, a package by its name if there is one such. */
