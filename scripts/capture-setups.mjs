@@ -298,6 +298,7 @@ async function vitest(pool) {
   const folder = await withVite()
   const imports = "import { test } from 'vitest'\nimport './cases/every.mjs'\nimport './cases/esm.mjs'\nimport './vite/cases'\nimport './vite/mocks'"
   writeFileSync(join(folder, 'cases.test.mjs'), asTests(imports, 'mjs'))
+  writeFileSync(join(folder, 'vitest.config.mjs'), "export default { define: { __DEFINED__: JSON.stringify('defined') } }\n")
   const args = [join(folder, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', folder, `--pool=${pool}`, '--disable-console-intercept']
   return { args, cwd: folder }
 }

@@ -3,8 +3,21 @@
 import { builtinModules, createRequire } from 'node:module'
 import { isFunctionPrototype, isObjectPrototype, isOutermost, outermost } from '../codec/realm.ts'
 
-/** As they were when this module was loaded: what programs add later is theirs. */
-const names: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(globalThis))
+/** What of the standard globals can be listed, as all can that programs add. The last are those of evaluated code. */
+const LISTED: ReadonlySet<string> = new Set([
+  ...['global', 'clearImmediate', 'setImmediate', 'clearInterval', 'clearTimeout', 'setInterval', 'setTimeout', 'queueMicrotask', 'structuredClone'],
+  ...['atob', 'btoa', 'performance', 'fetch', 'crypto', 'navigator', 'localStorage', 'sessionStorage'],
+  ...['require', 'module', 'exports', '__filename', '__dirname'],
+])
+
+/** In Node's realm: others copy globals as they like. */
+const isStandard = (name: string): boolean => {
+  const { enumerable, value } = Object.getOwnPropertyDescriptor(outermost(), name) ?? Object.getOwnPropertyDescriptor(globalThis, name) ?? {}
+  return enumerable !== true || value === undefined || LISTED.has(name)
+}
+
+/** As they were when this module was loaded. What programs add later is theirs, and so is what can be listed: a test framework adds it before. */
+const names: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(globalThis).filter(isStandard))
 
 export const isGlobalName = (name: string): boolean => names.has(name)
 

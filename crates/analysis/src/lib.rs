@@ -1,4 +1,5 @@
-//! What the text of a JavaScript function, and the source of a module, say about the names in them.
+//! What the text of a JavaScript function, and the source of a module, say about the names in them; and what loading a
+//! module takes.
 //!
 //! A function's text is what `Function.prototype.toString` gives: exactly what V8 compiled. All positions that come
 //! out are indices of JavaScript's strings: UTF-16 code units of the text as it was given.

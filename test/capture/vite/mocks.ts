@@ -21,3 +21,4 @@ feature('vitest: the test has its own console', async () => {
   const { log } = console
   await call(() => log.name)
 })
+feature('vitest: what `define` gives', () => same(() => [__DEFINED__, typeof __DEFINED__]))
