@@ -50,10 +50,10 @@ export const setups = [
   { name: 'stdin-cjs', nodes: every, prepare: () => ({ args: ['--input-type=commonjs', '-'], input: written('stdin-cjs', texts.cjs) }) },
   { name: 'repl', nodes: every, prepare: () => ({ args: ['-i'], input: written('repl', texts.repl) }) },
   { name: 'uvu', nodes: every, prepare: uvu },
-  { name: 'vitest', nodes: ['24'], prepare: () => vitest('forks') },
-  { name: 'vitest-vm', nodes: ['24'], prepare: () => vitest('vmThreads') },
-  { name: 'vite', nodes: ['24'], prepare: vite },
-  { name: 'jest', nodes: ['24'], prepare: jest },
+  { name: 'vitest', nodes: every, prepare: () => vitest('forks') },
+  { name: 'vitest-vm', nodes: every, prepare: () => vitest('vmThreads') },
+  { name: 'vite', nodes: every, prepare: vite },
+  { name: 'jest', nodes: every, prepare: jest },
 ]
 
 /** @param {string} name */
