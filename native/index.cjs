@@ -838,6 +838,7 @@ module.exports = nativeBinding
 module.exports.actorName = nativeBinding.actorName
 module.exports.actorThreadEnded = nativeBinding.actorThreadEnded
 module.exports.analyzeFunction = nativeBinding.analyzeFunction
+module.exports.analyzeLoading = nativeBinding.analyzeLoading
 module.exports.analyzeModule = nativeBinding.analyzeModule
 module.exports.askToCollect = nativeBinding.askToCollect
 module.exports.assigned = nativeBinding.assigned

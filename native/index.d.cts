@@ -46,6 +46,9 @@ export interface Amount {
 /** Analyses the text of a function. Throws the parser's first complaint. */
 export declare function analyzeFunction(text: string): FunctionAnalysis
 
+/** Analyses what loading a module takes. `ts`, `jsx`: the languages it may use. Throws the parser's first complaint. */
+export declare function analyzeLoading(source: string, ts: boolean, jsx: boolean): LoadingRecord
+
 /** Analyses the source of a module. `ts`, `jsx`: the languages it may use. Throws the parser's first complaint. */
 export declare function analyzeModule(source: string, ts: boolean, jsx: boolean): ModuleAnalysis
 
@@ -306,6 +309,14 @@ export interface ImportRecord {
 
 /** Every constant of the record layout, by name. TypeScript has no copy of these numbers. */
 export declare function layoutConstants(): Record<string, number>
+
+/** What loading a module takes. */
+export interface LoadingRecord {
+  /** Specifiers of the modules that its statements name, those of types left out. */
+  requested: Array<string>
+  /** Without its types it is JavaScript: nothing in it has to be compiled to something else. */
+  isErasable: boolean
+}
 
 /** A module's names. */
 export interface ModuleAnalysis {

@@ -50,9 +50,10 @@ export const setups = [
   { name: 'stdin-cjs', nodes: every, prepare: () => ({ args: ['--input-type=commonjs', '-'], input: written('stdin-cjs', texts.cjs) }) },
   { name: 'repl', nodes: every, prepare: () => ({ args: ['-i'], input: written('repl', texts.repl) }) },
   { name: 'uvu', nodes: every, prepare: uvu },
-  { name: 'vitest', nodes: ['24'], prepare: () => vitest('forks') },
-  { name: 'vitest-vm', nodes: ['24'], prepare: () => vitest('vmThreads') },
-  { name: 'jest', nodes: ['24'], prepare: jest },
+  { name: 'vitest', nodes: every, prepare: () => vitest('forks') },
+  { name: 'vitest-vm', nodes: every, prepare: () => vitest('vmThreads') },
+  { name: 'vite', nodes: every, prepare: vite },
+  { name: 'jest', nodes: every, prepare: jest },
 ]
 
 /** @param {string} name */
@@ -264,12 +265,40 @@ function copyCases(folder) {
   }
 }
 
-/** @param {string} pool */
-async function vitest(pool) {
+/** With the cases, those that only vite loads among them. */
+async function withVite() {
   const folder = await installed('vitest', ['vitest@4'])
   copyCases(folder)
-  const imports = "import { test } from 'vitest'\nimport './cases/every.mjs'\nimport './cases/esm.mjs'"
+  cpSync(join(source, 'vite'), join(folder, 'vite'), { recursive: true })
+  return folder
+}
+
+/** As a server of vite's loads what it renders with. */
+async function vite() {
+  const folder = await withVite()
+  writeFileSync(
+    join(folder, 'run-vite.mjs'),
+    "import './cases/every.mjs'\nimport './cases/esm.mjs'\nimport './vite/cases'\nexport { runCases } from './runner.mjs'\n",
+  )
+  const server = `import { createServer, createServerModuleRunner } from 'vite'
+// A package that is linked vite takes for a part of the project; an installed one it leaves to Node.
+const ssr = { external: ['mobula'] }
+const server = await createServer({ server: { middlewareMode: true, hmr: false, ws: false }, appType: 'custom', logLevel: 'error', ssr })
+const runner = createServerModuleRunner(server.environments.ssr, { hmr: false, sourcemapInterceptor: 'prepareStackTrace' })
+const { runCases } = await runner.import('/run-vite.mjs')
+await runCases({ exits: false })
+await server.close()
+`
+  writeFileSync(join(folder, 'server.mjs'), server)
+  return { args: [join(folder, 'server.mjs')], cwd: folder }
+}
+
+/** @param {string} pool */
+async function vitest(pool) {
+  const folder = await withVite()
+  const imports = "import { test } from 'vitest'\nimport './cases/every.mjs'\nimport './cases/esm.mjs'\nimport './vite/cases'\nimport './vite/mocks'"
   writeFileSync(join(folder, 'cases.test.mjs'), asTests(imports, 'mjs'))
+  writeFileSync(join(folder, 'vitest.config.mjs'), "export default { define: { __DEFINED__: JSON.stringify('defined') } }\n")
   const args = [join(folder, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', folder, `--pool=${pool}`, '--disable-console-intercept']
   return { args, cwd: folder }
 }

@@ -161,6 +161,7 @@ export const figures: typeof Native.figures = addon.figures
 export const resources: typeof Native.resources = addon.resources
 export const runs: typeof Native.runs = addon.runs
 export const analyzeFunction: typeof Native.analyzeFunction = addon.analyzeFunction
+export const analyzeLoading: typeof Native.analyzeLoading = addon.analyzeLoading
 export const analyzeModule: typeof Native.analyzeModule = addon.analyzeModule
 export const boxNames: typeof Native.boxNames = addon.boxNames
 export const randomWords: typeof Native.randomWords = addon.randomWords

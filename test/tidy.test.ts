@@ -44,6 +44,7 @@ const control = {
   rooms: /^src\/(driver|functions|worker)\//,
   names: new Set([
     'analyzeFunction',
+    'analyzeLoading',
     'analyzeModule',
     'boxNames',
     'randomWords',

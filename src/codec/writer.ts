@@ -295,8 +295,12 @@ export class Writer {
   #object(value: object): void {
     if (this.#again(value)) return
     this.#deeper()
-    // A proxy's traps are user code that may answer anything: it is asked nothing before this.
-    if (isProxy(value)) refuse(value)
+    // A proxy's traps are user code that may answer anything: it is asked nothing. Which one it is may be known.
+    if (isProxy(value)) {
+      if (this.capsules === 0 || !writeCapsuleOf(this, value)) refuse(value)
+      this.#depth--
+      return
+    }
     const prototype: unknown = Object.getPrototypeOf(value)
     if (this.capsules > 0 && writeCapsuleOf(this, value)) {
       // More of it travels than of a value of its own.

@@ -1,6 +1,7 @@
 /** Classes: their text is evaluated again, without what was evaluated once and has changed since: what it extends, and static fields. */
 
 import type { ClassRecord } from '../binding.ts'
+import { isFunctionPrototype } from '../codec/realm.ts'
 import { privateFieldsOf } from './inspector.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import { BASE } from './template.ts'
@@ -55,7 +56,7 @@ const onlyNamed = (fields: ReadonlyMap<string, unknown>, { statics }: ClassRecor
 const baseOf = (Class: AnyClass): unknown => {
   const base: unknown = Object.getPrototypeOf(Class)
   // A class that extends null inherits from what all functions do.
-  return base === Function.prototype ? null : base
+  return isFunctionPrototype(base) ? null : base
 }
 
 /** A static field whose value is an arrow that uses `this`, the class: it stays in the text. */

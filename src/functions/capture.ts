@@ -3,6 +3,7 @@
 import { types } from 'node:util'
 import { boxNames, type ClassRecord, type FunctionAnalysis, type ModuleAnalysis, type RangeRecord } from '../binding.ts'
 import type { Capsule } from '../codec/capsules.ts'
+import { outermost } from '../codec/realm.ts'
 import { failCapture } from '../codec/refusal.ts'
 import { classParts } from './capture-class.ts'
 import { rootNow } from './capture-root.ts'
@@ -57,6 +58,8 @@ const stateOf = (fn: AnyFunction, { names, steps }: FunctionTemplate, values: re
   return version
 }
 
+const isOfRealm = (fn: unknown, realm: { readonly Function: FunctionConstructor }): boolean => fn instanceof realm.Function
+
 /** Its prototype is another `Function.prototype`, not one that somebody put there. */
 const isOfOtherContext = (fn: AnyFunction): boolean => {
   for (let at: unknown = Object.getPrototypeOf(fn); typeof at === 'function' || (typeof at === 'object' && at !== null); at = Object.getPrototypeOf(at))
@@ -87,7 +90,7 @@ export const takeFunction = (fn: AnyFunction, session: Session, id: string): Cap
     const url = view === undefined ? undefined : urlOfView(view)
     const foreign = takeForeign(fn, view, url) ?? (hasInspector() ? undefined : takeNamed(fn))
     if (foreign !== undefined) return foreign
-    if (!(fn instanceof Function) && isOfOtherContext(fn))
+    if (!isOfRealm(fn, globalThis) && !isOfRealm(fn, outermost()) && isOfOtherContext(fn))
       throw captureRefusal('is a function of another context (node:vm), whose globals are others; make it here')
     parts = partsOf({ fn, text, view, url: url ?? rootNow()?.file ?? '', session })
   }

@@ -34,7 +34,7 @@ export class CellSession {
   home: string | undefined
   /** The files of all functions so far, and what they import. */
   readonly files: Set<string> = new Set()
-  readonly imported: Map<unknown, ReferenceTemplate> = new Map()
+  readonly imported: Map<unknown, () => ReferenceTemplate | undefined> = new Map()
   readonly #known: Known[] = []
   readonly #holders = new Map<object, object>()
   readonly #learnt: readonly Sighting[]

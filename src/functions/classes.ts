@@ -2,12 +2,15 @@
 
 import type { Capsule } from '../codec/capsules.ts'
 import { type AnyClass, classFor, type Found, hasCodec, keyFor, keyOfRegistered, registerClass, setClassFinder } from '../codec/classes.ts'
+import { takeLoading } from '../codec/kinds/arrow.ts'
 import { SerializationError } from '../errors/errors.ts'
+import { compiledText } from './compiled.ts'
 import { programFile, runsTasks } from './entry.ts'
 import { factsOf } from './facts.ts'
 import { loadImport, takeMissingImports } from './imports.ts'
-import { hasPrivateFields, isLoaded, placeOf } from './inspector.ts'
-import { isFile, moduleFacts } from './modules.ts'
+import { hasPrivateFields, isLoaded, type Place, placeOf } from './inspector.ts'
+import { isLoadable } from './loadable.ts'
+import { isFile, moduleFacts, relativeUrl } from './modules.ts'
 import { idOf } from './origins.ts'
 import type { Import } from './template.ts'
 
@@ -18,6 +21,13 @@ export const allowModule = (url: string): void => {
   named.add(url)
 }
 
+/** Modules that something else than Node loaded here: their classes are not those that an import of the file gives. */
+const loadedElsewhere = new Map<string, Readonly<Record<string, unknown>>>()
+
+export const noteModule = (url: string, namespace: Readonly<Record<string, unknown>>): void => {
+  loadedElsewhere.set(url, namespace)
+}
+
 /** The key of an exported class. */
 export const classKey = (url: string, name: string): string => `${url}#${name}`
 
@@ -26,6 +36,9 @@ const definitionKey = (url: string, Class: AnyClass): string => `${classKey(url,
 
 /** Loaded where it is needed: it takes some milliseconds, and most threads do without. */
 const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto')
+
+/** The key of a class whose text is another here than in the file. */
+const withoutText = (key: string): string => key.replace(/~[\w-]+$/, '')
 
 const fingerprint = (Class: AnyClass): string => crypto().createHash('sha256').update(Function.prototype.toString.call(Class)).digest('base64url').slice(0, 12)
 
@@ -39,11 +52,12 @@ export const registerModuleClasses = (url: string, namespace: Readonly<Record<st
 const wayRound = (Class: AnyClass): string =>
   `pass plain data, or registerCodec(${Class.name === '' ? 'Class' : Class.name}, { encode, decode }) in a module that both sides import`
 
-const isExported = (Class: AnyClass, url: string, scriptId: string): boolean => {
+/** A file that cannot be read may export anything. */
+const exportedName = (Class: AnyClass, { url, scriptId }: Place): string | undefined => {
   const facts = moduleFacts(url, scriptId)
   const isIt = ({ exported, local }: { readonly exported: string; readonly local: string }): boolean =>
     local === Class.name || exported === Class.name || (exported === 'default' && local === 'default')
-  return facts === undefined || facts.exports.some(isIt)
+  return facts === undefined ? Class.name : facts.exports.find(isIt)?.exported
 }
 
 /** Private methods are no state, but only what the class itself made can call them. */
@@ -70,11 +84,23 @@ setClassFinder(
     if (url.startsWith('node:')) return { reason: `it is a class of Node's own, whose state belongs to its thread; ${wayRound(Class)}` }
     if (isInCall || !isFile(url) || programFile(url)) return { isValue: true }
     // What nobody exports goes by value, unless a worker has it by an import: then it is not the class that the driver has.
-    return runsTasks() || isExported(Class, url, scriptId) ? { key: definitionKey(url, Class) } : { isValue: true }
+    const exported = exportedName(Class, place)
+    if (exported !== undefined && compiledText(place, moduleFacts(url, scriptId)) !== undefined)
+      return isLoadable(url) ? { key: classKey(url, exported) } : { isValue: true }
+    return runsTasks() || exported !== undefined ? { key: definitionKey(url, Class) } : { isValue: true }
   },
   hidesSomething,
   (Class) => idOf(Class) !== undefined,
 )
+
+/** Classes of a module under a URL with a query: who loads modules another way than Node may say of them where the file is, and no more. */
+export const noteImported = ({ specifier, parent, path }: Import, value: unknown): void => {
+  const url = relativeUrl(specifier, parent)
+  if (url === undefined) return
+  const [name] = path
+  const exports = name === undefined ? (value as Readonly<Record<string, unknown>>) : { [name]: value }
+  for (const [key, one] of Object.entries(exports)) if (isClass(one) && keyOfRegistered(one) === undefined) registerClass(classKey(url, key), one)
+}
 
 /** The capsule of a class that the receiver has by its module; undefined for others, which travel by value. */
 export const takeClass = (Class: (...args: never[]) => unknown, home: string | undefined): Capsule | undefined => {
@@ -104,6 +130,8 @@ export interface Missing {
   /** Keys of classes. */
   readonly classes: ReadonlySet<string>
   readonly imports: readonly Import[]
+  /** Something that the codec needs: true when it is there. */
+  readonly loading: Promise<boolean> | undefined
 }
 
 /** Keys that nobody knew, since the last `takeMissing`. */
@@ -122,14 +150,16 @@ const NO_KEYS: ReadonlySet<string> = new Set()
 export const takeMissing = (): Missing | undefined => {
   const classes = missing
   const imports = takeMissingImports()
+  const loading = takeLoading()
   missing = undefined
-  return classes === undefined && imports === undefined ? undefined : { classes: classes ?? NO_KEYS, imports: imports ?? [] }
+  return classes === undefined && imports === undefined && loading === undefined ? undefined : { classes: classes ?? NO_KEYS, imports: imports ?? [], loading }
 }
 
 /** Brings what was missing, if it can be had here: true if that brought something. Throws what a module throws that a function needs. */
-export const loadMissing = async ({ classes, imports }: Missing, may: (url: string) => boolean): Promise<boolean> => {
+export const loadMissing = async ({ classes, imports, loading }: Missing, may: (url: string) => boolean): Promise<boolean> => {
   for (const from of imports) await loadImport(from)
-  return (await loadClasses(classes, may)) || imports.length > 0
+  const isThere = (await loading) === true
+  return (await loadClasses(classes, may)) || imports.length > 0 || isThere
 }
 
 const urlOf = (key: string): string => key.slice(0, key.lastIndexOf('#'))
@@ -139,11 +169,12 @@ const loadClasses = async (missing: ReadonlySet<string>, may: (url: string) => b
   let brought = false
   for (const key of missing) {
     const url = urlOf(key)
-    if (programFile(url) || !may(url)) continue
+    const elsewhere = loadedElsewhere.get(url)
+    if (programFile(url) || (elsewhere === undefined && !may(url))) continue
     try {
-      const namespace = (await import(url)) as Record<string, unknown>
+      const namespace = elsewhere ?? ((await import(url)) as Record<string, unknown>)
       registerModuleClasses(url, namespace)
-      const Class = exportedClass(namespace, url, key)
+      const Class = exportedClass(namespace, url, key) ?? (elsewhere === undefined ? undefined : exportedClass(namespace, url, withoutText(key)))
       if (Class !== undefined) registerClass(key, Class)
       brought ||= Class !== undefined || hasCodec(key)
     } catch {

@@ -4,6 +4,7 @@ import { createRequire, Module } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { constants, Script } from 'node:vm'
+import { isOutermost } from '../codec/realm.ts'
 import { guardEntry } from './entry-guard.ts'
 import { noteFile } from './stacks.ts'
 import { BASE, type FunctionTemplate, MEMBER, META } from './template.ts'
@@ -49,6 +50,8 @@ export const factoryOf = (key: string, template: FunctionTemplate, isRing: boole
   return factory
 }
 
+const filePath = (url: string): string => (url.startsWith('file:') ? fileURLToPath(new URL(url)) : url)
+
 /** A name that the text does not have. */
 const holderFor = ({ text, names, imports, self }: FunctionTemplate): string => {
   let holder = '__mobula'
@@ -62,7 +65,7 @@ const holderFor = ({ text, names, imports, self }: FunctionTemplate): string => 
  */
 const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
   const { url, line, column, names, constants, imports, usesMeta } = template
-  const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : url
+  const path = filePath(url)
   const holder = holderFor(template)
   const params = [
     holder,
@@ -76,7 +79,7 @@ const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
   noteFile(path)
   if (template.hasImport) guardEntry()
   const make = evaluate({ head: `(function (${params.join(', ')}) { ${head}`, text, tail: `${tail} })` }, { path, line, column, hasImport: template.hasImport })
-  const meta = usesMeta ? [metaOf(url, path)] : []
+  const meta = usesMeta ? [metaOf(url)] : []
   return ({ values, imports: found, base }) => make({}, ...(template.extends ? [base] : []), ...meta, ...found, ...(isRing ? [] : values))
 }
 
@@ -95,9 +98,22 @@ interface Spot {
 
 type Make = (...args: unknown[]) => Made
 
+// biome-ignore lint/security/noGlobalEval: Node's `vm` compiles in the outermost realm, or one made anew: this alone does in the one that it is in.
+const evaluateHere: (code: string) => unknown = globalThis.eval
+
 const evaluate = ({ head, text, tail }: Code, { path, line, column, hasImport }: Spot): Make => {
   const module = new Module(path) as Module & { _compile(code: string, path: string): void; exports: Make }
   module.filename = path
+  const runWith = (wrapper: (...args: unknown[]) => Make): Make => wrapper.call(undefined, module.exports, createRequire(path), module, path, dirname(path))
+  // Node compiles in its own realm. What `import()` means in evaluated code nobody could say, so there Node does it all the same.
+  if (!isOutermost() && !hasImport) {
+    const [above, placed] = line === 0 ? ['', text] : ['\n'.repeat(line - 1), `\n${' '.repeat(column)}${text}`]
+    return runWith(
+      evaluateHere(
+        `${above}(function (exports, require, module, __filename, __dirname) { return ${head} ${placed}\n${tail} })\n//# sourceURL=${path}`,
+      ) as never,
+    )
+  }
   // Before the first line of a file there is none for what comes first; `Script` can begin there, but warns on Node 20 when the text imports.
   if (line === 0 && !(hasImport && isOld)) {
     const script = new Script(`(function (exports, require, module, __filename, __dirname) { return ${head}\n${' '.repeat(column)}${text}\n${tail} })`, {
@@ -105,8 +121,7 @@ const evaluate = ({ head, text, tail }: Code, { path, line, column, hasImport }:
       lineOffset: -1,
       ...(hasImport && { importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER as never }),
     })
-    const wrapper = script.runInThisContext() as (...args: unknown[]) => Make
-    return wrapper.call(undefined, module.exports, createRequire(path), module, path, dirname(path))
+    return runWith(script.runInThisContext() as (...args: unknown[]) => Make)
   }
   const placed = line === 0 ? `${head} ${text}` : `${'\n'.repeat(line - 1)}module.exports = ${head}\n${' '.repeat(column)}${text}`
   module._compile(`${line === 0 ? 'module.exports = ' : ''}${placed}\n${tail}`, path)
@@ -145,7 +160,9 @@ const withPrivates = ({ text, privates }: FunctionTemplate, holder: string): str
   return `${text.slice(0, end)}; static { ${holder}.fill = (...${holder}_all) => { [${privates.map((field) => `this.${field}`).join(', ')}] = ${holder}_all } }${text.slice(end)}`
 }
 
-const metaOf = (url: string, path: string): object => {
+/** `import.meta` of a file. */
+export const metaOf = (url: string): object => {
+  const path = filePath(url)
   const require = createRequire(path)
   const resolve = (specifier: string): string => {
     if (/^(\.{0,2}\/|[a-z][a-z+.-]*:)/i.test(specifier)) return new URL(specifier, url).href

@@ -1,9 +1,23 @@
 /** What every thread has by itself: the standard globals, what hangs on them, and the exports of builtin modules. */
 
 import { builtinModules, createRequire } from 'node:module'
+import { isFunctionPrototype, isObjectPrototype, isOutermost, outermost } from '../codec/realm.ts'
 
-/** As they were when this module was loaded: what programs add later is theirs. */
-const names: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(globalThis))
+/** What of the standard globals can be listed, as all can that programs add. The last are those of evaluated code. */
+const LISTED: ReadonlySet<string> = new Set([
+  ...['global', 'clearImmediate', 'setImmediate', 'clearInterval', 'clearTimeout', 'setInterval', 'setTimeout', 'queueMicrotask', 'structuredClone'],
+  ...['atob', 'btoa', 'performance', 'fetch', 'crypto', 'navigator', 'localStorage', 'sessionStorage'],
+  ...['require', 'module', 'exports', '__filename', '__dirname'],
+])
+
+/** In Node's realm: others copy globals as they like. */
+const isStandard = (name: string): boolean => {
+  const { enumerable, value } = Object.getOwnPropertyDescriptor(outermost(), name) ?? Object.getOwnPropertyDescriptor(globalThis, name) ?? {}
+  return enumerable !== true || value === undefined || LISTED.has(name)
+}
+
+/** As they were when this module was loaded. What programs add later is theirs, and so is what can be listed: a test framework adds it before. */
+const names: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(globalThis).filter(isStandard))
 
 export const isGlobalName = (name: string): boolean => names.has(name)
 
@@ -38,12 +52,13 @@ const findIntrinsics = (): Map<object, readonly string[]> => {
     if (!found.has(value)) found.set(value, path)
   }
   // These two are accessors that are loaded anyway.
-  const always: [string, object][] = [
+  const always = ({ process, Buffer }: Pick<typeof globalThis, 'process' | 'Buffer'>): [string, object][] => [
     ['process', process],
     ['Buffer', Buffer],
   ]
-  const tops = [...dataOf(globalThis).filter(([name, value]) => names.has(name) && value !== globalThis), ...always]
-  add(globalThis, [])
+  const realms = isOutermost() ? [globalThis] : [globalThis, outermost() as unknown as typeof globalThis]
+  const tops = realms.flatMap((realm) => [...dataOf(realm).filter(([name, value]) => names.has(name) && value !== realm), ...always(realm)])
+  for (const realm of realms) add(realm, [])
   for (const [name, value] of tops) add(value, [name])
   for (const [name, value] of Object.entries(hidden)) add(value, [name])
   for (const [name, value] of tops) {
@@ -118,7 +133,7 @@ const findExports = (modules: readonly string[]): Map<object, BuiltinExport> => 
   return found
 }
 
-const isBuiltinPrototype = (value: object): boolean => value === Object.prototype || value === Function.prototype || value === globalThis
+const isBuiltinPrototype = (value: object): boolean => isObjectPrototype(value) || isFunctionPrototype(value) || value === globalThis
 
 /** True for a builtin module, with or without `node:`. */
 export const isBuiltinSpecifier = (specifier: string): boolean => specifier.startsWith('node:') || builtinModules.includes(specifier)

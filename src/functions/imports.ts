@@ -4,6 +4,7 @@ import { createRequire, Module } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { guardEntry } from './entry-guard.ts'
 import { isBuiltinSpecifier } from './globals.ts'
+import { withInterop } from './interop.ts'
 import type { Import } from './template.ts'
 
 /** What `import()` gave, by {@link keyOf}. */
@@ -46,7 +47,19 @@ export const loadedValue = (from: Import): { readonly value: unknown } | undefin
     return module === undefined ? undefined : { value: follow(asWrapped(module.exports, from), from.path) }
   }
   const namespace = namespaces.get(keyOf(from))
-  return namespace === undefined ? undefined : { value: follow(namespace, from.path) }
+  return namespace === undefined ? undefined : { value: follow(from.isInterop === true ? interoped(namespace) : namespace, from.path) }
+}
+
+/** One of each, as there is one namespace of a module. */
+const shown = new WeakMap<object, object>()
+
+const interoped = (namespace: object): object => {
+  let made = shown.get(namespace)
+  if (made === undefined) {
+    made = withInterop(namespace as Readonly<Record<PropertyKey, unknown>>)
+    shown.set(namespace, made)
+  }
+  return made
 }
 
 const pathOf = (parent: string): string => (parent.startsWith('file:') ? fileURLToPath(parent) : parent)
@@ -87,10 +100,15 @@ export const loadImport = async (from: Import): Promise<void> => {
   if (!namespaces.has(key)) namespaces.set(key, await importFrom(from))
 }
 
-const importers = new Map<string, (specifier: string, options: object | undefined) => Promise<object>>()
+type Importer = (specifier: string, options: object | undefined) => Promise<object>
+
+const importers = new Map<string, Importer>()
+
+const importFrom = ({ specifier, parent, attributes }: Import): Promise<object> =>
+  importerOf(parent)(specifier, attributes === undefined ? undefined : { with: attributes })
 
 /** `import()` as it works in another file: resolved from there, with the loaders of this thread. `vm` could do the same, and warns. */
-const importFrom = ({ specifier, parent, attributes }: Import): Promise<object> => {
+export const importerOf = (parent: string): Importer => {
   let importer = importers.get(parent)
   if (importer === undefined) {
     const path = pathOf(parent)
@@ -100,5 +118,5 @@ const importFrom = ({ specifier, parent, attributes }: Import): Promise<object> 
     importer = module.exports as NonNullable<typeof importer>
     importers.set(parent, importer)
   }
-  return importer(specifier, attributes === undefined ? undefined : { with: attributes })
+  return importer
 }

@@ -3,9 +3,12 @@
  * paused, no debugger is disturbed, and everything that was asked about is let go of.
  */
 
+import { existsSync } from 'node:fs'
 import type * as Inspector from 'node:inspector'
 import { createRequire } from 'node:module'
-import { runInThisContext } from 'node:vm'
+import { isAbsolute } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { outermost } from '../codec/realm.ts'
 
 type AnyFunction = abstract new (...args: never[]) => unknown
 
@@ -65,17 +68,20 @@ const GROUP = 'mobula'
 /** Values on their way to and from the inspector, which takes nothing but text. */
 const SLOT = '__mobula_slot'
 
-/** The global object that the inspector means: under jest and in `vm` contexts ours is another. */
-let outermost: Record<string, unknown> | undefined
-const slots = (): Record<string, unknown> => {
-  outermost ??= runInThisContext('globalThis') as Record<string, unknown>
-  return outermost
-}
-
 let session: Inspector.Session | undefined
 let isMissing = false
 const urls = new Map<string, string>()
 let listed = Number.NEGATIVE_INFINITY
+
+/** Who evaluates texts may name them by a path, and may have a query behind that: both are told as Node tells them of modules. */
+const noteUrl = (scriptId: string, url: string): void => {
+  urls.set(scriptId, isAbsolute(url) ? withQuery(pathToFileURL(url).href) : withQuery(url))
+}
+
+const withQuery = (url: string): string => {
+  const at = url.startsWith('file:') ? url.indexOf('%3F') : -1
+  return at < 0 || existsSync(new URL(url)) ? url : `${url.slice(0, at)}?${decodeURIComponent(url.slice(at + '%3F'.length))}`
+}
 
 const connect = (): Inspector.Session | undefined => {
   if (session !== undefined || isMissing) return session
@@ -84,7 +90,7 @@ const connect = (): Inspector.Session | undefined => {
     const made = new Session()
     made.connect()
     made.on('Debugger.scriptParsed', ({ params }) => {
-      urls.set(params.scriptId, params.url)
+      noteUrl(params.scriptId, params.url)
     })
     session = made
   } catch {
@@ -117,7 +123,7 @@ const listScripts = (to: Inspector.Session): void => {
 export const learnCallers = (): void => {
   const to = connect()
   if (to === undefined) return
-  const holder = slots()
+  const holder = outermost()
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 200
   try {
@@ -128,7 +134,7 @@ export const learnCallers = (): void => {
       silent: true,
       objectGroup: GROUP,
     })
-    for (const { scriptId, url } of thrown?.exceptionDetails?.stackTrace?.callFrames ?? []) if (url !== '') urls.set(scriptId, url)
+    for (const { scriptId, url } of thrown?.exceptionDetails?.stackTrace?.callFrames ?? []) if (url !== '') noteUrl(scriptId, url)
   } finally {
     ask(to, 'Runtime.disable', {})
     unreleased += 1
@@ -166,7 +172,7 @@ let askingId: string | undefined
 const nameOf = (to: Inspector.Session, value: object): string | undefined => {
   asking.at = value
   if (askingId === undefined) {
-    slots()[SLOT] = asking
+    outermost()[SLOT] = asking
     askingId = ask<{ result: RemoteObject }>(to, 'Runtime.evaluate', { expression: SLOT, objectGroup: GROUP })?.result.objectId
   }
   const members = ask<{ result: readonly { readonly name: string; readonly value?: RemoteObject }[] }>(to, 'Runtime.getProperties', {
@@ -186,7 +192,7 @@ const about = <T>(value: object, read: (to: Inspector.Session, properties: Prope
     return properties === undefined ? undefined : read(to, properties)
   } finally {
     asking.at = undefined
-    slots()[SLOT] = undefined
+    outermost()[SLOT] = undefined
     releaseSoon(to)
   }
 }
@@ -206,13 +212,13 @@ const release = (to: Inspector.Session): void => {
   if (unreleased === 0) return
   unreleased = 0
   askingId = undefined
-  delete slots()[SLOT]
+  delete outermost()[SLOT]
   ask(to, 'Runtime.releaseObjectGroup', { objectGroup: GROUP })
 }
 
 /** The values behind ids that the inspector gave. */
 const valuesOf = (to: Inspector.Session, remotes: readonly (RemoteObject | undefined)[]): unknown[] => {
-  const holder = slots()
+  const holder = outermost()
   const found: unknown[] = []
   holder[SLOT] = (value: unknown) => {
     found.push(value)
@@ -274,16 +280,23 @@ export interface Place {
   /** URL of the script. */
   readonly url: string
   readonly scriptId: string
+  /** It lies in an ES module, as V8 has it: no compiler made it something else. */
+  readonly isInModule: boolean
+}
+
+export interface MadePlace extends Place {
   /** Made by a function, with variables of its call: another call makes another that looks the same. */
   readonly isInCall: boolean
 }
 
+export const isInModule = ({ scopes }: FunctionView): boolean => scopes.some(({ description }) => description === 'Module')
+
 /** Where a function or class was made; `undefined` for native ones. */
-export const placeOf = (fn: AnyFunction): Place | undefined => {
+export const placeOf = (fn: AnyFunction): MadePlace | undefined => {
   const view = viewOf(fn)
   if (view === undefined) return undefined
   const url = urlOfScript(view.scriptId)
-  return url === undefined ? undefined : { url, scriptId: view.scriptId, isInCall: isInCall(view.scopes) }
+  return url === undefined ? undefined : { url, scriptId: view.scriptId, isInModule: isInModule(view), isInCall: isInCall(view.scopes) }
 }
 
 /** A CommonJS module is a call itself: its scope is the last of those. */

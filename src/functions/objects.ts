@@ -2,6 +2,7 @@
 
 import { types } from 'node:util'
 import type { Capsule, Unfinished } from '../codec/capsules.ts'
+import { isArrayPrototype, isObjectPrototype } from '../codec/realm.ts'
 import { exoticReason } from '../codec/refuse.ts'
 import { isNativeText } from './facts.ts'
 import { FLAG, flagsOf, type ObjectTemplate, type PropertyTemplate } from './template.ts'
@@ -12,8 +13,8 @@ const ALL = FLAG.writable | FLAG.enumerable | FLAG.configurable
 export const takeObject = (value: object): Capsule | undefined => {
   const prototype: object | null = Object.getPrototypeOf(value) as object | null
   const isArray = Array.isArray(value)
-  if (isArray ? prototype !== Array.prototype : !isPlainOrOwn(value, prototype)) return undefined
-  const hasOwnPrototype = !isArray && prototype !== null && prototype !== Object.prototype
+  if (isArray ? !isArrayPrototype(prototype) : !isPlainOrOwn(value, prototype)) return undefined
+  const hasOwnPrototype = !isArray && prototype !== null && !isObjectPrototype(prototype)
   // Elements of arrays are looked at one by one only where something was done to the array.
   if (!hasOwnPrototype && Object.isExtensible(value) && !isSpecial(value, isArray)) return undefined
   const keys: PropertyTemplate[] = []
@@ -65,8 +66,8 @@ const isSpecial = (value: object, isArray: boolean): boolean => {
 /** Made by hand: of a plain prototype, of none, or of one that is no class's and has nothing native about it. */
 const isPlainOrOwn = (value: object, prototype: object | null): boolean => {
   if (types.isProxy(value) || exoticReason(value) !== undefined) return false
-  if (prototype === null || prototype === Object.prototype) return true
-  for (let at: object | null = prototype; at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+  if (prototype === null || isObjectPrototype(prototype)) return true
+  for (let at: object | null = prototype; !isObjectPrototype(at); at = Object.getPrototypeOf(at) as object | null) {
     if (at === null) return true
     if (types.isProxy(at) || Object.hasOwn(at, 'constructor') || Object.values(Object.getOwnPropertyDescriptors(at)).some(isNative)) return false
   }

@@ -1,6 +1,6 @@
 /** Where code stands, as a person would look it up: the file that was written, not what a compiler made of it. */
 
-import { findSourceMap } from 'node:module'
+import { findSourceMap, SourceMap } from 'node:module'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -19,9 +19,31 @@ export interface SourcePlace {
 
 /** The place in the source that a place in a loaded file was compiled from, if this thread has its source map. */
 export const originalPlace = (url: string, line: number, column: number): SourcePlace | undefined => {
-  const entry = findSourceMap(url)?.findEntry(line, column)
+  const entry = (findSourceMap(url) ?? notedMap(url))?.findEntry(line, column)
   if (entry === undefined || !('originalSource' in entry) || entry.originalSource === undefined) return undefined
-  return { url: entry.originalSource, line: entry.originalLine, column: entry.originalColumn }
+  return { url: new URL(entry.originalSource, url).href, line: entry.originalLine, column: entry.originalColumn }
+}
+
+/** Maps that Node does not keep, by file, as their texts hold them until somebody asks. */
+const maps = new Map<string, string | SourceMap>()
+
+const INLINE = /^\/\/[#@] sourceMappingURL=data:application\/json;(?:charset=[\w-]+;)?base64,([\w+/=]+)$/gm
+
+/** Keeps the source map that a text ends with, for files that Node did not load. */
+export const noteMap = (url: string, text: string): void => {
+  const [, encoded] = [...text.matchAll(INLINE)].at(-1) ?? []
+  if (encoded !== undefined) maps.set(withoutQuery(url), encoded)
+}
+
+const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')
+
+const notedMap = (url: string): SourceMap | undefined => {
+  const key = withoutQuery(url)
+  const noted = maps.get(key)
+  if (typeof noted !== 'string') return noted
+  const map = new SourceMap(JSON.parse(Buffer.from(noted, 'base64').toString()) as ConstructorParameters<typeof SourceMap>[0])
+  maps.set(key, map)
+  return map
 }
 
 /** A file's path; other URLs as they are. */

@@ -44,6 +44,8 @@ const change = (template: Template, to: (url: string) => string): Template => {
     case 'import':
       return { ...template, from: changed(template.from) }
     case 'require':
+    case 'importer':
+    case 'meta':
       return { ...template, parent: to(template.parent) }
     default:
       return template

@@ -3,6 +3,7 @@
 import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
 import { type Capsule, Taken } from '../codec/capsules.ts'
+import { isObjectPrototype } from '../codec/realm.ts'
 import type { CellSession as Session } from './cells.ts'
 import { builtinExport, globalPath } from './globals.ts'
 import { boundOf, type FunctionView } from './inspector.ts'
@@ -58,7 +59,7 @@ const mayBeShared = (value: object): boolean => {
   if (Array.isArray(value) || types.isProxy(value)) return false
   if (Object.getOwnPropertyDescriptor(value, Symbol.toStringTag) !== undefined) return true
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return false
+  if (!isObjectPrototype(prototype) && prototype !== null) return false
   const names = Object.getOwnPropertyNames(value)
   for (let k = 0; k < names.length && k < LOOKED_AT; k++) {
     const descriptor = Object.getOwnPropertyDescriptor(value, names[k] as string) as PropertyDescriptor
@@ -69,12 +70,20 @@ const mayBeShared = (value: object): boolean => {
 
 /** What a file of this encoding imports, met as a value. */
 export const takeImported = (value: object | symbol, session: Session): Capsule | undefined => {
-  const imported = session.imported.get(value)
+  const imported = session.imported.get(value)?.()
   return imported === undefined ? undefined : capsuleOf(imported)
 }
 
+/** What was made here of a template that says how it is found, so that it goes on as that. */
+const remembered = new WeakMap<object, Capsule>()
+
+export const rememberTemplate = <T extends object>(made: T, template: Template, values: readonly unknown[] = []): T => {
+  remembered.set(made, capsuleOf(template, values))
+  return made
+}
+
 /** The capsule of a value that is a reference, or that both ends have. */
-export const takeReference = (value: unknown): Capsule | undefined => (value instanceof Reference ? value.capsule : undefined)
+export const takeReference = (value: unknown): Capsule | undefined => (value instanceof Reference ? value.capsule : remembered.get(value as object))
 
 export const takeSymbol = (value: symbol): Capsule => {
   const shared = Symbol.keyFor(value)
@@ -101,8 +110,8 @@ export const takeForeign = (fn: AnyFunction, view: FunctionView | undefined, url
   const reference = takeNamed(fn)
   if (reference !== undefined) return reference
   const original = url === 'node:internal/util' ? view?.scopes.find(({ object }) => Object.hasOwn(object, 'original'))?.object.original : undefined
-  const file = url.startsWith('node:internal/modules') ? requiringFile(view) : undefined
-  if (file !== undefined) return capsuleOf({ kind: 'require', parent: file })
+  const folder = requiringFolder(fn)
+  if (folder !== undefined) return capsuleOf({ kind: 'require', parent: pathToFileURL(`${folder}/`).href })
   // What `util.promisify` makes: its text is Node's own, and the function that it wraps lies in its scope.
   if (typeof original === 'function') return capsuleOf({ kind: 'promisified' }, [original], [', made by util.promisify of'])
   if (url.startsWith('node:')) throw captureRefusal("is a function of Node's own that no module exports; import what it comes from inside of the function")
@@ -119,13 +128,11 @@ const takeOwn = (fn: AnyFunction): Capsule | undefined => {
   return /^[A-Za-z]+$/.test(name) ? capsuleOf({ kind: 'import', from: { local: '', how: 'import', specifier: INDEX, parent: INDEX, path: [name] } }) : undefined
 }
 
-/** The file that a `require` function looks from: what `createRequire` made has it in its scope. */
-const requiringFile = (view: FunctionView | undefined): string | undefined => {
-  for (const { object } of view?.scopes ?? []) {
-    const mod: unknown = Object.getOwnPropertyDescriptor(object, 'mod')?.value
-    if (typeof mod !== 'object' || mod === null) continue
-    const { filename } = mod as { readonly filename?: unknown }
-    if (typeof filename === 'string') return pathToFileURL(filename).href
-  }
-  return undefined
+/** The folder that a `require` function looks from, whoever made it: Node, jest, vitest. */
+const requiringFolder = (fn: AnyFunction): string | undefined => {
+  if (!('cache' in fn && 'main' in fn && 'resolve' in fn)) return undefined
+  const { paths } = fn.resolve as { readonly paths?: unknown }
+  const folders: unknown = typeof paths === 'function' ? paths('./here') : undefined
+  const [folder] = Array.isArray(folders) ? (folders as unknown[]) : []
+  return typeof folder === 'string' ? folder : undefined
 }

@@ -6,15 +6,17 @@ import { SerializationError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { classHere } from './classes.ts'
 import { makeCodec } from './codecs.ts'
-import { factoryOf, type Made } from './compile.ts'
+import { factoryOf, type Made, metaOf } from './compile.ts'
 import { globalAt } from './globals.ts'
 import { makeActor, makeHandle } from './handle.ts'
 import { importedValue } from './imports.ts'
 import { beginObject, defineProperty, makeObject } from './objects.ts'
 import { keepThing, versionOf } from './origins.ts'
 import { fromRecord } from './project.ts'
+import { rememberTemplate } from './references.ts'
 import { noteRevived } from './revived.ts'
 import type { FunctionTemplate, Import, Template } from './template.ts'
+import { viteImporter } from './vite.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -56,6 +58,12 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
       return makeObject(template, values)
     case 'require':
       return createRequire(new URL(template.parent))
+    case 'importer':
+      return rememberTemplate(viteImporter(template.parent), template)
+    case 'meta': {
+      const [env] = values
+      return rememberTemplate({ ...metaOf(template.parent), ...(env !== undefined && { env: { ...process.env, ...env } }) }, template, values)
+    }
     case 'class':
       return classHere(template.key)
     case 'codec':

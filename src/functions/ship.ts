@@ -11,7 +11,7 @@ import { textOf } from './facts.ts'
 import { takeRemote } from './handle.ts'
 import { takeObject } from './objects.ts'
 import { idOf, nameThing, thingOf } from './origins.ts'
-import { takeImported, takeReference, takeShared, takeSymbol } from './references.ts'
+import { takeImported, takeNamed, takeReference, takeShared, takeSymbol } from './references.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import { beginValue, makeValue, refreshValue } from './revive.ts'
 
@@ -24,6 +24,7 @@ const take = (value: unknown, encoding: Encoding): Capsule | undefined => {
   const session = encoding.state as CellSession
   const imported = takeImported(value as object, session)
   if (imported !== undefined) return imported
+  if (types.isProxy(value)) return takeNamed(value as object) ?? (typeof value === 'function' ? takeFunction(value as AnyFunction, session, '') : undefined)
   if (typeof value !== 'function') {
     if (!ArrayBuffer.isView(value)) session.noteHolder(value as object)
     return (
@@ -36,6 +37,8 @@ const take = (value: unknown, encoding: Encoding): Capsule | undefined => {
     )
   }
   const fn = value as AnyFunction
+  const reference = takeReference(fn)
+  if (reference !== undefined) return reference
   return takeClass(fn, session.home) ?? takeFunction(fn, session, isMaker(fn) ? nameThing(fn) : (idOf(fn) ?? ''))
 }
 

@@ -1,6 +1,7 @@
 /** What a function has beside its text: own properties, those of its prototype object, and what both inherit from. */
 
 import { types } from 'node:util'
+import { isFunctionPrototype, isObjectPrototype } from '../codec/realm.ts'
 import { factsOf, isNativeText } from './facts.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import { type FunctionTemplate, flagsOf, type Step } from './template.ts'
@@ -66,7 +67,7 @@ export const stepsOf = (fn: AnyFunction, { text, isClass, extends: isDerived }: 
   if (isClass) deleted(gathered, prototype as object, text)
   if (!isClass) inheritance(gathered, fn, prototype)
   else refuseMixedUp(fn, prototype as object, isDerived)
-  if (isClass && !isDerived && Object.getPrototypeOf(fn) !== Function.prototype) gathered.parent('parent', Object.getPrototypeOf(fn))
+  if (isClass && !isDerived && !isFunctionPrototype(Object.getPrototypeOf(fn))) gathered.parent('parent', Object.getPrototypeOf(fn))
   if (!Object.isExtensible(fn)) gathered.steps.push({ at: 'closed', what: 'own' })
   if (typeof prototype === 'object' && prototype !== null && !Object.isExtensible(prototype)) gathered.steps.push({ at: 'closed', what: 'prototype' })
   return gathered
@@ -80,19 +81,20 @@ const isBare = (fn: AnyFunction): boolean => {
   const prototype = Object.getOwnPropertyDescriptor(fn, 'prototype')?.value as object | undefined
   const own = prototype === undefined ? [] : Reflect.ownKeys(prototype)
   if (own.length > 1 || (own.length === 1 && own[0] !== 'constructor')) return false
-  if (own.length === 1 && Object.getPrototypeOf(prototype) !== Object.prototype) return false
+  if (own.length === 1 && !isObjectPrototype(Object.getPrototypeOf(prototype))) return false
   const parent: unknown = Object.getPrototypeOf(fn)
-  return parent === Function.prototype || (typeof parent === 'object' && own.length === 0)
+  return isFunctionPrototype(parent) || (typeof parent === 'object' && own.length === 0)
 }
 
 /** A class and its prototype object inherit from the same class, unless somebody changed one of them. */
 const refuseMixedUp = (fn: AnyFunction, prototype: object, isDerived: boolean): void => {
   const parent: unknown = Object.getPrototypeOf(fn)
   const above: unknown = Object.getPrototypeOf(prototype)
-  const expected: unknown =
-    !isDerived || parent === Function.prototype ? [Object.prototype, null] : [(parent as { readonly prototype?: unknown } | null)?.prototype]
-  if (!(expected as unknown[]).includes(above))
-    throw captureRefusal('inherits from one class, and its prototype from another, which does not travel; extend the class where it is written')
+  const isExpected =
+    !isDerived || isFunctionPrototype(parent)
+      ? above === null || isObjectPrototype(above)
+      : above === (parent as { readonly prototype?: unknown } | null)?.prototype
+  if (!isExpected) throw captureRefusal('inherits from one class, and its prototype from another, which does not travel; extend the class where it is written')
 }
 
 /** Members that the text has and the prototype has not. */
@@ -105,7 +107,7 @@ const deleted = (gathered: Gathered, prototype: object, text: string): void => {
 /** Functions that were made by `function` alone have a prototype object that inherits from another's. */
 const inheritance = (gathered: Gathered, fn: AnyFunction, prototype: unknown): void => {
   const parent: unknown = Object.getPrototypeOf(fn)
-  if (typeof parent === 'function' && parent !== Function.prototype && isOrdinary(parent)) gathered.parent('parent', parent)
+  if (typeof parent === 'function' && !isFunctionPrototype(parent) && isOrdinary(parent)) gathered.parent('parent', parent)
   if (
     typeof parent === 'object' &&
     parent !== null &&
@@ -117,7 +119,7 @@ const inheritance = (gathered: Gathered, fn: AnyFunction, prototype: unknown): v
   const made: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
   if (made !== fn) throw captureRefusal('has a prototype whose constructor is another function or none; set prototype.constructor, or use a class')
   const above: unknown = Object.getPrototypeOf(prototype)
-  if (above === Object.prototype) return
+  if (isObjectPrototype(above)) return
   const base: unknown = above === null ? undefined : (above as { readonly constructor?: unknown }).constructor
   if (typeof base !== 'function' || base.prototype !== above) throw captureRefusal('has a prototype that inherits from no function; use a class')
   gathered.parent('base', base)

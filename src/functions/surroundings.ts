@@ -4,14 +4,19 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import type { FreeNameRecord, ModuleAnalysis } from '../binding.ts'
+import type { Capsule } from '../codec/capsules.ts'
 import { type CaptureRoot, type CaptureWishes, rootNow } from './capture-root.ts'
 import type { Cell, CellSession as Session } from './cells.ts'
+import { noteImported, noteModule } from './classes.ts'
+import { compiledText } from './compiled.ts'
 import { programFile } from './entry.ts'
 import { isGlobalName } from './globals.ts'
-import { type FunctionView, isAlone, type Scope } from './inspector.ts'
-import { importOf, isReassigned, moduleFacts, relativeUrl } from './modules.ts'
+import { type FunctionView, isAlone, isInModule, type Scope } from './inspector.ts'
+import { importOf, isReassigned, moduleFacts, parentOf, relativeUrl } from './modules.ts'
+import { capsuleOf, Reference } from './references.ts'
 import { captureRefusal } from './refuse-capture.ts'
-import type { Import } from './template.ts'
+import type { Import, ReferenceTemplate } from './template.ts'
+import { type ViteFile, viteEnv, viteImport, viteModule, viteName } from './vite.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
@@ -42,6 +47,7 @@ export class Surroundings {
   readonly #wishes: CaptureWishes
   readonly #isRoot: boolean
   #module: ModuleAnalysis | undefined | null = null
+  #compiled: ViteFile | undefined | null = null
 
   constructor(about: About) {
     this.#about = about
@@ -55,6 +61,17 @@ export class Surroundings {
     const { url, view } = this.#about
     if (this.#module === null) this.#module = view === undefined || isAlone(view) ? undefined : moduleFacts(url, view.scriptId)
     return this.#module
+  }
+
+  /** The file as a test framework or a server made it, if one did. */
+  get compiled(): ViteFile | undefined {
+    const { url, view } = this.#about
+    const { module: facts } = this
+    if (this.#compiled === null) {
+      const text = view === undefined ? undefined : compiledText({ url, scriptId: view.scriptId, isInModule: isInModule(view) }, facts)
+      this.#compiled = text === undefined || facts === undefined ? undefined : { text, url, facts }
+    }
+    return this.#compiled
   }
 
   /** Finds out what a name means, and how that travels. */
@@ -78,6 +95,7 @@ export class Surroundings {
     const { at, scope } = found
     const value = this.#read(name, scope)
     if (isModules(name, value, this.#about.url)) return
+    if (this.#lookForVite(name, value, free)) return
     // One that assigns its own name is in a ring with itself.
     if (value === fn && !free.isAssigned) {
       this.self.push(name)
@@ -91,9 +109,7 @@ export class Surroundings {
       return
     }
     if (isPruned(name, value, free)) {
-      const part = Object.fromEntries(free.members.map((key) => [key, (value as Record<string, unknown>)[key]]))
-      standIns.add(part)
-      this.#take(name, part)
+      this.#takePart(name, value, free)
       return
     }
     const isConstant = free.isAssigned && this.module?.constants.includes(name) === true
@@ -105,6 +121,35 @@ export class Surroundings {
     if (isConstant) this.constants.push(name)
     else if (free.isAssigned) this.assigned.push(name)
     this.#take(name, value)
+  }
+
+  /** Names that vite's module runner gives. False for others. */
+  #lookForVite(name: string, value: unknown, free: FreeNameRecord): boolean {
+    const means = viteName(name)
+    const { compiled } = this
+    if (means === undefined || compiled === undefined) return false
+    const parent = parentOf(this.#about.url)
+    if (means === 'namespace') {
+      const from = viteImport(name, value, compiled)
+      if (from !== undefined && this.#isElsewhere(from)) this.imports.push(from)
+      else if (free.hasMembers) this.#takePart(name, value, free)
+      else this.#take(name, value)
+    } else if (means === 'importer') this.#takeReference(name, capsuleOf({ kind: 'importer', parent }))
+    else this.#takeReference(name, capsuleOf({ kind: 'meta', parent }, free.members.includes('env') ? [viteEnv(value)] : [], ['.env']))
+    return true
+  }
+
+  #takeReference(name: string, capsule: Capsule): void {
+    const reference = new Reference(capsule)
+    standIns.add(reference)
+    this.#take(name, reference)
+  }
+
+  /** Of a module as a whole what is used of it. */
+  #takePart(name: string, value: unknown, { members }: FreeNameRecord): void {
+    const part = Object.fromEntries(members.map((key) => [key, (value as Record<string, unknown>)[key]]))
+    standIns.add(part)
+    this.#take(name, part)
   }
 
   /** Takes a name of which nothing but its use in a computed key is known. False if it cannot be seen. */
@@ -123,14 +168,39 @@ export class Surroundings {
     const { module } = this
     if (view === undefined || module === undefined || session.files.has(url)) return
     session.files.add(url)
+    const { compiled } = this
     for (const { object, description } of view.scopes) {
       const isModuleScope = description === 'Module'
+      if (compiled !== undefined && description !== 'Global') this.#noteVite(object, compiled)
       if (!isModuleScope && !description.startsWith('Closure')) continue
       for (const { local } of [...module.imports, ...module.requires]) {
         const value = valueIn(object, local)
-        if ((typeof value !== 'object' || value === null) && typeof value !== 'function' && typeof value !== 'symbol') continue
+        if (!isThing(value)) continue
         const from = importOf(module, url, { name: local, value, isModuleScope, isInModule: isInModule(view) })
-        if (from !== undefined && this.#isElsewhere(from)) session.imported.set(value, { kind: 'import', from })
+        if (from === undefined || !this.#isElsewhere(from)) continue
+        session.imported.set(value, () => ({ kind: 'import', from }))
+        if (from.specifier.includes('?')) noteImported(from, value)
+      }
+    }
+  }
+
+  /** The same of what vite's names stand for. */
+  #noteVite(scope: Readonly<Record<string, unknown>>, file: ViteFile): void {
+    const { imported } = this.#about.session
+    for (const name of Object.keys(scope)) {
+      const value = viteName(name) === 'namespace' ? valueIn(scope, name) : undefined
+      const module = value === undefined ? undefined : viteModule(name, file)
+      if (module === undefined) continue
+      noteModule(module.target, value as Readonly<Record<string, unknown>>)
+      // Looked into where one of them is met.
+      const refer = (path: readonly string[]) => (): ReferenceTemplate | undefined => {
+        const from = viteImport(name, value, file)
+        return from === undefined || !this.#isElsewhere(from) ? undefined : { kind: 'import', from: { ...from, path } }
+      }
+      imported.set(value, refer([]))
+      for (const key of module.names) {
+        const member = memberOf(value, key)
+        if (isThing(member)) imported.set(member, refer([key]))
       }
     }
   }
@@ -204,14 +274,24 @@ const valueIn = (object: Readonly<Record<string, unknown>>, name: string): unkno
   }
 }
 
+/** What has an identity, by which it is known again. */
+const isThing = (value: unknown): value is object | symbol =>
+  (typeof value === 'object' && value !== null) || typeof value === 'function' || typeof value === 'symbol'
+
+/** Namespaces of vite's have accessors, which throw where the module has not run yet. */
+const memberOf = (namespace: unknown, key: string): unknown => {
+  try {
+    return (namespace as Readonly<Record<string, unknown>>)[key]
+  } catch {
+    return undefined
+  }
+}
+
 /** Functions and `var`s at the top of evaluated code are properties of the global object, which nobody can take away. */
 const isDeclared = (global: object, name: string): boolean => {
   const { configurable, writable } = Object.getOwnPropertyDescriptor(global, name) ?? {}
   return configurable === false && writable === true
 }
-
-/** Compilers to CommonJS made none of it. */
-const isInModule = ({ scopes }: FunctionView): boolean => scopes.some(({ description }) => description === 'Module')
 
 /** What Node gives every CommonJS module, and the receiver has for the same file. */
 const isModules = (name: string, value: unknown, url: string): boolean => {

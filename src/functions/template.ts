@@ -13,6 +13,8 @@ export interface Import {
   /** A compiler wrapped what `require` gave: an object with it as `default`. */
   readonly isWrapped?: boolean
   readonly attributes?: Readonly<Record<string, string>>
+  /** It was a module as vite shows it: what CommonJS exports can be had by name. */
+  readonly isInterop?: boolean
   /** Its module assigns it: the text reads it from a box, which shows what it is now. */
   readonly isLive?: boolean
 }
@@ -76,6 +78,10 @@ export type Template =
   | { readonly kind: 'promisified' }
   /** `createRequire` of a file. */
   | { readonly kind: 'require'; readonly parent: string }
+  /** `import()` of a file, by a name. */
+  | { readonly kind: 'importer'; readonly parent: string }
+  /** `import.meta` of a file, by a name. Values: what vite has in its `env` beside the environment, if that is used. */
+  | { readonly kind: 'meta'; readonly parent: string }
   | ObjectTemplate
   /** A class that the receiver finds by its module. */
   | { readonly kind: 'class'; readonly key: string }

@@ -1,8 +1,8 @@
 //! What the text of functions and the sources of modules say, as records.
 
 use mobula_analysis::{
-    ClassFacts, ComputedKey, Export, FreeName, FunctionFacts, Import, ModuleFacts, Range, Require,
-    StaticMember,
+    ClassFacts, ComputedKey, Export, FreeName, FunctionFacts, Import, Loading, ModuleFacts, Range,
+    Require, StaticMember,
 };
 use napi::bindgen_prelude::{Error, Result, Status};
 use napi_derive::napi;
@@ -352,6 +352,29 @@ pub fn analyze_function(text: String) -> Result<FunctionAnalysis> {
 pub fn analyze_module(source: String, ts: bool, jsx: bool) -> Result<ModuleAnalysis> {
     let facts = mobula_analysis::analyze_module(&source, ts, jsx).map_err(refused)?;
     Ok(facts.into())
+}
+
+/// What loading a module takes.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct LoadingRecord {
+    /// Specifiers of the modules that its statements name, those of types left out.
+    pub requested: Vec<String>,
+    /// Without its types it is JavaScript: nothing in it has to be compiled to something else.
+    pub is_erasable: bool,
+}
+
+/// Analyses what loading a module takes. `ts`, `jsx`: the languages it may use. Throws the parser's first complaint.
+#[napi(catch_unwind)]
+pub fn analyze_loading(source: String, ts: bool, jsx: bool) -> Result<LoadingRecord> {
+    let Loading {
+        requested,
+        is_erasable,
+    } = mobula_analysis::analyze_loading(&source, ts, jsx).map_err(refused)?;
+    Ok(LoadingRecord {
+        requested,
+        is_erasable,
+    })
 }
 
 /// Rewrites every use of each of these free names in a function's text, `name` → `name.v`. Throws the parser's first

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Piece } from '../buffers.ts'
 import { PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
+import { isOutermost } from '../realm.ts'
 import { Refusal } from '../refusal.ts'
 import type { Writer } from '../writer.ts'
 import { checkArrowStream } from './arrow-metadata.ts'
@@ -101,15 +102,39 @@ const load = (flavour: number): Copy | undefined => {
   const known = copies.get(flavour)
   if (known !== undefined) return known
   try {
-    const arrow = (flavour === COMMON_JS ? require('apache-arrow') : imported('apache-arrow')) as Arrow
-    const copy = { arrow, write: gatherer(arrow) }
-    copies.set(flavour, copy)
-    return copy
+    return keep(flavour, flavour === COMMON_JS ? require('apache-arrow') : imported('apache-arrow'))
   } catch {
     // Not kept: it is not installed, or somebody is just importing it, and then it is there the next time.
+    if (flavour !== COMMON_JS && !isOutermost()) loading ??= importSlowly('apache-arrow')
     return undefined
   }
 }
+
+const keep = (flavour: number, module: unknown): Copy => {
+  const arrow = module as Arrow
+  const copy = { arrow, write: gatherer(arrow) }
+  copies.set(flavour, copy)
+  return copy
+}
+
+/** True when it is there. In a realm of its own, as vitest's vmThreads have one, only whoever made that loads its modules, and not at once. */
+let loading: Promise<boolean> | undefined
+
+/** What reading an Arrow value began to load: whoever reads waits for it, and reads again. */
+export const takeLoading = (): Promise<boolean> | undefined => {
+  const taken = loading
+  loading = undefined
+  return taken
+}
+
+const importSlowly = (specifier: string): Promise<boolean> =>
+  import(specifier).then(
+    (module) => {
+      keep(0, module)
+      return true
+    },
+    () => false,
+  )
 
 type Loading = Module & { filename: string; _compile?: (source: string, filename: string, format: 'module') => void }
 
@@ -119,6 +144,8 @@ type Loading = Module & { filename: string; _compile?: (source: string, filename
  */
 const imported = (specifier: string): unknown => {
   const filename = fileURLToPath(import.meta.resolve(specifier))
+  // Node's step would make a copy in Node's realm. jest's `require` knows modules that were imported.
+  if (!isOutermost()) return require(filename)
   const module = new Module(filename) as Loading
   if (module._compile === undefined) return require(filename)
   module.filename = filename

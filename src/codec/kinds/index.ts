@@ -5,6 +5,7 @@ import { isError } from '../../errors/task-error.ts'
 import { ObjectRef } from '../../refs/object-ref.ts'
 import { TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
+import { isArrayPrototype, isObjectPrototype } from '../realm.ts'
 import { Refusal } from '../refusal.ts'
 import { classNameOf, exoticReason, refuse } from '../refuse.ts'
 import type { Writer } from '../writer.ts'
@@ -134,10 +135,10 @@ const writeUnfamiliar = (writer: Writer, value: object, prototype: object | null
   else writeRecordInstance(writer, value, prototype, () => writeRecord(writer, value))
 }
 
-/** Made by another realm's `Object` or `Array`. */
+/** Made by the `Object` or `Array` of a realm that is neither this one nor Node's. */
 const isForeign = (value: object, prototype: object): boolean =>
-  (height(value) === 1 && prototype !== Object.prototype && classNameOf(value) === 'Object') ||
-  (Array.isArray(value) && height(value) === 2 && prototype !== Array.prototype)
+  (height(value) === 1 && !isObjectPrototype(prototype) && classNameOf(value) === 'Object') ||
+  (Array.isArray(value) && height(value) === 2 && !isArrayPrototype(prototype))
 
 const write = (writer: Writer, value: object, prototype: object | null, kind: Kind): void => {
   const name = prototype !== null && byPrototype.has(prototype) ? '' : classNameOf(value)

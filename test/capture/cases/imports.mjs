@@ -84,7 +84,7 @@ feature('classes of builtins', () =>
     class Bus extends EventEmitter {}
     const bus = new Bus()
     setTimeout(() => bus.emit('said', 5), 1)
-    return [await once(bus, 'said'), new AsyncLocalStorage().run(1, () => 2)]
+    return [[...(await once(bus, 'said'))], new AsyncLocalStorage().run(1, () => 2)]
   }),
 )
 
