@@ -64,14 +64,12 @@ impl Runtime {
         } else {
             self.lose(&actor, died(Reason::Killed, String::new()));
         }
-        self.ask_for_workers();
     }
 
     /// An actor's own code wants it to end.
     pub(crate) fn exit_actor(&self, key: Key) {
         if let Some(actor) = self.actor(key) {
             self.end_actor(&actor, died(Reason::Exited, String::new()));
-            self.ask_for_workers();
         }
     }
 
@@ -127,6 +125,8 @@ impl Runtime {
         self.hosts.forget(actor);
         // Last: with its slot go the arguments of the constructor, and its own hold on itself.
         self.fail_of_actor(actor.key, failure, false);
+        // What it held may be what others wait for.
+        self.ask_for_workers();
     }
 
     fn fail_of_actor(&self, key: Key, failure: Arc<Failure>, lingers: bool) {
