@@ -4,7 +4,7 @@
 import './platform.ts'
 
 export { actorId } from './api/actor-id.ts'
-export type { ActorHandle, ActorMethod, ActorOf, RemoteClass } from './api/actor-types.ts'
+export type { ActorHandle, ActorMethod, ActorOf, AnyActorHandle, RemoteClass } from './api/actor-types.ts'
 export { asCompleted } from './api/as-completed.ts'
 export { type CancelOptions, cancel } from './api/cancel.ts'
 export { type CapturedName, type CaptureReport, checkCapture } from './api/check-capture.ts'
