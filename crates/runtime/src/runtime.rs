@@ -540,10 +540,12 @@ impl Runtime {
     /// Actors that wait for a thread: somebody who has nothing to do takes them, or is started for that.
     fn ask_for_hosts(&self) {
         self.place_the_poor();
-        let waiting = self.hosts.unplaced() as u32;
+        self.place_the_homeless();
+        let waiting = self.hosts.unplaced();
         if waiting == 0 {
             return;
         }
+        let waiting = waiting.saturating_sub(self.hosts.call_vacant()) as u32;
         for _ in 0..waiting {
             if !self.idle.wake_one() {
                 break;
