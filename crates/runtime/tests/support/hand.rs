@@ -25,6 +25,8 @@ const LIMIT: usize = 1000;
 struct Instance {
     /// Tells it from those of the same actor that were here before.
     number: u64,
+    /// So many of its calls may go on at once, by group.
+    limits: Vec<usize>,
 }
 
 /// A call that has returned and goes on.
@@ -51,13 +53,15 @@ pub(crate) struct Hand {
     instances: HashMap<Key, Instance>,
     made: u64,
     going: Vec<Going>,
-    /// So many calls of each group may go on at once.
-    pub(crate) limits: Vec<usize>,
+    /// By class: what its terms say of how many calls go on at once, by group.
+    pub(crate) limits: HashMap<u32, Vec<usize>>,
     /// By definition, if it is not the first.
     pub(crate) groups: HashMap<u32, usize>,
     /// All that was begun here, in order.
     pub(crate) begun: Vec<Begun>,
     round: Vec<TaskRecord>,
+    /// Something of the last round did not begin, since its actor had as many calls going on as it may.
+    pub(crate) was_cut_short: bool,
     /// Its loop sleeps.
     pub(crate) is_asleep: bool,
 }
@@ -70,10 +74,11 @@ impl Hand {
             instances: HashMap::new(),
             made: 0,
             going: Vec::new(),
-            limits: Vec::new(),
+            limits: HashMap::new(),
             groups: HashMap::new(),
             begun: Vec::new(),
             round: Vec::new(),
+            was_cut_short: false,
             is_asleep: false,
         }
     }
@@ -107,6 +112,7 @@ impl Hand {
     /// The next round is there, and nothing of it has begun. False: it is empty.
     pub(crate) fn take_round(&mut self) -> bool {
         self.wake();
+        self.was_cut_short = false;
         self.round = self.isolate.next();
         self.round.reverse();
         !self.round.is_empty()
@@ -126,7 +132,9 @@ impl Hand {
     pub(crate) fn claim_next(&mut self) -> Option<TaskRecord> {
         while let Some(record) = self.round.pop() {
             // Its actor has as many calls going on as it may: the next round gives it back.
-            if self.has_room(&record) && self.isolate.begin(record.k) {
+            if !self.has_room(&record) {
+                self.was_cut_short = true;
+            } else if self.isolate.begin(record.k) {
                 return Some(record);
             }
         }
@@ -134,10 +142,16 @@ impl Hand {
     }
 
     fn has_room(&self, record: &TaskRecord) -> bool {
-        let (actor, group) = (record.actor, self.group_of(record.function));
-        let going = self.going.iter();
-        let count = going.filter(|going| Some(going.actor) == actor && going.group == group);
-        actor.is_none() || count.count() < self.limits.get(group).copied().unwrap_or(LIMIT)
+        let Some(actor) = record.actor else {
+            return true;
+        };
+        let Some(Instance { number, limits }) = self.instances.get(&actor) else {
+            return true;
+        };
+        let group = self.group_of(record.function);
+        let beside = |going: &&Going| going.instance == *number && going.group == group;
+        let count = self.going.iter().filter(beside).count();
+        count < limits.get(group).copied().unwrap_or(LIMIT)
     }
 
     fn group_of(&self, function: u32) -> usize {
@@ -166,20 +180,20 @@ impl Hand {
             Some(actor) if is_constructor => {
                 self.made += 1;
                 let number = self.made;
-                self.instances.insert(actor, Instance { number });
+                let limits = self.limits.get(&record.function).cloned();
+                let limits = limits.unwrap_or_default();
+                let limit = limits.first().copied().unwrap_or(LIMIT);
+                self.instances.insert(actor, Instance { number, limits });
                 match kind {
                     Some(b'!') => {
                         self.instances.remove(&actor);
                         self.isolate.result(record.key, true, &record.bytes, &[]);
                     }
-                    _ => {
-                        let limit = self.limits.first().copied().unwrap_or(LIMIT);
-                        self.isolate.constructed(actor, limit as u32);
-                    }
+                    _ => self.isolate.constructed(actor, limit as u32),
                 }
             }
             Some(actor) => {
-                let Some(Instance { number }) = self.instances.get(&actor) else {
+                let Some(Instance { number, .. }) = self.instances.get(&actor) else {
                     self.isolate.let_go(record.key);
                     return false;
                 };
@@ -227,6 +241,11 @@ impl Hand {
             false => self.isolate.let_go(going.key),
         }
         self.isolate.flush();
+    }
+
+    /// The instance of this actor that is here.
+    pub(crate) fn instance_of(&self, actor: Key) -> Option<u64> {
+        Some(self.instances.get(&actor)?.number)
     }
 
     /// Whether it has an instance of this actor.

@@ -18,7 +18,7 @@ pub(crate) struct Stage {
     /// By start; threads end.
     pub(crate) hands: Vec<Option<Hand>>,
     /// What hands are told of groups.
-    limits: Vec<usize>,
+    limits: HashMap<u32, Vec<usize>>,
     groups: HashMap<u32, usize>,
     definitions: u32,
 }
@@ -53,7 +53,7 @@ impl Stage {
             driver: Isolate::driver(&runtime),
             runtime,
             hands: Vec::new(),
-            limits: Vec::new(),
+            limits: HashMap::new(),
             groups: HashMap::new(),
             definitions: 0,
         }
@@ -69,16 +69,17 @@ impl Stage {
     }
 
     pub(crate) fn class(&mut self, actor: ActorTerms, demand: Demand) -> u32 {
-        self.limits = std::iter::once(actor.concurrency)
-            .chain(actor.groups.iter().copied())
-            .map(|limit| if limit == 0 { 1000 } else { limit as usize })
-            .collect();
+        let limits = std::iter::once(actor.concurrency).chain(actor.groups.iter().copied());
+        let as_class_says = |limit| if limit == 0 { 1000 } else { limit as usize };
+        let limits = limits.map(as_class_says).collect();
         let terms = Terms {
             demand,
             actor: Some(actor),
             ..Terms::default()
         };
-        self.define(terms)
+        let class = self.define(terms);
+        self.limits.insert(class, limits);
+        class
     }
 
     pub(crate) fn method(&mut self, retries: u32) -> Method {
