@@ -23,6 +23,8 @@ pub(crate) struct Struck {
     pub(crate) before: Phase,
     /// The place of the worker that it was last handed to, if it was handed out.
     pub(crate) place: usize,
+    /// Whose call it is.
+    pub(crate) bound: Option<Box<Bound>>,
 }
 
 impl Runtime {
@@ -212,9 +214,9 @@ impl Runtime {
     }
 
     fn struck(&self, key: Key, before: Phase, body: &mut Body) -> Struck {
-        let (function, children) = match body {
-            Body::Task(task) => (task.function, task.children.take()),
-            _ => (u32::MAX, None),
+        let (function, children, bound) = match body {
+            Body::Task(task) => (task.function, task.children.take(), task.bound.clone()),
+            _ => (u32::MAX, None, None),
         };
         // With the one in `start_round`: whoever is handed the task sees that it is settled, or is seen here.
         fence(Ordering::SeqCst);
@@ -223,6 +225,7 @@ impl Runtime {
             children: children.map_or_else(Vec::new, |all| all.into_keys()),
             before,
             place: self.cell(key).place.load(Ordering::Relaxed) as usize,
+            bound,
         }
     }
 

@@ -155,11 +155,19 @@ impl Mailbox {
         self.deliver(|mail| mail.letters.push_back(Letter::StartFor { key, class }));
     }
 
-    /// There is something to run: wakes the owner if its loop sleeps, and nobody who blocks.
-    pub(crate) fn nudge(&self) {
-        if std::mem::take(&mut self.mail.lock().parked) {
+    /// There is something to run: wakes the owner if its loop sleeps, and nobody who blocks. True if it slept.
+    pub(crate) fn nudge(&self) -> bool {
+        let is_asleep = std::mem::take(&mut self.mail.lock().parked);
+        if is_asleep {
             self.faulty.ring();
         }
+        is_asleep
+    }
+
+    /// The owner has not been told yet that it has lost its instance of this actor.
+    pub(crate) fn has_drop_of(&self, key: Key) -> bool {
+        let drops = Letter::DropActor { key };
+        self.mail.lock().letters.contains(&drops)
     }
 
     /// Takes up to `max` letters.

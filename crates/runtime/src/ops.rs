@@ -2,7 +2,6 @@
 
 use mobula_sched::{Key, Phase};
 use mobula_store::Object;
-use mobula_sync::atomic::Ordering;
 
 use std::sync::Arc;
 
@@ -12,7 +11,6 @@ use crate::cancel::{Why, Wish};
 use crate::cell::{Task, Waiter};
 use crate::deadlock::Need;
 use crate::failure::{Failure, Kind};
-use crate::functions::is_bound;
 use crate::layout::{self, cancel, header, how, kill, op};
 use crate::port::Port;
 use crate::returns::Returns;
@@ -71,7 +69,8 @@ impl Port {
                 let no_restart = words[3] & kill::NO_RESTART != 0;
                 self.runtime.kill(key, no_restart);
             }
-            op::EXIT => self.runtime.exit_actor(key),
+            op::EXIT => self.exit_actor(key),
+            op::LET_GO if self.let_go_of_stale(key) => {}
             op::LET_GO => {
                 self.end_time(key);
                 self.let_go_of_call(key);
@@ -95,7 +94,11 @@ impl Port {
                 let phase = self.runtime.table.phase(key);
                 let exists = phase.is_some_and(|phase| phase != Phase::Free);
                 if exists && self.ledger.add(key) {
-                    self.runtime.retain(key);
+                    match self.runtime.retain_actor(key) {
+                        None => self.runtime.retain(key),
+                        Some(true) => {}
+                        Some(false) => drop(self.ledger.remove(key)),
+                    }
                 }
             }
             op::REFS => {
@@ -120,7 +123,7 @@ impl Port {
                     self.runtime.end_wait(wait);
                 }
             }
-            op::HAND_BACK if self.has_call(key) => {
+            op::HAND_BACK if self.is_of_actor(key) => {
                 self.end_time(key);
                 self.hand_back_call(key);
             }
@@ -278,9 +281,7 @@ impl Port {
         let value = self.value(area, words);
         self.withdraw(key);
         self.end_time(key);
-        let is_host = self.seat.as_ref().is_some_and(|seat| seat.host.is_some());
-        // Not that of a task that ran inside of a call's wait for it.
-        if is_host && is_bound(self.runtime.cell(key).function.load(Ordering::Relaxed)) {
+        if self.is_of_actor(key) {
             return self.result_of_actor(key, words, value);
         }
         if self.end_run(key, words[7], value, words[3]) {

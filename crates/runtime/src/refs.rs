@@ -45,6 +45,19 @@ impl Runtime {
         self.cell(key).holders.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// One holder more of a living actor, of whose holders the caller may know none but the actor itself. `None`: it is no actor, or
+    /// has ended. False: it ends at this very moment.
+    pub(crate) fn retain_actor(&self, key: Key) -> Option<bool> {
+        let holders = &self.cell(key).holders;
+        if holders.load(Ordering::Relaxed) & ACTOR == 0 {
+            return None;
+        }
+        // The actor's own hold keeps the slot for as long as the bit is set.
+        let one_more = |holders| (holders & ACTOR != 0).then_some(holders + 1);
+        let held = holders.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more);
+        Some(held.is_ok())
+    }
+
     pub(crate) fn retain_all(&self, refs: &[RefEntry]) {
         refs.iter().for_each(|entry| self.retain(entry.key));
     }
@@ -66,22 +79,27 @@ impl Runtime {
                 _ => {}
             }
         }
-        while let Some(key) = open.pop() {
-            // AcqRel: the last one sees what all holders did with it.
-            match self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) {
-                1 => {
-                    self.bury(key, &mut open);
-                    dead.push(key);
+        loop {
+            while let Some(key) = open.pop() {
+                // AcqRel: the last one sees what all holders did with it.
+                match self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) {
+                    1 => {
+                        self.bury(key, &mut open);
+                        dead.push(key);
+                    }
+                    LAST_OF_ACTOR => out_of_scope.push(key),
+                    _ => {}
                 }
-                LAST_OF_ACTOR => out_of_scope.push(key),
-                _ => {}
             }
-        }
-        if !dead.is_empty() {
-            self.table.free_many(&dead);
-        }
-        for key in out_of_scope {
-            self.out_of_scope(key);
+            if !dead.is_empty() {
+                self.table.free_many(&dead);
+                dead.clear();
+            }
+            // An actor that ends may be the last that holds another.
+            let Some(key) = out_of_scope.pop() else {
+                return;
+            };
+            open = self.out_of_scope(key);
         }
     }
 

@@ -12,7 +12,10 @@ use crate::submit::NOBODY;
 impl Runtime {
     /// The constructor of an actor runs once more.
     pub(crate) fn count_restart(&self, key: Key) {
-        if let Body::Task(task) = &mut *self.cell(key).body.lock() {
+        let mut body = self.cell(key).body.lock();
+        // Asked under the lock: a slot that is somebody else's by now was emptied under it before.
+        let is_open = !self.table.phase(key).is_none_or(Phase::is_settled);
+        if let (true, Body::Task(task)) = (is_open, &mut *body) {
             task.attempt += 1;
             task.children = None;
             self.cell(key).place.store(NOBODY, Ordering::Relaxed);

@@ -564,10 +564,12 @@ impl Runtime {
     fn ask_for_hosts(&self) {
         self.place_the_poor();
         self.start_singles();
-        let waiting = self.hosts.unplaced() as u32;
+        self.place_the_homeless();
+        let waiting = self.hosts.unplaced();
         if waiting == 0 {
             return;
         }
+        let waiting = waiting.saturating_sub(self.hosts.call_vacant()) as u32;
         for _ in 0..waiting {
             if !self.idle.wake_one() {
                 break;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mobula_runtime::layout::{self, cancel, header, how, letter, op, place, state};
-use mobula_runtime::{Port, Role, Runtime, Which};
+use mobula_runtime::layout::{self, cancel, header, how, kill, letter, op, place, state};
+use mobula_runtime::{Found, Port, Role, Runtime, Which};
 use mobula_sched::Key;
 
 use super::bell::TestBell;
@@ -15,6 +15,19 @@ const CLAIMED: u32 = 2;
 
 /// Refs or keys that one record carries here: few, so that long tables take several.
 const TABLE_MAX: usize = 64;
+
+/// No task's code.
+pub(crate) const NOBODY: Key = Key {
+    index: 0,
+    generation: 0,
+};
+
+/// What a call calls: a definition, and the group of methods that it belongs to.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Method {
+    pub(crate) function: u32,
+    pub(crate) group: u32,
+}
 
 #[derive(Debug)]
 pub(crate) struct Isolate {
@@ -33,6 +46,8 @@ pub(crate) struct Isolate {
     pub(crate) unwanted: Vec<(Key, bool)>,
     /// Starts whose threads are to be terminated (driver).
     pub(crate) doomed: Vec<u32>,
+    /// Actors whose instances here are nobody's any more.
+    pub(crate) dropped: Vec<Key>,
 }
 
 /// A finished wait: its token, and how it ended.
@@ -62,6 +77,7 @@ impl Isolate {
             free_tokens: Vec::new(),
             unwanted: Vec::new(),
             doomed: Vec::new(),
+            dropped: Vec::new(),
         };
         isolate.flush();
         Some(isolate)
@@ -169,11 +185,7 @@ impl Isolate {
         deps: &[Key],
         refs: &[Key],
     ) -> Key {
-        let parent = Key {
-            index: 0,
-            generation: 0,
-        };
-        self.submit_in(parent, function, bytes, (deps, refs))
+        self.submit_in(NOBODY, function, bytes, (deps, refs))
     }
 
     /// The same in the code of a task.
@@ -182,16 +194,110 @@ impl Isolate {
         parent: Key,
         function: u32,
         bytes: &[u8],
+        arguments: (&[Key], &[Key]),
+    ) -> Key {
+        self.submit_as(op::SUBMIT, parent, function, bytes, arguments)
+    }
+
+    /// An actor of a class; the deps are those of its constructor.
+    pub(crate) fn create(&mut self, class: u32, bytes: &[u8], deps: &[Key], refs: &[Key]) -> Key {
+        self.submit_as(op::CREATE, NOBODY, class, bytes, (deps, refs))
+    }
+
+    /// The same under a name, unless there is one of that name: then it is that one, to which this isolate has a handle more. True
+    /// for a new one.
+    pub(crate) fn create_named(&mut self, class: u32, name: &str, bytes: &[u8]) -> (Key, bool) {
+        let key = self.create(class, bytes, &[], &[]);
+        let name = (String::new(), name.to_owned());
+        let found = self.port.create_named(&mut self.area, name);
+        self.crossed();
+        found.map_or((key, true), |Found { key, .. }| (key, false))
+    }
+
+    /// The actor of this name, to which this isolate has a handle more then.
+    pub(crate) fn find(&mut self, name: &str) -> Option<Key> {
+        self.flush();
+        let found = self.port.find_actor(&(String::new(), name.to_owned()));
+        found.map(|Found { key, .. }| key)
+    }
+
+    /// A call of an actor, made by the code of a task or of nobody's.
+    pub(crate) fn call_in(
+        &mut self,
+        parent: Key,
+        actor: Key,
+        method: Method,
+        bytes: &[u8],
+        (deps, refs): (&[Key], &[Key]),
+    ) -> Key {
+        self.write_refs(deps);
+        self.write_refs(refs);
+        // Both records in one piece: the next submission is the call.
+        self.reserve(2, bytes.len().min(layout::INLINE_MAX) + 64);
+        self.need_room(bytes);
+        self.record(&[op::TO, actor.index, actor.generation, method.group]);
+        self.submit_written(op::SUBMIT, parent, method.function, bytes, (deps, refs))
+    }
+
+    pub(crate) fn call(&mut self, actor: Key, method: Method, bytes: &[u8]) -> Key {
+        self.call_in(NOBODY, actor, method, bytes, (&[], &[]))
+    }
+
+    pub(crate) fn kill(&mut self, actor: Key, no_restart: bool) {
+        self.reserve(1, 0);
+        let flags = if no_restart { kill::NO_RESTART } else { 0 };
+        self.record(&[op::KILL, actor.index, actor.generation, flags]);
+        self.flush();
+    }
+
+    /// The actor's own code ends it.
+    pub(crate) fn exit_actor(&mut self, actor: Key) {
+        self.key_record(op::EXIT, actor);
+        self.flush();
+    }
+
+    /// The code of a call has ended, and nothing comes of it: its instance is nobody's.
+    pub(crate) fn let_go(&mut self, call: Key) {
+        self.key_record(op::LET_GO, call);
+    }
+
+    /// A constructor has returned; so many calls may go on at once, if its class says nothing else.
+    pub(crate) fn constructed(&mut self, actor: Key, limit: u32) {
+        self.need_room(&[]);
+        let mut words = [0; 15];
+        words[..3].copy_from_slice(&[op::RESULT, actor.index, actor.generation]);
+        words[7] = how::DONE;
+        words[14] = limit;
+        self.record(&words);
+    }
+
+    fn submit_as(
+        &mut self,
+        kind: u32,
+        parent: Key,
+        function: u32,
+        bytes: &[u8],
         (deps, refs): (&[Key], &[Key]),
     ) -> Key {
         self.write_refs(deps);
         self.write_refs(refs);
         self.need_room(bytes);
+        self.submit_written(kind, parent, function, bytes, (deps, refs))
+    }
+
+    fn submit_written(
+        &mut self,
+        kind: u32,
+        parent: Key,
+        function: u32,
+        bytes: &[u8],
+        (deps, refs): (&[Key], &[Key]),
+    ) -> Key {
         let [offset, len, object, generation] = self.place(bytes);
         let key = self.mint();
         let (deps, refs) = (deps.len() as u32, refs.len() as u32);
         self.record(&[
-            op::SUBMIT,
+            kind,
             key.index,
             key.generation,
             parent.index,
@@ -372,6 +478,7 @@ impl Isolate {
                     kind == letter::TIMED_OUT,
                 )),
                 letter::TERMINATE => self.doomed.push(record::word(&self.area, at + 4)),
+                letter::DROP_ACTOR => self.dropped.push(record::key_at(&self.area, at + 4)),
                 other => panic!("unknown letter {other}"),
             }
         }
@@ -411,7 +518,9 @@ impl Isolate {
             .filter(|n| word(n + 1) > 0)
             .map(|n| self.area[heap(n)..heap(n) + word(n + 1) as usize].to_vec())
             .collect();
+        let actor = record::key_at(&self.area, at + layout::TASK_ACTOR_AT);
         TaskRecord {
+            actor: (actor.generation != 0).then_some(actor),
             carried,
             k,
             key,
@@ -547,6 +656,9 @@ impl Isolate {
             state::TIMED_OUT => Outcome::TimedOut {
                 ms: u64::from(word(1)) | u64::from(word(2)) << 32,
             },
+            state::ACTOR_DIED => Outcome::ActorDied { reason: word(7) },
+            state::ACTOR_BROKEN => Outcome::ActorBroken { bytes: value().0 },
+            state::ACTOR_UNAVAILABLE => Outcome::ActorUnavailable,
             other => panic!("unknown state {other}"),
         }
     }
