@@ -120,7 +120,7 @@ const takeOwn = (fn: AnyFunction): Capsule | undefined => {
 }
 
 /** The file that a `require` function looks from: what `createRequire` made has it in its scope. */
-const requiringFile = (view: FunctionView | undefined): string | undefined => {
+export const requiringFile = (view: FunctionView | undefined): string | undefined => {
   for (const { object } of view?.scopes ?? []) {
     const mod: unknown = Object.getOwnPropertyDescriptor(object, 'mod')?.value
     if (typeof mod !== 'object' || mod === null) continue
