@@ -273,6 +273,15 @@ test('a module that imports the program’s own file back does not make workers 
   assert.is(stdout, "level.mjs imports main.mjs, the program's own file, which workers never run; move what both need to a module of its own\n3\n")
 })
 
+test('the debugger, the profiler and the coverage of a program see nothing of what is asked while functions are captured', () => {
+  const program = fileURLToPath(new URL('./fixtures/programs/inspected.mjs', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 60_000 })
+  assert.is(status, 0, stderr)
+  const { problems, stops, expected } = JSON.parse(stdout) as Record<'problems' | 'stops' | 'expected', string[]>
+  assert.equal(problems, [])
+  assert.equal(stops, expected)
+})
+
 test('a debugger that is attached to a worker stops at the line where the function was written', () => {
   const program = fileURLToPath(new URL('./fixtures/programs/debugged.mjs', import.meta.url))
   const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 60_000 })
