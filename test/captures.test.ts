@@ -175,12 +175,26 @@ test(
 test('checkCapture reports names, how they travel and how large they are; and what is wrong', () => {
   const table = new Float64Array(1000)
   const ref = 5
-  const report = checkCapture((x: number) => [createHash('md5'), table[x], Math.max(x, ref), Meter])
+  const maths = Math
+  const { isArray } = Array
+  const digest = createHash
+  const own = (): number => ref
+  const report = checkCapture((x: number) => [createHash('md5'), table[x], Math.max(x, ref), Meter, maths, isArray, digest, own])
   assert.ok(report.ok)
   const { names } = report
   assert.equal(
     names.map(({ name, how }) => `${name}: ${how}`),
-    ['createHash: reference', 'table: value', 'Math: global', 'ref: value', 'Meter: reference'],
+    [
+      'createHash: reference',
+      'table: value',
+      'Math: global',
+      'ref: value',
+      'Meter: reference',
+      'maths: global',
+      'isArray: global',
+      'digest: reference',
+      'own: value',
+    ],
   )
   assert.ok((names.find(({ name }) => name === 'table')?.bytes ?? 0) >= 8000)
   const pending = { deep: [Promise.resolve(1)] }
@@ -192,10 +206,10 @@ test('checkCapture reports names, how they travel and how large they are; and wh
     broken.names.map(({ name }) => name),
     ['pending'],
   )
-  const own = checkCapture(function (this: unknown) {
+  const ofItsOwn = checkCapture(function (this: unknown) {
     return [1].map(() => this)
   })
-  assert.ok(own.ok)
+  assert.ok(ofItsOwn.ok)
   // biome-ignore lint/security/noGlobalEval: that is what this is about
   assert.not(checkCapture(() => eval('1')).ok)
   assert.ok(checkCapture(Meter).ok)

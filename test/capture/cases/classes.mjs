@@ -462,6 +462,28 @@ feature('odd classes are right or refused', async () => {
   await sameOrRefused(() => Object.isFrozen(Frozen.prototype))
 })
 
+feature('frozen and sealed functions and classes', () => {
+  const fn = Object.freeze(Object.assign((x) => x, { table: [1] }))
+  class Frozen {
+    static level = 1
+    static list = Object.freeze([1])
+    hello() {
+      return 'hello'
+    }
+  }
+  Object.freeze(Frozen)
+  Object.freeze(Frozen.prototype)
+  class Sealed extends Frozen {
+    static level = 2
+  }
+  Object.seal(Sealed)
+  const closed = Object.preventExtensions((x) => x)
+  return same(() => [
+    [fn, Frozen, Frozen.prototype, Frozen.list, Sealed, closed].map((one) => [Object.isFrozen(one), Object.isSealed(one), Object.isExtensible(one)]),
+    [fn.table, Frozen.level, new Sealed().hello(), Sealed.level, fn.name, Frozen.name],
+  ])
+})
+
 feature('computed keys', () => {
   class Keyed {
     ['literal']() {
@@ -544,7 +566,7 @@ feature('computed keys from variables that keep their value', () => {
     one[keys.one] = 3
     return [await one[a](), [...Keyed[key]()], one.x]
   })
-})
+}, ['names'])
 
 feature('computed keys that come to something else the second time are right or refused', async () => {
   const state = { n: 0, key: 'before' }

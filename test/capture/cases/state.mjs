@@ -253,6 +253,26 @@ feature('static fields are brought up to date when their class goes along again'
   assert.deepEqual([Config.level, Config.later], [3, [3]])
 }, ['there'])
 
+feature('static members that cannot be changed stay, when others are brought up to date', async () => {
+  class Registry {
+    static #count = 0
+    static count = 0
+    static add() {
+      return (Registry.count = ++Registry.#count)
+    }
+    static show() {
+      return [Registry.#count, Registry.count, Registry.fixed, Registry.mark]
+    }
+  }
+  Object.defineProperty(Registry, 'fixed', { value: { list: [1] } })
+  Object.defineProperty(Registry, 'mark', { get: () => 'mark' })
+  const show = () => Registry.show()
+  for (let k = 0; k < 8; k++) {
+    Registry.add()
+    assert.deepEqual(await call(show), [k + 1, k + 1, { list: [1] }, 'mark'])
+  }
+}, ['there'])
+
 feature('what a worker made of a static field is not brought back', async () => {
   class Tally {
     static count = 5
