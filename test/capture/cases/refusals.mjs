@@ -230,13 +230,14 @@ refuses('a member whose name was computed once', () => {
 }, ['Numbered', 'computed from `id${++counter.n}`', 'keep the name in a const of its own'])
 
 refuses('a member whose name was computed from what is gone', () => {
-  const make = (prefix) => {
+  const made = []
+  for (const prefix of ['user', 'group']) {
     class Prefixed {
       [`${prefix}Id`] = 1
     }
-    return () => new Prefixed()
+    made.push(() => new Prefixed())
   }
-  return make('user')
+  return made[1]
 }, ['Prefixed', 'computed from prefix, which cannot be seen any more'])
 
 refuses('a property of a function, and a static field', () => {
