@@ -215,7 +215,7 @@ async function webpack() {
     // The cases ask for exports that are not there, and `createRequire` of what is no file.
     module: { parser: { javascript: { exportsPresence: false, createRequire: false } } },
   }
-  const externals = '({ request }, done) => (/^[.\\/]/.test(request) ? done() : done(null, `module ${request}`))'
+  const externals = "({ request }, done) => (/^[./]/.test(request) ? done() : done(null, 'module ' + request))"
   writeFileSync(join(folder, 'webpack.config.mjs'), `export default { ...${JSON.stringify(config)}, externalsType: 'module', externals: [${externals}] }\n`)
   await compiled(folder, 'webpack', [])
   return { args: [join(folder, 'dist', 'bundle.mjs'), '--bundled', '--no-names'] }

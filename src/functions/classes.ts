@@ -1,5 +1,7 @@
 /** Where classes come from: the keys under which they travel, and the modules that are imported to find them again. */
 
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import type { Capsule } from '../codec/capsules.ts'
 import { type AnyClass, classFor, type Found, hasCodec, keyFor, keyOfRegistered, registerClass, setClassFinder } from '../codec/classes.ts'
 import { SerializationError } from '../errors/errors.ts'
@@ -46,6 +48,18 @@ const isExported = (Class: AnyClass, url: string, scriptId: string): boolean => 
   return facts === undefined || facts.exports.some(isIt)
 }
 
+/** A CommonJS module has it among its exports: whoever loaded that may have put a function around all of its text. */
+const isExport = (Class: AnyClass, url: string): boolean => {
+  const exported: unknown = createRequire(import.meta.url).cache[fileURLToPath(url)]?.exports
+  if (exported === Class) return true
+  try {
+    return typeof exported === 'object' && exported !== null && Object.values(exported).includes(Class)
+  } catch {
+    // A getter of somebody's.
+    return false
+  }
+}
+
 /** Private methods are no state, but only what the class itself made can call them. */
 const hidesSomething = (value: object): boolean | undefined => {
   const fields = hasPrivateFields(value)
@@ -68,7 +82,7 @@ setClassFinder(
     if (idOf(Class) !== undefined) return { isValue: true }
     const { url, isInCall, scriptId } = place
     if (url.startsWith('node:')) return { reason: `it is a class of Node's own, whose state belongs to its thread; ${wayRound(Class)}` }
-    if (isInCall || !isFile(url) || programFile(url)) return { isValue: true }
+    if (!isFile(url) || programFile(url) || (isInCall && !isExport(Class, url))) return { isValue: true }
     // What nobody exports goes by value, unless a worker has it by an import: then it is not the class that the driver has.
     return runsTasks() || isExported(Class, url, scriptId) ? { key: definitionKey(url, Class) } : { isValue: true }
   },
@@ -141,7 +155,7 @@ const loadClasses = async (missing: ReadonlySet<string>, may: (url: string) => b
     const url = urlOf(key)
     if (programFile(url) || !may(url)) continue
     try {
-      const namespace = (await import(url)) as Record<string, unknown>
+      const namespace = requiredModule(url) ?? ((await import(url)) as Record<string, unknown>)
       registerModuleClasses(url, namespace)
       const Class = exportedClass(namespace, url, key)
       if (Class !== undefined) registerClass(key, Class)
@@ -151,6 +165,16 @@ const loadClasses = async (missing: ReadonlySet<string>, may: (url: string) => b
     }
   }
   return brought
+}
+
+/** A CommonJS module as `require` gives it: some loaders have another copy of it for `import`. */
+const requiredModule = (url: string): Record<string, unknown> | undefined => {
+  if (!url.startsWith('file:')) return undefined
+  const require = createRequire(import.meta.url)
+  const path = fileURLToPath(url)
+  if (require.cache[path] === undefined && !/\.c[jt]s$/.test(path)) return undefined
+  const exported: unknown = require(path)
+  return { ...(exported as object), default: exported }
 }
 
 /** A driver imports what the user named for tasks, or has loaded itself. */
