@@ -166,6 +166,12 @@ const localSymbol = (id: string, description: string | undefined): symbol => {
   return symbol
 }
 
+const CLOSE: Readonly<Record<'closed' | 'sealed' | 'frozen', (value: object) => unknown>> = {
+  closed: Object.preventExtensions,
+  sealed: Object.seal,
+  frozen: Object.freeze,
+}
+
 /** Private static fields, own properties, what it inherits from. */
 const applyState = ({ template, made: { fn, fill }, values }: Omit<Finishing, 'id'>): void => {
   let at = template.names.length + (template.extends ? 1 : 0)
@@ -175,7 +181,7 @@ const applyState = ({ template, made: { fn, fill }, values }: Omit<Finishing, 'i
   for (const step of template.steps) {
     if (step.at === 'parent') Object.setPrototypeOf(fn, values[at++] as object)
     else if (step.at === 'base') Object.setPrototypeOf(fn.prototype, (values[at++] as AnyFunction).prototype as object)
-    else if (step.at === 'closed') Object.preventExtensions(step.what === 'own' ? fn : (fn.prototype as object))
+    else if ('what' in step) CLOSE[step.at](step.what === 'own' ? fn : (fn.prototype as object))
     else if (step.at === 'deleted') delete (fn.prototype as Record<string, unknown>)[step.key]
     else at = defineProperty(step.at === 'own' ? fn : (fn.prototype as object), step.property, { values, at })
   }

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ResourceLimits } from 'node:worker_threads'
 import { badRange, badType } from '../errors/bad-input.ts'
-import { checkOptions, optionalBoolean, optionalInteger, optionalNumber, optionalResourceLimits, optionalString } from './check.ts'
+import { checkOptions, optionalBoolean, optionalInteger, optionalResourceLimits, optionalString } from './check.ts'
 import { availableCpus, availableMemory } from './machine.ts'
 import { type Amount, optionalAmount, optionalAmounts, PARTS } from './resources.ts'
 
