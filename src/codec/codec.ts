@@ -5,7 +5,7 @@ import { isObjectRef, type ObjectRef } from '../refs/object-ref.ts'
 import type { Piece } from './buffers.ts'
 import { Again } from './capsules.ts'
 import { describeThrown } from './describe.ts'
-import type { Encoded, EncodedArgs, EncodedParts } from './encoded.ts'
+import type { Encoded, EncodedArgs } from './encoded.ts'
 import { writeBlank } from './kinds/binary.ts'
 import { writeDependency } from './kinds/ref.ts'
 import { TAG } from './layout.ts'
@@ -65,11 +65,6 @@ export const encodeArgs = (args: readonly unknown[], taskName: string, learnt?: 
   } finally {
     endWriting(writer)
   }
-}
-
-/** Puts other refs in the place of those that travel with encoded arguments: those of the bytes, and more behind them. */
-export const addRefs = (encoded: EncodedArgs, refs: readonly ObjectRef[]): void => {
-  ;(encoded as EncodedParts).refs = refs
 }
 
 /** Up to here a linear search is faster than hashing. */

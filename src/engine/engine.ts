@@ -21,6 +21,12 @@ export interface EncodedArguments extends EncodedValue {
   readonly deps: readonly ObjectRef[]
 }
 
+/** A defined function, and an object that each of its calls holds until it has ended: a worker finds it behind the refs of the arguments. */
+export interface Callee {
+  readonly id: number
+  readonly env: ObjectRef | undefined
+}
+
 /** A value whose last bytes, from `at` on, are written in place. */
 export interface BlankValue {
   readonly byteLength: number
@@ -167,9 +173,9 @@ export interface Engine {
   readonly runtime: number
   /** Makes a function known. Warns, once, where its calls can never run. */
   define(record: FunctionRecord): number
-  submit(functionId: number, args: EncodedArguments): ObjectRef
+  submit(callee: Callee, args: EncodedArguments): ObjectRef
   /** The same for a function that returns several objects, 2 or more. */
-  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[]
+  submitMany(callee: Callee, args: EncodedArguments, returns: number): ObjectRef[]
   /** Whether one more task may be submitted. */
   hasRoom(): boolean
   put(value: EncodedValue): ObjectRef

@@ -749,6 +749,7 @@ pub fn layout_constants() -> HashMap<String, u32> {
         FREE,
         COLLECTED,
         CANCEL,
+        BRING,
         STORED
     );
     name!("HOW_", layout::how, DONE, FAILED, FAILED_AGAIN);

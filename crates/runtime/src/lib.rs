@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 mod area;
+mod brought;
 mod budget;
 mod cancel;
 mod cell;

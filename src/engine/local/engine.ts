@@ -5,6 +5,7 @@ import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/err
 import type { ObjectRef, RefParts } from '../../refs/object-ref.ts'
 import type {
   BlankValue,
+  Callee,
   CancelRequest,
   EncodedArguments,
   EncodedValue,
@@ -100,12 +101,12 @@ export class LocalEngine implements Engine {
     return id
   }
 
-  submit(functionId: number, args: EncodedArguments): ObjectRef {
-    return this.#port.submit(functionId, args)
+  submit(callee: Callee, args: EncodedArguments): ObjectRef {
+    return this.#port.submit(callee, args)
   }
 
-  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[] {
-    return this.#port.submitMany(functionId, args, returns)
+  submitMany(callee: Callee, args: EncodedArguments, returns: number): ObjectRef[] {
+    return this.#port.submitMany(callee, args, returns)
   }
 
   hasRoom(): boolean {

@@ -69,6 +69,7 @@ export const OP_HAND_BACK: number = constant('OP_HAND_BACK')
 export const OP_FREE: number = constant('OP_FREE')
 export const OP_COLLECTED: number = constant('OP_COLLECTED')
 export const OP_CANCEL: number = constant('OP_CANCEL')
+export const OP_BRING: number = constant('OP_BRING')
 export const OP_STORED: number = constant('OP_STORED')
 
 export const HOW_DONE: number = constant('HOW_DONE')

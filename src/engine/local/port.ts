@@ -3,7 +3,7 @@
 import { attach, functionRecord, type RawPort, turnsOutAsync } from '../../binding.ts'
 import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
-import type { BlankValue, EncodedArguments, EncodedValue, EngineDraft, Memory, WaitRequest, WaitStatus } from '../engine.ts'
+import type { BlankValue, Callee, EncodedArguments, EncodedValue, EngineDraft, Memory, WaitRequest, WaitStatus } from '../engine.ts'
 import { collectHere } from './collect.ts'
 import { Forgotten } from './forgotten.ts'
 import { Handles, NOWHERE, SMALL_MAX } from './handles.ts'
@@ -84,6 +84,9 @@ export class Port {
   #serial = 0
   #ops = 0
   #heap = 0
+  /** What was named last to be brought along. */
+  #broughtSlot = -1
+  #broughtGeneration = 0
   #isFlushQueued = false
   /** Handles let go of by records that were not handed in yet. */
   #hasReleases = false
@@ -254,6 +257,18 @@ export class Port {
     return at
   }
 
+  #writeRef(at: number, { origin, serial, slot, generation, index }: RefParts): void {
+    const words = this.words
+    words[at] = slot
+    words[at + 1] = generation
+    words[at + 2] = index
+    words[at + 3] = origin.runtime
+    words[at + 4] = origin.high
+    words[at + 5] = origin.low
+    words[at + 6] = Math.floor(serial / 2 ** 32)
+    words[at + 7] = serial
+  }
+
   /** Refs that the next record carries. */
   #writeRefs(refs: readonly ObjectRef[]): void {
     for (let start = 0; start < refs.length; start += TABLE_MAX) {
@@ -261,23 +276,26 @@ export class Port {
       this.#reserve(1, count * L.REF_BYTES)
       const heap = this.#heapTake(count * L.REF_BYTES)
       let at = (L.OP_HEAP + heap) / 4
-      for (let k = 0; k < count; k++, at += L.REF_WORDS) {
-        const { origin, serial, slot, generation, index } = partsOf(refs[start + k] as ObjectRef)
-        const words = this.words
-        words[at] = slot
-        words[at + 1] = generation
-        words[at + 2] = index
-        words[at + 3] = origin.runtime
-        words[at + 4] = origin.high
-        words[at + 5] = origin.low
-        words[at + 6] = Math.floor(serial / 2 ** 32)
-        words[at + 7] = serial
-      }
+      for (let k = 0; k < count; k++, at += L.REF_WORDS) this.#writeRef(at, partsOf(refs[start + k] as ObjectRef))
       const record = this.#record(L.OP_REFS)
       this.words[record + 1] = heap
       this.words[record + 2] = count
       this.#commit()
     }
+  }
+
+  /** What tasks bring along from now on; named once for all that follow, and again if the handle was another meanwhile. */
+  #bring(ref: ObjectRef): void {
+    const parts = partsOf(ref)
+    if (parts.slot === this.#broughtSlot && parts.generation === this.#broughtGeneration) return
+    this.#reserve(1, L.REF_BYTES)
+    const heap = this.#heapTake(L.REF_BYTES)
+    this.#writeRef((L.OP_HEAP + heap) / 4, parts)
+    const record = this.#record(L.OP_BRING)
+    this.words[record + 1] = heap
+    this.#commit()
+    this.#broughtSlot = parts.slot
+    this.#broughtGeneration = parts.generation
   }
 
   /** Slots that the next record is about. */
@@ -472,32 +490,34 @@ export class Port {
     if (this.words[L.H_STOCK] === 0) this.flush()
   }
 
-  submit(functionId: number, args: EncodedArguments): ObjectRef {
-    return this.#submit(functionId, args, NO_FURTHER)
+  submit(callee: Callee, args: EncodedArguments): ObjectRef {
+    return this.#submit(callee, args, NO_FURTHER)
   }
 
-  submitMany(functionId: number, args: EncodedArguments, returns: number): ObjectRef[] {
+  submitMany(callee: Callee, args: EncodedArguments, returns: number): ObjectRef[] {
     const further = new Array<RefParts>(returns - 1)
-    const first = this.#submit(functionId, args, further)
+    const first = this.#submit(callee, args, further)
     return [first, ...further.map((parts) => this.#handle(parts))]
   }
 
   /** Gives the first return; slots of the others are filled in. */
-  #submit(functionId: number, args: EncodedArguments, further: RefParts[]): ObjectRef {
+  #submit({ id, env }: Callee, args: EncodedArguments, further: RefParts[]): ObjectRef {
     const stored = this.#store(args)
     const serial = ++this.#serial
     if (further.length > 0) this.#mintFurther(serial, further)
     if (args.deps.length > 0) this.#writeRefs(args.deps)
     if (args.refs.length > 0) this.#writeRefs(args.refs)
+    if (env !== undefined) this.#bring(env)
     this.#reserve(1, this.#inlineBytes(args))
     this.#needStock()
     const record = this.#record(L.OP_SUBMIT)
     const parent = this.#options.runningTask?.()
     this.words[record + 3] = parent?.slot ?? 0
     this.words[record + 4] = parent?.generation ?? 0
-    this.words[record + 7] = functionId
+    this.words[record + 7] = id
     this.words[record + 10] = args.deps.length
     this.words[record + 14] = further.length
+    this.words[record + 15] = env === undefined ? 0 : 1
     this.#writeValue(record, args, stored)
     const ref = this.#handle(this.#mint(record, serial))
     this.#commit()
