@@ -122,7 +122,8 @@ const NO_KEYS: ReadonlySet<string> = new Set()
 export const takeMissing = (): Missing | undefined => {
   const classes = missing
   const imports = takeMissingImports()
-  missing = undefined
+  // Asked twice for each task: nothing is written where nothing is to be forgotten.
+  if (classes !== undefined) missing = undefined
   return classes === undefined && imports === undefined ? undefined : { classes: classes ?? NO_KEYS, imports: imports ?? [] }
 }
 
