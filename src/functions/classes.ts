@@ -165,7 +165,8 @@ export const takeMissing = (): Missing | undefined => {
   const classes = missing
   const imports = takeMissingImports()
   const loading = takeLoading()
-  missing = undefined
+  // Asked twice for each task: nothing is written where nothing is to be forgotten.
+  if (classes !== undefined) missing = undefined
   return classes === undefined && imports === undefined && loading === undefined ? undefined : { classes: classes ?? NO_KEYS, imports: imports ?? [], loading }
 }
 

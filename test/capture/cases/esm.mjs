@@ -19,7 +19,8 @@ const load = createRequire(import.meta.url)
 // Names that are free in an ES module, as users fill them.
 const __dirname = fileURLToPath(new URL('../modules', import.meta.url))
 const __filename = `${__dirname}/data.json`
-const require = createRequire(new URL('../modules/', import.meta.url))
+// A file: jest looks from the folder above where it is told a folder.
+const require = createRequire(new URL('../modules/plane.mjs', import.meta.url))
 const exports = { name: 'mine' }
 const module = [1, 2]
 

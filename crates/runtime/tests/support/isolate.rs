@@ -27,12 +27,23 @@ pub(crate) struct Isolate {
     pub(crate) crossings: u64,
     /// Threads wanted and not yet started (driver).
     pub(crate) wanted: u32,
+    /// What was named last to be brought along.
+    pub(crate) brought: Option<Key>,
     waits: Vec<bool>,
     free_tokens: Vec<u32>,
     /// Tasks begun here that nobody wants any more, and whether that is since they took too long.
     pub(crate) unwanted: Vec<(Key, bool)>,
     /// Starts whose threads are to be terminated (driver).
     pub(crate) doomed: Vec<u32>,
+}
+
+/// What a task is given beside bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Given<'a> {
+    pub(crate) deps: &'a [Key],
+    pub(crate) refs: &'a [Key],
+    /// What its function brings along.
+    pub(crate) brings: Option<Key>,
 }
 
 /// A finished wait: its token, and how it ended.
@@ -58,6 +69,7 @@ impl Isolate {
             heap: 0,
             crossings: 0,
             wanted: 0,
+            brought: None,
             waits: Vec::new(),
             free_tokens: Vec::new(),
             unwanted: Vec::new(),
@@ -173,7 +185,12 @@ impl Isolate {
             index: 0,
             generation: 0,
         };
-        self.submit_in(parent, function, bytes, (deps, refs))
+        let given = Given {
+            deps,
+            refs,
+            brings: None,
+        };
+        self.submit_in(parent, function, bytes, &given)
     }
 
     /// The same in the code of a task.
@@ -182,10 +199,13 @@ impl Isolate {
         parent: Key,
         function: u32,
         bytes: &[u8],
-        (deps, refs): (&[Key], &[Key]),
+        Given { deps, refs, brings }: &Given<'_>,
     ) -> Key {
         self.write_refs(deps);
         self.write_refs(refs);
+        if let Some(key) = brings {
+            self.bring(*key);
+        }
         self.need_room(bytes);
         let [offset, len, object, generation] = self.place(bytes);
         let key = self.mint();
@@ -205,8 +225,20 @@ impl Isolate {
             refs,
             object,
             generation,
+            0,
+            u32::from(brings.is_some()),
         ]);
         key
+    }
+
+    fn bring(&mut self, key: Key) {
+        if self.brought.replace(key) == Some(key) {
+            return;
+        }
+        self.reserve(1, layout::REF_BYTES);
+        let heap = self.heap_take(layout::REF_BYTES);
+        record::write_ref(&mut self.area, layout::OP_HEAP_AT + heap, key);
+        self.record(&[op::BRING, heap as u32]);
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8], refs: &[Key]) -> Key {
