@@ -27,13 +27,12 @@ type MethodsOf<C> = C extends { readonly methods: infer M } ? M : unknown
 type SaidReturns<M, K> = K extends keyof M ? ReturnsOf<M[K], 1> : 1
 
 /**
- * A handle to an actor: the public methods of its class, each with `.remote()`. Fields that hold functions are methods, too; accessors are
- * none. It may be passed to tasks and actors, put, returned and captured; the actor lives as long as one of its handles does, anywhere.
+ * A handle to an actor: the public methods of its class, each with `.remote()`. Fields that hold functions are methods, too; other fields
+ * and accessors are `never`. (They are not left out: a class whose fields hold handles to its own kind could not be typed.) It may be
+ * passed to tasks and actors, put, returned and captured; the actor lives as long as one of its handles does, anywhere.
  */
 export type ActorHandle<I, M = unknown> = {
-  readonly [K in keyof I as I[K] extends AnyFunction ? (K extends string ? K : never) : never]: I[K] extends AnyFunction
-    ? ActorMethod<I[K], SaidReturns<M, K>>
-    : never
+  readonly [K in keyof I]: K extends string ? (I[K] extends AnyFunction ? ActorMethod<I[K], SaidReturns<M, K>> : never) : never
 } & {
   /** Lets go of this handle. If it was the last, waits until the actor has ended, after its queued calls. */
   [Symbol.asyncDispose](): Promise<void>

@@ -16,6 +16,8 @@ type Plain =
   | Map<unknown, unknown>
   | Set<unknown>
   | Promise<unknown>
+  // Handles of actors, whose types may refer to themselves.
+  | { [Symbol.asyncDispose](): Promise<void> }
   | AnyFunction
 
 type StoredView<T> = T extends Buffer

@@ -146,6 +146,9 @@ const retryableOf = ({ notes, made, role, method }: Loaded): ((error: unknown) =
   return makeRetryable(HELD, role?.instance.retryableOf(method))
 }
 
+/** So long after an actor's end what it kept is looked for, together with what others kept that end meanwhile. */
+const FORGET_AFTER_MS = 100
+
 /** So many functions that bring something along are kept before it is asked which of them nobody has any more. */
 const CLOSURES_MIN = 8
 /** Functions that call themselves hold what they bring along, so that nobody can tell whether others do: the oldest go. */
@@ -168,6 +171,7 @@ export class Executor {
   readonly #waiting = new Set<Task>()
   /** Async tasks that were begun here and have not ended. */
   readonly #inFlight = new Set<Task>()
+  #forgetting: NodeJS.Timeout | undefined
   /** This thread has called a leaky function often enough. */
   #isWorn = false
   readonly #flushOutput: () => void
@@ -232,6 +236,11 @@ export class Executor {
   /** Nobody wants an actor any more that lives here. */
   dropActor(key: Stored): void {
     this.#actors.drop(key)
+    // What it kept is let go of when the collector finds that nobody has it.
+    this.#forgetting ??= setTimeout(() => {
+      this.#forgetting = undefined
+      this.#port.forget(() => this.#port.flush())
+    }, FORGET_AFTER_MS).unref()
   }
 
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */

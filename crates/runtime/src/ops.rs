@@ -2,6 +2,7 @@
 
 use mobula_sched::{Key, Phase};
 use mobula_store::Object;
+use mobula_sync::atomic::Ordering;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::cancel::{Why, Wish};
 use crate::cell::{Task, Waiter};
 use crate::deadlock::Need;
 use crate::failure::{Failure, Kind};
+use crate::functions::is_bound;
 use crate::layout::{self, cancel, header, how, kill, op};
 use crate::port::Port;
 use crate::returns::Returns;
@@ -284,7 +286,9 @@ impl Port {
         let value = self.value(area, words);
         self.withdraw(key);
         self.end_time(key);
-        if self.seat.as_ref().is_some_and(|seat| seat.host.is_some()) {
+        let is_host = self.seat.as_ref().is_some_and(|seat| seat.host.is_some());
+        // Not that of a task that ran inside of a call's wait for it.
+        if is_host && is_bound(self.runtime.cell(key).function.load(Ordering::Relaxed)) {
             return self.result_of_actor(key, words, value);
         }
         if self.end_run(key, words[7], value, words[3]) {

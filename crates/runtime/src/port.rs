@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mobula_sched::{Bell, Claims, Key, Lane, Local, Phase, Sleeper};
 use mobula_store::{Object, Reader, View};
+use mobula_sync::atomic::Ordering;
 
 use crate::actor::{Actor, Bound, Host};
 use crate::area::Area;
@@ -13,6 +14,7 @@ use crate::budget::Holder;
 use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
+use crate::functions::is_bound;
 use crate::history::{Burst, Outcome, OwnClock, Run, Segment, Stamp};
 use crate::layout::{self, header, how, letter};
 use crate::ledger::Ledger;
@@ -601,6 +603,7 @@ impl Port {
             runtime.idle.end_search();
         }
         runtime.idle.retract(seat.place);
+        let was_host = seat.host.is_some();
         if !runtime.is_stopped() {
             runtime.lose_actors(&mut seat, &ending(exit_code, &text));
         }
@@ -613,7 +616,13 @@ impl Port {
         };
         seat.claims.end_round(begun, &mut unbegun);
         runtime.queues.leave(seat.local);
-        runtime.hand_back(&unbegun, None);
+        if was_host {
+            // Its actors have seen to their calls, which may be others' by now.
+            let function = |key: &Key| runtime.cell(*key).function.load(Ordering::Relaxed);
+            seat.in_flight.retain(|key| !is_bound(function(key)));
+        } else {
+            runtime.hand_back(&unbegun, None);
+        }
         runtime.pool.encumber(&mut seat.holder, false);
         if seat.holder.is_blocked {
             runtime.blocked.leave(seat.place);

@@ -34,7 +34,7 @@ impl Runtime {
             let (queued, handed) = (state.calls.queued(), state.calls.handed());
             let refused: Vec<Key> = queued
                 .into_iter()
-                .filter(|key| !self.is_retried(*key))
+                .filter(|key| state.was_alive && !self.is_retried(*key))
                 .collect();
             state.calls.retain(|key| !refused.contains(&key));
             (place, refused, handed)
@@ -105,7 +105,6 @@ impl Runtime {
         for key in host.handed.keys() {
             self.let_linger_no_more(*key);
         }
-        seat.in_flight.clear();
         if seat.holder.is_blocked {
             self.blocked.leave(seat.place);
         }

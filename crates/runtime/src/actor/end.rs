@@ -163,6 +163,7 @@ impl Runtime {
                 self.change(actor, |state| {
                     if let Life::Starting { place, .. } = state.life {
                         state.life = Life::Alive { place };
+                        state.was_alive = true;
                     }
                 });
                 self.table

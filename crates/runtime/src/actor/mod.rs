@@ -74,6 +74,8 @@ struct State {
     is_scheduled: bool,
     /// How often its constructor has run in vain, or its instance was lost.
     restarts: u32,
+    /// It has had an instance: what calls are meant for may be lost.
+    was_alive: bool,
     /// Nobody has a handle any more.
     is_out_of_scope: bool,
 }
@@ -136,6 +138,7 @@ impl Actor {
                 calls: Calls::new(limits, terms.in_order),
                 is_scheduled: false,
                 restarts: 0,
+                was_alive: false,
                 is_out_of_scope: false,
             }),
             definition,

@@ -44,7 +44,7 @@ impl Runtime {
             match &state.life {
                 Life::Dead(failure) => return Err(failure.clone()),
                 Life::Alive { .. } => {}
-                _ if state.restarts > 0 && !self.is_retried(call.key) => {
+                _ if state.was_alive && !self.is_retried(call.key) => {
                     return Err(self.unavailable(actor, call.key));
                 }
                 _ => {}
