@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, write
 import { basename, dirname, extname, join } from 'node:path'
 import { cases as texts } from '../test/capture/texts.mjs'
 import { filesBelow } from './fingerprint.mjs'
-import { cleanEnvironment, npm, packageCommand, place, root } from './places.mjs'
+import { cleanEnvironment, npm, packageCommand, place, readJson, root } from './places.mjs'
 import { duration, StepError } from './steps.mjs'
 import { run } from './tool.mjs'
 
@@ -44,6 +44,8 @@ export const setups = [
   { name: 'bundle', nodes: every, prepare: () => bundle('bundle', {}) },
   { name: 'bundle-cjs', nodes: ['24'], prepare: () => bundle('bundle-cjs', { format: 'cjs' }) },
   { name: 'bundle-min', nodes: every, prepare: () => bundle('bundle-min', { minify: true }) },
+  { name: 'vite-ssr', nodes: ['24'], prepare: viteSsr },
+  { name: 'webpack', nodes: ['24'], prepare: webpack },
   { name: 'eval-esm', nodes: every, prepare: () => ({ args: ['--input-type=module', '-e', texts.esm] }) },
   { name: 'eval-cjs', nodes: every, prepare: () => ({ args: ['--input-type=commonjs', '-e', texts.cjs] }) },
   { name: 'stdin-esm', nodes: every, prepare: () => ({ args: ['--input-type=module', '-'], input: written('stdin-esm', texts.esm) }) },
@@ -189,6 +191,43 @@ async function bundle(name, options) {
     ...options,
   })
   return { args: [outfile, '--bundled', ...(options.minify ? ['--no-names'] : [])] }
+}
+
+/** What `vite build --ssr` makes: all in one file but the packages. A linked package, as `mobula` is here, has to be named. */
+async function viteSsr() {
+  const folder = await installed('vite', ['vite@7'])
+  copyCases(folder)
+  writeFileSync(join(folder, 'vite.config.mjs'), "export default { ssr: { external: ['mobula'] }, build: { target: 'node20', sourcemap: true } }\n")
+  await compiled(folder, 'vite', ['build', '--ssr', 'run-common.mjs', '--logLevel', 'error'])
+  return { args: [join(folder, 'dist', 'run-common.js'), '--bundled'] }
+}
+
+/** For Node, as ES modules, with the packages outside. */
+async function webpack() {
+  const folder = await installed('webpack', ['webpack@5', 'webpack-cli@6'])
+  copyCases(folder)
+  const config = {
+    mode: 'production',
+    target: 'node20',
+    entry: './run-common.mjs',
+    experiments: { outputModule: true },
+    output: { module: true, path: join(folder, 'dist'), filename: 'bundle.mjs' },
+    devtool: 'source-map',
+    // The cases ask for exports that are not there, and `createRequire` of what is no file.
+    module: { parser: { javascript: { exportsPresence: false, createRequire: false } } },
+  }
+  const externals = "({ request }, done) => (/^[./]/.test(request) ? done() : done(null, 'module ' + request))"
+  writeFileSync(join(folder, 'webpack.config.mjs'), `export default { ...${JSON.stringify(config)}, externalsType: 'module', externals: [${externals}] }\n`)
+  await compiled(folder, 'webpack', [])
+  return { args: [join(folder, 'dist', 'bundle.mjs'), '--bundled', '--no-names'] }
+}
+
+/** Runs a build tool that was installed apart. @param {string} folder @param {string} name @param {readonly string[]} args */
+async function compiled(folder, name, args) {
+  const { bin } = readJson(join(folder, 'node_modules', name, 'package.json'))
+  const program = join(folder, 'node_modules', name, typeof bin === 'string' ? bin : bin[name])
+  const { code, output } = await run(process.execPath, [program, ...args], { cwd: folder, env: cleanEnvironment(), limitSeconds: 300 })
+  if (code !== 0) throw new StepError(`${name} does not compile the cases`, { output })
 }
 
 /** The cases as uvu's tests, under tsx. */

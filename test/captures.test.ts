@@ -4,13 +4,15 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import * as nodeModule from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { threadId } from 'node:worker_threads'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
+import { keepThing, thingOf } from '../src/functions/origins.ts'
 import { CaptureError, checkCapture, get, init, type ObjectRef, put, remote, shutdown, TaskError } from '../src/index.ts'
 import { collectGarbage as collectEverywhere, stats } from '../src/testing.ts'
 import { counter, Meter, settings } from './fixtures/captures/settings.ts'
-import { collectGarbage, eventually, rejection, thrown, withRuntime } from './support/with-runtime.ts'
+import { collectGarbage, eventually, rejection, thrown, turn, withRuntime } from './support/with-runtime.ts'
 
 const MB = 1_000_000
 
@@ -173,12 +175,26 @@ test(
 test('checkCapture reports names, how they travel and how large they are; and what is wrong', () => {
   const table = new Float64Array(1000)
   const ref = 5
-  const report = checkCapture((x: number) => [createHash('md5'), table[x], Math.max(x, ref), Meter])
+  const maths = Math
+  const { isArray } = Array
+  const digest = createHash
+  const own = (): number => ref
+  const report = checkCapture((x: number) => [createHash('md5'), table[x], Math.max(x, ref), Meter, maths, isArray, digest, own])
   assert.ok(report.ok)
   const { names } = report
   assert.equal(
     names.map(({ name, how }) => `${name}: ${how}`),
-    ['createHash: reference', 'table: value', 'Math: global', 'ref: value', 'Meter: reference'],
+    [
+      'createHash: reference',
+      'table: value',
+      'Math: global',
+      'ref: value',
+      'Meter: reference',
+      'maths: global',
+      'isArray: global',
+      'digest: reference',
+      'own: value',
+    ],
   )
   assert.ok((names.find(({ name }) => name === 'table')?.bytes ?? 0) >= 8000)
   const pending = { deep: [Promise.resolve(1)] }
@@ -190,10 +206,10 @@ test('checkCapture reports names, how they travel and how large they are; and wh
     broken.names.map(({ name }) => name),
     ['pending'],
   )
-  const own = checkCapture(function (this: unknown) {
+  const ofItsOwn = checkCapture(function (this: unknown) {
     return [1].map(() => this)
   })
-  assert.ok(own.ok)
+  assert.ok(ofItsOwn.ok)
   // biome-ignore lint/security/noGlobalEval: that is what this is about
   assert.not(checkCapture(() => eval('1')).ok)
   assert.ok(checkCapture(Meter).ok)
@@ -225,6 +241,39 @@ test(
     }
   }),
 )
+
+test(
+  'a worker in the place of another knows what functions take along',
+  withRuntime({ numCpus: 1, maxWorkers: 1 }, async () => {
+    class Named {
+      readonly name = createHash('md5').update(prefix).digest('hex').slice(0, 4)
+    }
+    const prefix = 'a'
+    const made = new Named()
+    const fn = remote(() => [threadId, made instanceof Named, new Named().name, made] as const, { maxCalls: 1 })
+    const threads = new Set<number>()
+    for (let k = 0; k < 3; k++) {
+      const [thread, isNamed, name, back] = await get(fn.remote())
+      threads.add(thread)
+      assert.equal([isNamed, name], [true, made.name])
+      assert.instance(back, Named)
+    }
+    assert.is(threads.size, 3)
+  }),
+)
+
+test('a class that came again before the end of the one before was told is the one that is known', async () => {
+  const keep = (): void => keepThing('test.1', class {})
+  keep()
+  await turn()
+  collectGarbage()
+  assert.is(thingOf('test.1'), undefined)
+  const again = class {}
+  keepThing('test.1', again)
+  await turn()
+  await turn()
+  assert.is(thingOf('test.1'), again)
+})
 
 test('a runtime that was started later reads the variables anew', async () => {
   let value = 'first'
@@ -273,11 +322,20 @@ test('a module that imports the program’s own file back does not make workers 
   assert.is(stdout, "level.mjs imports main.mjs, the program's own file, which workers never run; move what both need to a module of its own\n3\n")
 })
 
-test('a debugger that is attached to a worker stops at the line where the function was written', () => {
+test('the debugger, the profiler and the coverage of a program see nothing of what is asked while functions are captured', () => {
+  const program = fileURLToPath(new URL('./fixtures/programs/inspected.mjs', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 60_000 })
+  assert.is(status, 0, stderr)
+  const { problems, stops, expected } = JSON.parse(stdout) as Record<'problems' | 'stops' | 'expected', string[]>
+  assert.equal(problems, [])
+  assert.equal(stops, expected)
+})
+
+test('a debugger that is attached to a worker stops at the line where the function was written; what a loop makes is compiled once', () => {
   const program = fileURLToPath(new URL('./fixtures/programs/debugged.mjs', import.meta.url))
   const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 60_000 })
   assert.is(status, 0, stderr)
-  assert.is(stdout, 'at its line 16\n')
+  assert.is(stdout, 'at its line 16\ncompiled 3 texts\n')
 })
 
 test.run()

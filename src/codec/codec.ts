@@ -5,7 +5,7 @@ import { isObjectRef, type ObjectRef } from '../refs/object-ref.ts'
 import type { Piece } from './buffers.ts'
 import { Again } from './capsules.ts'
 import { describeThrown } from './describe.ts'
-import type { Encoded, EncodedArgs, EncodedParts } from './encoded.ts'
+import type { Encoded, EncodedArgs } from './encoded.ts'
 import { writeBlank } from './kinds/binary.ts'
 import { writeDependency } from './kinds/ref.ts'
 import { TAG } from './layout.ts'
@@ -26,7 +26,7 @@ const NONE: readonly ObjectRef[] = Object.freeze([])
 /** Not there while an encoding runs: a getter that encodes gets a writer of its own. */
 let idle: Writer | undefined
 
-const beginWriting = (learnt: readonly unknown[] = NONE): Writer => {
+const beginWriting = (learnt?: readonly unknown[]): Writer => {
   const writer = idle ?? new Writer()
   idle = undefined
   writer.begin(learnt)
@@ -41,7 +41,7 @@ const endWriting = (writer: Writer): void => {
 /** Encodes one value. `where` is the root of the path in messages, such as `value` or `result`; a function where making it costs. */
 export const encode = (value: unknown, where: string | (() => string), learnt?: readonly unknown[], isThrown = false): Encoded => {
   const writer = beginWriting(learnt)
-  writer.isThrown = isThrown
+  if (isThrown) writer.isThrown = true
   try {
     writer.value(value)
     return writer.finish(NONE)
@@ -65,11 +65,6 @@ export const encodeArgs = (args: readonly unknown[], taskName: string, learnt?: 
   } finally {
     endWriting(writer)
   }
-}
-
-/** Puts other refs in the place of those that travel with encoded arguments: those of the bytes, and more behind them. */
-export const addRefs = (encoded: EncodedArgs, refs: readonly ObjectRef[]): void => {
-  ;(encoded as EncodedParts).refs = refs
 }
 
 /** Up to here a linear search is faster than hashing. */
@@ -139,7 +134,7 @@ export const encodeThrown = (thrown: unknown): Encoded => {
   }
 }
 
-const encodeAsThrown = (thrown: unknown): Encoded => encode(thrown, 'error', NONE, true)
+const encodeAsThrown = (thrown: unknown): Encoded => encode(thrown, 'error', undefined, true)
 
 /** Not there while something is decoded: users' codecs may decode, too. */
 let resting: Reader | undefined

@@ -58,9 +58,11 @@ const isBuiltin = (value: object): boolean =>
 const classReason = (value: object): string => {
   const name = classNameOf(value)
   const hint = hintForClass(name)
-  if (hint !== undefined) return `is ${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}; ${hint}`
+  if (hint !== undefined) return `is ${withArticle(name)}; ${hint}`
   return `is an instance of ${name === '' ? 'a class without a name' : `the class ${name}`}, which extends a builtin class in a way that does not travel; pass plain data, or registerCodec(${name}, { encode, decode })`
 }
+
+export const withArticle = (name: string): string => `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
 
 /** The way round for instances of well-known classes. */
 export const hintForClass = (name: string): string | undefined => (Object.hasOwn(hints, name) ? hints[name] : undefined)
@@ -87,6 +89,10 @@ const hints: Readonly<Record<string, string>> = {
   MessageChannel: 'ports belong to their thread; return results instead of posting them',
   AbortSignal: 'cancel the task instead',
   AbortController: 'cancel the task instead',
+  AsyncLocalStorage: 'what it holds belongs to its thread; pass the value',
+  Timeout: 'timers belong to their thread; start one in the task',
+  Immediate: 'timers belong to their thread; start one in the task',
+  Stream: 'open it in the task',
   EventEmitter: 'listeners belong to their thread; pass the data',
   Request: 'pass its url, method, headers and body',
   Response: 'pass await response.bytes() and what else is needed of it',
@@ -101,6 +107,9 @@ const hints: Readonly<Record<string, string>> = {
   Module: 'pass the bytes and compile them in the task',
   Instance: 'pass the bytes and instantiate them in the task',
   Memory: 'pass a typed array over its buffer, which is taken by value',
+  ...Object.fromEntries(
+    ['TextEncoder', 'TextDecoder', ...Object.getOwnPropertyNames(Intl)].map((name) => [name, 'make it inside of the function, or in a module that it imports']),
+  ),
 }
 
 const namespaces: ReadonlySet<object> = new Set<object>([Math, JSON, Reflect, Atomics, Intl])

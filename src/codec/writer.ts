@@ -49,10 +49,9 @@ export class Writer {
   classes: string[] = []
   /** What is written was thrown: classes of errors that nobody else can know by name only. */
   isThrown = false
-  /** For whoever takes functions apart; what an encoding that starts over has learnt is given to the next. */
-  taking: Encoding = { learnt: NO_PIECES, state: undefined }
-  /** How many capsules are open: inside of one more can travel than in a value of its own. */
+  /** How many capsules are open: inside of one more can travel than in a value of its own. Whoever opens one closes it. */
   capsules = 0
+  #taking: Encoding | undefined
   #bytes: Buffer
   #capacity: number
   /** The end of the text, not yet among its bytes. */
@@ -79,12 +78,11 @@ export class Writer {
   }
 
   /** Starts over; whatever the last encoding left is forgotten. */
-  begin(learnt: readonly unknown[]): void {
-    if (this.taking.state !== undefined || learnt.length > 0) this.taking = { learnt, state: undefined }
+  begin(learnt: readonly unknown[] | undefined): void {
+    if (learnt !== undefined) this.#taking = { learnt, state: undefined }
     this.at = HEADER_WORDS
     this.encoding = ++encodings
     this.shapes = 0
-    this.capsules = 0
     this.isThrown = false
     if (this.classes.length > 0) this.classes = []
     this.#textUnits = 0
@@ -101,7 +99,13 @@ export class Writer {
     this.#refs = undefined
     this.#plan = undefined
     this.#text = ''
-    if (this.taking.state !== undefined || this.taking.learnt.length > 0) this.taking = { learnt: NO_PIECES, state: undefined }
+    this.#taking = undefined
+  }
+
+  /** For whoever takes functions apart; what an encoding that starts over has learnt is given to the next. */
+  get taking(): Encoding {
+    this.#taking ??= { learnt: NO_PIECES, state: undefined }
+    return this.#taking
   }
 
   get plan(): BufferPlan {

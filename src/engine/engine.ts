@@ -23,6 +23,12 @@ export interface EncodedArguments extends EncodedValue {
   readonly deps: readonly ObjectRef[]
 }
 
+/** A defined function, class or method, and an object that each of its calls holds until it has ended: a worker finds it behind the refs of the arguments. */
+export interface Callee {
+  readonly id: number
+  readonly env: ObjectRef | undefined
+}
+
 /** A value whose last bytes, from `at` on, are written in place. */
 export interface BlankValue {
   readonly byteLength: number
@@ -206,11 +212,11 @@ export interface Engine {
   readonly runtime: number
   /** Makes a function known. Warns, once, where its calls can never run. */
   define(record: FunctionRecord): number
-  submit(functionId: number, args: EncodedArguments, to?: Addressee): ObjectRef
+  submit(callee: Callee, args: EncodedArguments, to?: Addressee): ObjectRef
   /** The same for a function that returns several objects, 2 or more. */
-  submitMany(functionId: number, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[]
+  submitMany(callee: Callee, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[]
   /** Creates an actor of a class; with a name, only if there is none of that name, which is found else. */
-  createActor(classId: number, args: EncodedArguments, name?: ActorName): FoundActor & { readonly isNew: boolean }
+  createActor(Class: Callee, args: EncodedArguments, name?: ActorName): FoundActor & { readonly isNew: boolean }
   findActor(name: ActorName): FoundActor | undefined
   nameOfActor(actor: TaskKey): ActorName | undefined
   /** The record of a function or a class. */

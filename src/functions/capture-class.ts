@@ -2,6 +2,7 @@
 
 import type { ClassRecord } from '../binding.ts'
 import { isFunctionPrototype } from '../codec/realm.ts'
+import { type Around, takeKeys } from './computed-keys.ts'
 import { privateFieldsOf } from './inspector.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import { BASE } from './template.ts'
@@ -15,18 +16,8 @@ export interface ClassParts {
   readonly privates: ReadonlyMap<string, unknown>
 }
 
-/** Takes what a computed key needs from around the class. */
-interface Around {
-  lookFor(name: string): boolean
-}
-
 export const classParts = (Class: AnyClass, text: string, facts: ClassRecord, around: Around): ClassParts => {
-  for (const { free } of facts.computedKeys) {
-    for (const name of free) {
-      if (!around.lookFor(name))
-        throw captureRefusal(`has a member whose name is computed from ${name}, which cannot be seen any more; write the name, or use a symbol of the language`)
-    }
-  }
+  takeKeys(Class, text, facts, around)
   const units = text.split('')
   const blank = (start: number, end: number, instead = ''): void => {
     for (let k = start; k < end; k++) if (units[k] !== '\n') units[k] = instead[k - start] ?? ' '

@@ -83,7 +83,7 @@ export const takeFunction = (fn: AnyFunction, session: Session, id: string): Cap
   if (isNativeText(text)) return takeNative(fn)
   let parts: Parts | undefined = partsOfRevived(fn)
   if (parts === undefined) {
-    const view = viewOf(fn as never)
+    const view = viewOf(fn as never, session.moduleScopes)
     // Asked before the list of all scripts is: Node's own functions are of scripts that nothing tells of.
     const named = view !== undefined && isUnknown(view) ? takeNamed(fn) : undefined
     if (named !== undefined) return named

@@ -4,7 +4,7 @@
  */
 
 import { Again } from '../codec/capsules.ts'
-import type { FunctionView, Scope } from './inspector.ts'
+import type { FunctionView, ModuleScopes, Scope } from './inspector.ts'
 import { captureRefusal } from './refuse-capture.ts'
 import type { ReferenceTemplate } from './template.ts'
 
@@ -35,6 +35,8 @@ export class CellSession {
   /** The files of all functions so far, and what they import. */
   readonly files: Set<string> = new Set()
   readonly imported: Map<unknown, () => ReferenceTemplate | undefined> = new Map()
+  /** Modules around the functions so far: V8 is asked once for each. */
+  readonly moduleScopes: ModuleScopes = new Map()
   readonly #known: Known[] = []
   readonly #holders = new Map<object, object>()
   readonly #learnt: readonly Sighting[]

@@ -1,5 +1,7 @@
 /** Where classes come from: the keys under which they travel, and the modules that are imported to find them again. */
 
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import type { Capsule } from '../codec/capsules.ts'
 import { type AnyClass, classFor, type Found, hasCodec, keyFor, keyOfRegistered, registerClass, setClassFinder } from '../codec/classes.ts'
 import { takeLoading } from '../codec/kinds/arrow.ts'
@@ -60,6 +62,18 @@ const exportedName = (Class: AnyClass, { url, scriptId }: Place): string | undef
   return facts === undefined ? Class.name : facts.exports.find(isIt)?.exported
 }
 
+/** A CommonJS module has it among its exports: whoever loaded that may have put a function around all of its text. */
+const isExport = (Class: AnyClass, url: string): boolean => {
+  const exported: unknown = createRequire(import.meta.url).cache[fileURLToPath(url)]?.exports
+  if (exported === Class) return true
+  try {
+    return typeof exported === 'object' && exported !== null && Object.values(exported).includes(Class)
+  } catch {
+    // A getter of somebody's.
+    return false
+  }
+}
+
 /** Private methods are no state, but only what the class itself made can call them. */
 const hidesSomething = (value: object): boolean | undefined => {
   const fields = hasPrivateFields(value)
@@ -82,7 +96,7 @@ setClassFinder(
     if (idOf(Class) !== undefined) return { isValue: true }
     const { url, isInCall, scriptId } = place
     if (url.startsWith('node:')) return { reason: `it is a class of Node's own, whose state belongs to its thread; ${wayRound(Class)}` }
-    if (isInCall || !isFile(url) || programFile(url)) return { isValue: true }
+    if (!isFile(url) || programFile(url) || (isInCall && !isExport(Class, url))) return { isValue: true }
     // What nobody exports goes by value, unless a worker has it by an import: then it is not the class that the driver has.
     const exported = exportedName(Class, place)
     if (exported !== undefined && compiledText(place, moduleFacts(url, scriptId)) !== undefined)
@@ -151,7 +165,8 @@ export const takeMissing = (): Missing | undefined => {
   const classes = missing
   const imports = takeMissingImports()
   const loading = takeLoading()
-  missing = undefined
+  // Asked twice for each task: nothing is written where nothing is to be forgotten.
+  if (classes !== undefined) missing = undefined
   return classes === undefined && imports === undefined && loading === undefined ? undefined : { classes: classes ?? NO_KEYS, imports: imports ?? [], loading }
 }
 
@@ -172,7 +187,7 @@ const loadClasses = async (missing: ReadonlySet<string>, may: (url: string) => b
     const elsewhere = loadedElsewhere.get(url)
     if (programFile(url) || (elsewhere === undefined && !may(url))) continue
     try {
-      const namespace = elsewhere ?? ((await import(url)) as Record<string, unknown>)
+      const namespace = elsewhere ?? requiredModule(url) ?? ((await import(url)) as Record<string, unknown>)
       registerModuleClasses(url, namespace)
       const Class = exportedClass(namespace, url, key) ?? (elsewhere === undefined ? undefined : exportedClass(namespace, url, withoutText(key)))
       if (Class !== undefined) registerClass(key, Class)
@@ -182,6 +197,16 @@ const loadClasses = async (missing: ReadonlySet<string>, may: (url: string) => b
     }
   }
   return brought
+}
+
+/** A CommonJS module as `require` gives it: some loaders have another copy of it for `import`. */
+const requiredModule = (url: string): Record<string, unknown> | undefined => {
+  if (!url.startsWith('file:')) return undefined
+  const require = createRequire(import.meta.url)
+  const path = fileURLToPath(url)
+  if (require.cache[path] === undefined && !/\.c[jt]s$/.test(path)) return undefined
+  const exported: unknown = require(path)
+  return { ...(exported as object), default: exported }
 }
 
 /** A driver imports what the user named for tasks, or has loaded itself. */

@@ -32,20 +32,16 @@ export interface MakeInput {
 
 export type Factory = (input: MakeInput) => Made
 
-/** More than these are made by a program that writes programs. */
-const FACTORIES_MAX = 10_000
-
-const plain = new Map<string, Factory>()
-const rings = new Map<string, Factory>()
+const plain = new WeakMap<FunctionTemplate, Factory>()
+const rings = new WeakMap<FunctionTemplate, Factory>()
 
 /** The factory of a template's text; `isRing`: the function exists before its names have values. */
-export const factoryOf = (key: string, template: FunctionTemplate, isRing: boolean): Factory => {
+export const factoryOf = (template: FunctionTemplate, isRing: boolean): Factory => {
   const factories = isRing ? rings : plain
-  let factory = factories.get(key)
+  let factory = factories.get(template)
   if (factory === undefined) {
     factory = compile(template, isRing)
-    if (factories.size >= FACTORIES_MAX) factories.clear()
-    factories.set(key, factory)
+    factories.set(template, factory)
   }
   return factory
 }
@@ -79,8 +75,15 @@ const compile = (template: FunctionTemplate, isRing: boolean): Factory => {
   noteFile(path)
   if (template.hasImport) guardEntry()
   const make = evaluate({ head: `(function (${params.join(', ')}) { ${head}`, text, tail: `${tail} })` }, { path, line, column, hasImport: template.hasImport })
-  const meta = usesMeta ? [metaOf(url)] : []
-  return ({ values, imports: found, base }) => make({}, ...(template.extends ? [base] : []), ...meta, ...found, ...(isRing ? [] : values))
+  const meta = usesMeta ? metaOf(url) : undefined
+  return ({ values, imports: found, base }) => {
+    const args: unknown[] = [{}]
+    if (template.extends) args.push(base)
+    if (meta !== undefined) args.push(meta)
+    for (let k = 0; k < found.length; k++) args.push(found[k])
+    if (!isRing) for (let k = 0; k < values.length; k++) args.push(values[k])
+    return make(...args)
+  }
 }
 
 interface Code {

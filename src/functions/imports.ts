@@ -18,8 +18,9 @@ const keyOf = ({ specifier, parent, attributes }: Import): string => JSON.string
 /** The imports that were missing since this was asked last. */
 export const takeMissingImports = (): readonly Import[] | undefined => {
   const taken = missing
+  if (taken === undefined) return undefined
   missing = undefined
-  return taken === undefined ? undefined : [...taken.values()]
+  return [...taken.values()]
 }
 
 /** Thrown where a function needs a module that is not here: whoever decodes loads it, and starts over. */

@@ -106,6 +106,9 @@ export const defineProperty = (
   const { values } = from
   let { at } = from
   const name = symbol ? (values[at++] as symbol) : key
+  const before = Object.getOwnPropertyDescriptor(on, name)
+  // Of a class that comes along again: what nobody can change is as it was.
+  if (before?.configurable === false && before.writable !== true) return at + (get || set ? Number(get) + Number(set) : 1)
   const shape = { enumerable: (flags & FLAG.enumerable) !== 0, configurable: (flags & FLAG.configurable) !== 0 }
   if (get || set) {
     const getter = get ? { get: values[at++] as () => unknown } : {}

@@ -20,7 +20,10 @@ type Thing = object | symbol
 
 const ids = new WeakMap<object, string>()
 const things = new Map<string, WeakRef<object>>()
-const forget = new FinalizationRegistry<string>((id) => things.delete(id))
+/** It may have come again before its end is told. */
+const forget = new FinalizationRegistry<string>((id) => {
+  if (thingOf(id) === undefined) things.delete(id)
+})
 
 export const idOf = (thing: Thing): string | undefined => ids.get(thing as object)
 

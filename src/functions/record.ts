@@ -2,12 +2,13 @@
 
 import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
+import type { FunctionAnalysis } from '../binding.ts'
 import { badType, notSupported } from '../errors/bad-input.ts'
 import { CaptureError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { placeOfFunction } from './capture.ts'
-import { textOf } from './facts.ts'
-import { knowsScript, learnCallers } from './inspector.ts'
+import { factsOf, textOf } from './facts.ts'
+import { hasInspector, knowsScript, learnCallers } from './inspector.ts'
 import { OWN_FOLDERS } from './own-code.ts'
 import { shapeProblem } from './shape.ts'
 
@@ -43,7 +44,7 @@ export const describeFunction = (fn: unknown): Described => {
     const problem = shapeProblem(fn as AnyFunction)
     if (problem !== undefined) throw new CaptureError(`cannot ship '${name}'${at(placeOfFunction(fn as AnyFunction))}, which ${problem}`)
   }
-  return { kind: 'function', name, fn: fn as AnyFunction, file: learnPlace() }
+  return { kind: 'function', name, fn: fn as AnyFunction, file: learnPlace(text) }
 }
 
 /** It is declared as a class. */
@@ -53,7 +54,7 @@ export const isClass = (value: unknown): value is AnyClass => typeof value === '
 export const describeClass = (Class: AnyClass): Described => {
   const name = nameOf(Class as unknown as AnyFunction)
   if (types.isProxy(Class)) throw new CaptureError(`cannot ship '${name}', which is a Proxy of a class, whose traps stay behind; pass the class itself`)
-  return { kind: 'function', name, fn: Class as unknown as AnyFunction, file: learnPlace() }
+  return { kind: 'function', name, fn: Class as unknown as AnyFunction, file: learnPlace(textOf(Class as unknown as AnyFunction)) }
 }
 
 const at = (place: string): string => (place === '' ? '' : ` (${place})`)
@@ -66,7 +67,13 @@ const nameOf = (fn: AnyFunction): string => {
 }
 
 /** Its file is most likely the one that calls; once more than that is known of each file here, it need not be looked for among all. */
-const learnPlace = (): string => {
+const learnPlace = (text: string): string => {
+  const facts = factsOf(text)
+  // A text that was met before is most likely of a file that is known, and V8 tells of which: the stack need not be read.
+  if (typeof facts !== 'string' && hasInspector()) {
+    if (placed.has(facts)) return ''
+    placed.add(facts)
+  }
   const url = callerUrl()
   if (asked.has(url)) return url
   asked.add(url)
@@ -75,6 +82,8 @@ const learnPlace = (): string => {
 }
 
 const asked = new Set<string>()
+/** Facts of texts whose file was learnt. */
+const placed = new WeakSet<FunctionAnalysis>()
 
 /** Frames of this package may lie above the caller's. */
 const FRAMES_MAX = 12

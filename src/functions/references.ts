@@ -1,10 +1,10 @@
 /** What both ends have: the language's, Node's, packages' and imported things travel as the way to find them. */
 
-import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
 import { type Capsule, Taken } from '../codec/capsules.ts'
 import { isObjectPrototype } from '../codec/realm.ts'
 import type { CellSession as Session } from './cells.ts'
+import { requiringFolder } from './commonjs.ts'
 import { builtinExport, globalPath } from './globals.ts'
 import { boundOf, type FunctionView } from './inspector.ts'
 import { packageExport, parentOf } from './modules.ts'
@@ -111,7 +111,7 @@ export const takeForeign = (fn: AnyFunction, view: FunctionView | undefined, url
   if (reference !== undefined) return reference
   const original = url === 'node:internal/util' ? view?.scopes.find(({ object }) => Object.hasOwn(object, 'original'))?.object.original : undefined
   const folder = requiringFolder(fn)
-  if (folder !== undefined) return capsuleOf({ kind: 'require', parent: pathToFileURL(`${folder}/`).href })
+  if (folder !== undefined) return capsuleOf({ kind: 'require', parent: folder })
   // What `util.promisify` makes: its text is Node's own, and the function that it wraps lies in its scope.
   if (typeof original === 'function') return capsuleOf({ kind: 'promisified' }, [original], [', made by util.promisify of'])
   if (url.startsWith('node:')) throw captureRefusal("is a function of Node's own that no module exports; import what it comes from inside of the function")
@@ -126,13 +126,4 @@ const INDEX: string = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : 
 const takeOwn = (fn: AnyFunction): Capsule | undefined => {
   const name = 'module' in fn ? 'remote' : fn.name
   return /^[A-Za-z]+$/.test(name) ? capsuleOf({ kind: 'import', from: { local: '', how: 'import', specifier: INDEX, parent: INDEX, path: [name] } }) : undefined
-}
-
-/** The folder that a `require` function looks from, whoever made it: Node, jest, vitest. */
-const requiringFolder = (fn: AnyFunction): string | undefined => {
-  if (!('cache' in fn && 'main' in fn && 'resolve' in fn)) return undefined
-  const { paths } = fn.resolve as { readonly paths?: unknown }
-  const folders: unknown = typeof paths === 'function' ? paths('./here') : undefined
-  const [folder] = Array.isArray(folders) ? (folders as unknown[]) : []
-  return typeof folder === 'string' ? folder : undefined
 }

@@ -1,12 +1,13 @@
 /** What a function would take along, name by name. */
 
-import type { Capsule } from '../codec/capsules.ts'
+import { type Capsule, capsulesHere } from '../codec/capsules.ts'
 import { encode } from '../codec/codec.ts'
 import { MobulaError } from '../errors/errors.ts'
 import { isObjectRef } from '../refs/object-ref.ts'
 import { placeOfFunction } from './capture.ts'
 import { type CaptureRoot, withRoot } from './capture-root.ts'
 import { refuseSize } from './capture-size.ts'
+import { CellSession } from './cells.ts'
 import { factsOf, textOf } from './facts.ts'
 import { isGlobalName } from './globals.ts'
 import { Handle, TaskParts } from './handle.ts'
@@ -57,11 +58,23 @@ const namesOf = (fn: AnyFunction, { template, values }: Capsule): CapturedName[]
 
 const howOf = (value: unknown): Pick<CapturedName, 'how' | 'bytes'> => {
   if (isObjectRef(value) || value instanceof Handle) return { how: 'ref', bytes: 0 }
-  try {
-    const { byteLength } = withRoot({ fn: howOf, wishes: {}, isDry: true }, () => encode(new TaskParts(value, undefined), 'value'))
-    return { how: 'value', bytes: byteLength }
-  } catch {
-    // What cannot travel is told as the error.
-    return { how: 'value', bytes: 0 }
-  }
+  return withRoot({ fn: howOf, wishes: {}, isDry: true }, () => {
+    try {
+      const way = wayTo(value)
+      if (way !== undefined) return { how: way, bytes: 0 }
+      return { how: 'value', bytes: encode(new TaskParts(value, undefined), 'value').byteLength }
+    } catch {
+      // What cannot travel is told as the error.
+      return { how: 'value', bytes: 0 }
+    }
+  })
+}
+
+/** What both ends have goes as the way to find it, whatever it is called here. */
+const wayTo = (value: unknown): 'global' | 'reference' | undefined => {
+  if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return undefined
+  const capsule = capsulesHere()?.take(value, { learnt: [], state: new CellSession([]) })
+  const kind = capsule === undefined ? undefined : (JSON.parse(capsule.template) as Template).kind
+  if (kind === 'global') return 'global'
+  return kind === 'import' || kind === 'class' || kind === 'require' ? 'reference' : undefined
 }

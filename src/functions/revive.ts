@@ -20,6 +20,8 @@ import { viteImporter } from './vite.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 
+const NONE: readonly unknown[] = Object.freeze([])
+
 /** Templates as they came, parsed once. */
 const templates = new Map<string, Template>()
 const TEMPLATES_MAX = 10_000
@@ -39,7 +41,7 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
   const template = templateOf(text)
   switch (template.kind) {
     case 'function':
-      return makeFunction(text, template, values, id)
+      return makeFunction(template, values, id)
     case 'global':
       return globalAt(template.path)
     case 'import':
@@ -77,11 +79,11 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
   }
 }
 
-const makeFunction = (text: string, template: FunctionTemplate, values: readonly unknown[], id: string): AnyFunction => {
-  const imports = template.imports.map(bindingOf)
+const makeFunction = (template: FunctionTemplate, values: readonly unknown[], id: string): AnyFunction => {
+  const imports = template.imports.length === 0 ? NONE : template.imports.map(bindingOf)
   const count = template.names.length
   const base = template.extends ? values[count] : undefined
-  const made = factoryOf(text, template, false)({ values: values.slice(0, count), imports, base })
+  const made = factoryOf(template, false)({ values: values.length === count ? values : values.slice(0, count), imports, base })
   finish({ template, made, values, id })
   return made.fn
 }
@@ -119,8 +121,8 @@ export const beginValue = (text: string, id: string): Unfinished => {
   const template = templateOf(text)
   if (template.kind === 'object') return beginObject(template)
   if (template.kind !== 'function') throw new SerializationError('damaged bytes: something that refers to itself and is no function')
-  const imports = template.imports.map(bindingOf)
-  const made = factoryOf(text, template, true)({ values: [], imports, base: Later })
+  const imports = template.imports.length === 0 ? NONE : template.imports.map(bindingOf)
+  const made = factoryOf(template, true)({ values: [], imports, base: Later })
   return {
     value: made.fn,
     finish: (values) => {
@@ -146,14 +148,10 @@ interface Finishing {
 /** Gives a function what it has beside its text. */
 const finish = ({ template, made, values, id }: Finishing): void => {
   const { fn, read } = made
+  noteRevived(fn, { template, values, read })
   if (typeof fn.name === 'string' && fn.name !== template.name && Object.getOwnPropertyDescriptor(fn, 'name')?.configurable === true)
     Object.defineProperty(fn, 'name', { value: template.name, configurable: true })
   applyState({ template, made, values })
-  const given = template.names.length + (template.extends ? 1 : 0) + template.privates.length
-  const rest = values.slice(template.names.length, given)
-  const bare: FunctionTemplate = template.steps.length === 0 ? template : { ...template, steps: [] }
-  const names = values.slice(0, template.names.length)
-  noteRevived(fn, { template: bare, values: () => [...(read === undefined ? names : read()), ...rest] })
   if (id !== '') {
     keepThing(id, fn)
     setters.set(fn, { version: versionOf(id), made })
@@ -166,6 +164,12 @@ const localSymbol = (id: string, description: string | undefined): symbol => {
   return symbol
 }
 
+const CLOSE: Readonly<Record<'closed' | 'sealed' | 'frozen', (value: object) => unknown>> = {
+  closed: Object.preventExtensions,
+  sealed: Object.seal,
+  frozen: Object.freeze,
+}
+
 /** Private static fields, own properties, what it inherits from. */
 const applyState = ({ template, made: { fn, fill }, values }: Omit<Finishing, 'id'>): void => {
   let at = template.names.length + (template.extends ? 1 : 0)
@@ -175,7 +179,7 @@ const applyState = ({ template, made: { fn, fill }, values }: Omit<Finishing, 'i
   for (const step of template.steps) {
     if (step.at === 'parent') Object.setPrototypeOf(fn, values[at++] as object)
     else if (step.at === 'base') Object.setPrototypeOf(fn.prototype, (values[at++] as AnyFunction).prototype as object)
-    else if (step.at === 'closed') Object.preventExtensions(step.what === 'own' ? fn : (fn.prototype as object))
+    else if ('what' in step) CLOSE[step.at](step.what === 'own' ? fn : (fn.prototype as object))
     else if (step.at === 'deleted') delete (fn.prototype as Record<string, unknown>)[step.key]
     else at = defineProperty(step.at === 'own' ? fn : (fn.prototype as object), step.property, { values, at })
   }

@@ -6,14 +6,37 @@ type AnyFunction = (...args: never[]) => unknown
 
 export interface Revived {
   readonly template: FunctionTemplate
-  /** What it was made with: captured values, the class that it extends, private static fields. */
-  readonly values: () => readonly unknown[]
+  /** What it was made with: captured values, the class that it extends, private static fields, and what was added to it. */
+  readonly values: readonly unknown[]
+  /** The captured values as they are now, where the function assigns some. */
+  readonly read: (() => readonly unknown[]) | undefined
 }
 
-const all = new WeakMap<AnyFunction, Revived>()
+/** Gives back what it is called with: so a class that extends it has fields in objects that are there already. */
+class Given {
+  constructor(fn: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: this is what it is for
+    return fn
+  }
+}
 
+/** A field that nobody else can see. A weak map of all that was ever made takes as long as the making, most of it in the collector. */
+class Note extends Given {
+  readonly #revived: Revived
+
+  constructor(fn: AnyFunction, revived: Revived) {
+    super(fn)
+    this.#revived = revived
+  }
+
+  static of(fn: AnyFunction): Revived | undefined {
+    return #revived in fn ? (fn as unknown as Note).#revived : undefined
+  }
+}
+
+/** Once for each function, before anything is closed. */
 export const noteRevived = (fn: AnyFunction, revived: Revived): void => {
-  all.set(fn, revived)
+  new Note(fn, revived)
 }
 
 /** Its parts, as `functions/capture` takes them from others. */
@@ -22,12 +45,14 @@ export const partsOfRevived = (
 ):
   | { readonly template: FunctionTemplate; readonly values: readonly unknown[]; readonly names: readonly string[]; readonly place: () => string }
   | undefined => {
-  const revived = all.get(fn)
+  const revived = Note.of(fn)
   if (revived === undefined) return undefined
-  const { template } = revived
+  const { template, values, read } = revived
+  const count = template.names.length
+  const given = count + (template.extends ? 1 : 0) + template.privates.length
   return {
-    template,
-    values: revived.values(),
+    template: template.steps.length === 0 ? template : { ...template, steps: [] },
+    values: [...(read === undefined ? values.slice(0, count) : read()), ...values.slice(count, given)],
     names: [...template.names, ...(template.extends ? ['the class that it extends'] : []), ...template.privates],
     place: () => '',
   }

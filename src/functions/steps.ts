@@ -37,6 +37,10 @@ class Gathered implements Steps {
     this.names.push(...all.map(() => named))
   }
 
+  closed(what: 'own' | 'prototype', value: object): void {
+    if (!Object.isExtensible(value)) this.steps.push({ at: Object.isFrozen(value) ? 'frozen' : Object.isSealed(value) ? 'sealed' : 'closed', what })
+  }
+
   parent(at: 'parent' | 'base', value: unknown): void {
     this.steps.push({ at })
     this.values.push(value)
@@ -68,8 +72,8 @@ export const stepsOf = (fn: AnyFunction, { text, isClass, extends: isDerived }: 
   if (!isClass) inheritance(gathered, fn, prototype)
   else refuseMixedUp(fn, prototype as object, isDerived)
   if (isClass && !isDerived && !isFunctionPrototype(Object.getPrototypeOf(fn))) gathered.parent('parent', Object.getPrototypeOf(fn))
-  if (!Object.isExtensible(fn)) gathered.steps.push({ at: 'closed', what: 'own' })
-  if (typeof prototype === 'object' && prototype !== null && !Object.isExtensible(prototype)) gathered.steps.push({ at: 'closed', what: 'prototype' })
+  gathered.closed('own', fn)
+  if (typeof prototype === 'object' && prototype !== null) gathered.closed('prototype', prototype)
   return gathered
 }
 

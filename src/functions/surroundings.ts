@@ -1,14 +1,14 @@
 /** The names that a function uses of its surroundings: what each means, and how that travels. */
 
-import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import type { FreeNameRecord, ModuleAnalysis } from '../binding.ts'
 import type { Capsule } from '../codec/capsules.ts'
 import { type CaptureRoot, type CaptureWishes, rootNow } from './capture-root.ts'
 import type { Cell, CellSession as Session } from './cells.ts'
 import { noteImported, noteModule } from './classes.ts'
+import { isNodes, isRecord } from './commonjs.ts'
 import { compiledText } from './compiled.ts'
+import type { Standing } from './computed-keys.ts'
 import { programFile } from './entry.ts'
 import { isGlobalName } from './globals.ts'
 import { type FunctionView, isAlone, isInModule, type Scope } from './inspector.ts'
@@ -94,7 +94,7 @@ export class Surroundings {
     if (found === undefined) return
     const { at, scope } = found
     const value = this.#read(name, scope)
-    if (isModules(name, value, this.#about.url)) return
+    if (isNodes(name, value, this.#about.url)) return
     if (this.#lookForVite(name, value, free)) return
     // One that assigns its own name is in a ring with itself.
     if (value === fn && !free.isAssigned) {
@@ -108,7 +108,7 @@ export class Surroundings {
       this.imports.push(isLive ? { ...from, isLive } : from)
       return
     }
-    if (isPruned(name, value, free)) {
+    if (isPruned(value, free, this.#about)) {
       this.#takePart(name, value, free)
       return
     }
@@ -160,6 +160,20 @@ export class Surroundings {
     if (found === undefined) return isGlobalName(name)
     this.#take(name, this.#read(name, found.scope))
     return true
+  }
+
+  /** What a name in a computed key means, and whether it did so from the beginning. */
+  standing(name: string): Standing {
+    const { view } = this.#about
+    const found = view === undefined ? undefined : this.#find(name)
+    if (found === undefined)
+      return { value: isGlobalName(name) ? Object.getOwnPropertyDescriptor(globalThis, name)?.value : undefined, isCertain: 'with its properties' }
+    const { scope } = found
+    const value = this.#read(name, scope)
+    if (this.#import({ name, value, scope }) !== undefined) return { value, isCertain: 'with its properties' }
+    const { module } = this
+    const isConstant = module?.constants.includes(name) === true || (scope.description === 'Module' && module?.reassigned.includes(name) === false)
+    return { value, isCertain: isConstant ? 'itself' : 'not' }
   }
 
   /** Notes what the file imports: the same values may be met under other names, and inside of others. */
@@ -293,17 +307,9 @@ const isDeclared = (global: object, name: string): boolean => {
   return configurable === false && writable === true
 }
 
-/** What Node gives every CommonJS module, and the receiver has for the same file. */
-const isModules = (name: string, value: unknown, url: string): boolean => {
-  if (name === 'require') return typeof value === 'function' && 'resolve' in value && 'cache' in value && 'main' in value
-  if (name !== '__filename' && name !== '__dirname') return false
-  const path = url.startsWith('file:') ? fileURLToPath(new URL(url)) : ''
-  return value === (name === '__filename' ? path : dirname(path))
-}
-
 /** Of a module as a whole only what is used of it travels. */
-const isPruned = (name: string, value: unknown, { hasMembers, isReceiver, isAssigned }: FreeNameRecord): boolean => {
-  if (!hasMembers || isAssigned || typeof value !== 'object' || value === null) return false
-  if (name === 'module' || name === 'exports' || types.isModuleNamespaceObject(value)) return true
-  return !isReceiver && (value as { readonly __esModule?: unknown }).__esModule === true
+const isPruned = (value: unknown, free: FreeNameRecord, { url, view }: About): boolean => {
+  if (!free.hasMembers || free.isAssigned || typeof value !== 'object' || value === null) return false
+  if (types.isModuleNamespaceObject(value) || (!isInModule(view as FunctionView) && isRecord(free.name, value, url))) return true
+  return !free.isReceiver && (value as { readonly __esModule?: unknown }).__esModule === true
 }

@@ -22,8 +22,8 @@ export interface Import {
 /** What is done to a function when it is there, each with a value: own properties, and what it inherits from. */
 export type Step =
   | { readonly at: 'own' | 'prototype'; readonly property: PropertyTemplate }
-  /** Nothing can be added to it. */
-  | { readonly at: 'closed'; readonly what: 'own' | 'prototype' }
+  /** Nothing can be added to it, nor taken away, nor changed. */
+  | { readonly at: 'closed' | 'sealed' | 'frozen'; readonly what: 'own' | 'prototype' }
   /** The text has a member that was taken away. */
   | { readonly at: 'deleted'; readonly key: string }
   /** The function, or its prototype object, inherits from the value, or from the value's prototype object. */

@@ -1,7 +1,7 @@
 /** A method of an actor: defined with its first call, and sent to the actor's mailbox on each. */
 
-import { addRefs, encode, encodeArgs } from '../codec/codec.ts'
-import type { Engine } from '../engine/engine.ts'
+import { encode, encodeArgs } from '../codec/codec.ts'
+import type { Callee, Engine } from '../engine/engine.ts'
 import { nearest } from '../errors/bad-input.ts'
 import { ActorDiedError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { type ClassNotes, groupNumber } from '../functions/actor-class.ts'
@@ -15,13 +15,11 @@ import { cancelOn } from './cancel-on.ts'
 import { current } from './current.ts'
 import { checkRefs } from './remote.ts'
 
-interface Defined {
+/** What each call brings along is what its options hold. */
+interface Defined extends Callee {
   readonly engine: Engine
-  readonly id: number
   readonly returns: number
   readonly group: number
-  /** The object that each call brings along: what its options hold. */
-  readonly env: ObjectRef | undefined
 }
 
 export class ActorMethod {
@@ -98,7 +96,7 @@ interface Called {
 }
 
 const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | undefined => {
-  const { engine, id, returns, group, env } = defined
+  const { engine, returns, group } = defined
   const { ref: actor, notes } = actorPartsOf(handle)
   const parts = partsOf(actor)
   if (!engine.hasRoomForCall(parts))
@@ -112,14 +110,13 @@ const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: re
   const encoded = encodeArgs(args, `${notes.className}.${name}`)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
-  if (env !== undefined) addRefs(encoded, [...encoded.refs, env])
   const to = { actor: parts, group }
   if (returns > 1) {
-    const refs = engine.submitMany(id, encoded, returns, to)
+    const refs = engine.submitMany(defined, encoded, returns, to)
     if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
     return refs
   }
-  const ref = engine.submit(id, encoded, to)
+  const ref = engine.submit(defined, encoded, to)
   if (signal !== undefined) cancelOn(signal, engine, ref)
   if (returns === 1) return ref
   ref[Symbol.dispose]()

@@ -1,6 +1,7 @@
 /** A remote class: shipped with its first actor, which `.remote()` creates. */
 
-import { addRefs, encodeArgs } from '../codec/codec.ts'
+import { encodeArgs } from '../codec/codec.ts'
+import type { Callee } from '../engine/engine.ts'
 import { badType, nearest } from '../errors/bad-input.ts'
 import { ERROR_CODES } from '../errors/codes.ts'
 import { MobulaError } from '../errors/errors.ts'
@@ -10,7 +11,6 @@ import type { AnyClass, Described } from '../functions/record.ts'
 import { HELD } from '../functions/retryable.ts'
 import { actorTermsOf, checkTogether, type ResolvedActor } from '../options/actor.ts'
 import { type ResolvedCall, resolveMethods } from '../options/actor-call.ts'
-import type { ObjectRef } from '../refs/object-ref.ts'
 import type { ActorHandle } from './actor-handle.ts'
 import { handleOf } from './actor-methods.ts'
 import type { Runtime } from './current.ts'
@@ -24,10 +24,8 @@ export interface ClassTarget {
   shipped: Shipped | undefined
 }
 
-interface Shipped {
+interface Shipped extends Callee {
   readonly runtime: number
-  readonly id: number
-  readonly env: ObjectRef | undefined
 }
 
 /** What decides what a class takes along. */
@@ -60,9 +58,8 @@ export const createActor = ({ engine, info }: Runtime, target: ClassTarget, args
   const encoded = encodeArgs(args, carrier.name)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
-  if (shipped.env !== undefined) addRefs(encoded, [...encoded.refs, shipped.env])
   const name = options.name === undefined ? undefined : { namespace: options.namespace ?? info.namespace, name: options.name }
-  const found = engine.createActor(shipped.id, encoded, name)
+  const found = engine.createActor(shipped, encoded, name)
   if (!found.isNew && options.getIfExists !== true) {
     found.ref[Symbol.dispose]()
     throw new MobulaError(

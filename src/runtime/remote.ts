@@ -1,6 +1,7 @@
 /** A remote function: what was described once, shipped on the first call, and submitted on each. */
 
-import { addRefs, type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.ts'
+import { type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.ts'
+import type { Callee } from '../engine/engine.ts'
 import { notSupported } from '../errors/bad-input.ts'
 import { CaptureError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { placeOfFunction } from '../functions/capture.ts'
@@ -29,14 +30,10 @@ interface Snapshot {
   taken: { readonly runtime: number; readonly parts: Taken } | undefined
 }
 
-interface Shipped {
+interface Shipped extends Callee {
   readonly runtime: number
-  readonly id: number
   readonly source: string
   readonly isAsync: boolean
-  /** The object that each call brings along, and the list that has nothing else. */
-  readonly env: ObjectRef | undefined
-  readonly onlyEnv: readonly ObjectRef[]
 }
 
 export const makeTarget = (described: Described, options: ResolvedTask, snapshot: Snapshot = { taken: undefined }): RemoteTarget => ({
@@ -66,16 +63,13 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   const encoded = encodeArgs(args, target.name)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
-  const { env } = shipped
-  // It travels as the last of the refs, which is not part of the arguments' bytes.
-  if (env !== undefined) addRefs(encoded, encoded.refs.length === 0 ? shipped.onlyEnv : [...encoded.refs, env])
   const { returns = 1, signal } = target.options
   if (returns > 1) {
-    const refs = engine.submitMany(shipped.id, encoded, returns)
+    const refs = engine.submitMany(shipped, encoded, returns)
     if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
     return refs
   }
-  const ref = engine.submit(shipped.id, encoded)
+  const ref = engine.submit(shipped, encoded)
   if (signal !== undefined) cancelOn(signal, engine, ref)
   if (returns === 1) return ref
   // Nobody has a use for it; the task goes on.
@@ -99,7 +93,7 @@ const ship = (target: RemoteTarget): Shipped => {
   const { name, options } = target
   const { source, isAsync, env } = takeAlong(target)
   const id = engine.define({ name, source, isAsync, ...termsOf(options) })
-  const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, env, onlyEnv: env === undefined ? [] : [env] }
+  const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, env }
   target.shipped = shipped
   return shipped
 }

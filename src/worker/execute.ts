@@ -68,9 +68,20 @@ interface Definition {
   /** The same as it was written. */
   readonly noted: string
   readonly source: Source | undefined
+  /** So many objects each call brings along. */
+  readonly envs: 0 | 1
   /** All calls are of one function, unless each brings its own along. */
   whole: Loaded | undefined
+  /** The one that was called last of those. */
+  last: Closure | undefined
   isAsync: boolean | undefined
+}
+
+/** A function that came with an object. */
+interface Closure {
+  readonly definition: Definition
+  readonly loaded: Loaded
+  readonly env: Stored
 }
 
 const NO_NOTES: TaskNotes = {}
@@ -150,7 +161,7 @@ export class Executor {
   /** By the first function of each source. */
   readonly #made = new Map<number, Made>()
   /** Functions that bring an object along: by function and object. */
-  readonly #closures = new Map<string, { readonly loaded: Loaded; readonly env: Stored }>()
+  readonly #closures = new Map<string, Closure>()
   /** Of those the objects of functions that call themselves, by age. */
   readonly #selfCalling = new Set<string>()
   /** The same by object alone. */
@@ -235,10 +246,9 @@ export class Executor {
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
   run(at: number): void {
     const definition = this.#define(this.#port.words[at + 2] as number)
-    const envs = definition.source?.env === true ? 1 : 0
     let found: FoundArguments
     try {
-      found = readArguments(this.#port, at, envs)
+      found = readArguments(this.#port, at, definition.envs)
     } catch (error) {
       this.#fail(new Begun<Loaded>(this.#port, at, this.#broken(definition, error)), error)
       return
@@ -340,8 +350,8 @@ export class Executor {
   help(ref: ObjectRef): void {
     if (!this.#port.take(ref)) return
     const definition = this.#define(this.#port.words[L.TASKS + 2] as number)
-    const env = definition.source?.env === true ? peekEnv(this.#port, L.TASKS) : undefined
-    const canRun = definition.source?.env !== true || env !== undefined
+    const env = definition.envs === 1 ? peekEnv(this.#port, L.TASKS) : undefined
+    const canRun = definition.envs === 0 || env !== undefined
     const ready = canRun ? this.#load(definition, L.TASKS, env).made.ready : undefined
     if (ready === undefined || types.isAsyncFunction(ready.fn)) {
       const { slot, generation } = partsOf(ref)
@@ -357,14 +367,17 @@ export class Executor {
     let definition = this.#definitions.get(id)
     if (definition === undefined) {
       const record = this.#port.functionRecord(id)
+      const source = record === null || record === undefined ? undefined : (JSON.parse(record.source) as Source)
       definition = {
         first: record?.first ?? id,
         name: record?.name ?? 'task',
         returns: record?.returns ?? 1,
         notes: record?.notes ? (JSON.parse(record.notes) as TaskNotes) : NO_NOTES,
         noted: record?.notes ?? '',
-        source: record === null || record === undefined ? undefined : (JSON.parse(record.source) as Source),
+        source,
+        envs: source?.env === true ? 1 : 0,
         whole: undefined,
+        last: undefined,
         isAsync: undefined,
       }
       this.#definitions.set(id, definition)
@@ -418,6 +431,8 @@ export class Executor {
       definition.whole ??= this.#loadWhole(definition, at)
       return definition.whole
     }
+    const { last } = definition
+    if (last !== undefined && last.env.slot === env.slot && last.env.generation === env.generation) return last.loaded
     const object = `${env.slot}:${env.generation}`
     const key = `${this.#port.words[at + 2]}:${object}`
     let known = this.#closures.get(key)
@@ -428,9 +443,10 @@ export class Executor {
         made = this.#makeClosure(definition, at, env)
         this.#closuresMade.set(object, made)
       }
-      known = { loaded: this.#loaded(definition, made), env: { slot: env.slot, generation: env.generation } }
+      known = { definition, loaded: this.#loaded(definition, made), env: { slot: env.slot, generation: env.generation } }
       this.#closures.set(key, known)
     }
+    definition.last = known
     return known.loaded
   }
 
@@ -475,9 +491,11 @@ export class Executor {
   #forgetClosures(): void {
     if (this.#closures.size < this.#closuresMax) return
     const tooOld = new Set([...this.#selfCalling].slice(0, Math.max(0, this.#selfCalling.size - SELF_CALLING_MAX)))
-    for (const [key, { env }] of this.#closures) {
+    for (const [key, closure] of this.#closures) {
+      const { definition, env } = closure
       const object = `${env.slot}:${env.generation}`
       if (this.#port.raw.exists(env.slot, env.generation) && !tooOld.has(object)) continue
+      if (definition.last === closure) definition.last = undefined
       this.#closures.delete(key)
       this.#closuresMade.delete(object)
       this.#selfCalling.delete(object)

@@ -829,6 +829,7 @@ pub fn layout_constants() -> HashMap<String, u32> {
         KILL,
         EXIT,
         LET_GO,
+        BRING,
         STORED
     );
     name!("HOW_", layout::how, DONE, FAILED, FAILED_AGAIN);

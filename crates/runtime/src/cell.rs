@@ -65,6 +65,8 @@ pub(crate) struct Task {
     pub(crate) id: [u32; 4],
     pub(crate) function: u32,
     pub(crate) arguments: Value,
+    /// What its function brings along. The task has a hold of it from the start on.
+    pub(crate) brought: Option<RefEntry>,
     /// Top-level refs among the arguments: resolved before it starts.
     pub(crate) deps: Box<[RefEntry]>,
     /// Seldom there.

@@ -7,7 +7,7 @@
 //! JavaScript, except during a call into the port.
 
 /// Raised with every change of a record or an offset.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Words of the header, by index.
 pub mod header {
@@ -138,14 +138,15 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// Kinds of operations: the first word of each.
 ///
 /// ```text
-/// word      1     2           3..7  7         8           9       10     11    12      13          14
-/// SUBMIT    slot  generation  *     function  heap offset length  deps   refs  object  generation  further returns
+/// word      1     2           3..7  7         8           9       10     11    12      13          14               15
+/// SUBMIT    slot  generation  *     function  heap offset length  deps   refs  object  generation  further returns  brings
 /// PUT       slot  generation  id    -         heap offset length  -      refs  object  generation
 /// RESULT    slot  generation  began how       heap offset length  -      refs  object  generation  calls at once (of a constructor)
 /// RETURN    slot  generation  -     -         heap offset length  -      refs  object  generation
 /// RELEASE   slot  generation
 /// RETAIN    slot  generation
 /// REFS      heap offset, count     (ref entries for the next SUBMIT, PUT or RESULT)
+/// BRING     heap offset            (ref entry of what the SUBMITs that follow bring along, if they say so)
 /// KEYS      heap offset, count     (slot, generation pairs for the next GET or WAIT, or the further returns of a SUBMIT)
 /// GET       token  -         slot  generation
 /// WAIT      token  arrivals  slot  generation
@@ -164,7 +165,7 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 ///
 /// The words of SUBMIT that are marked are those of the task whose code submits (slot and generation, which is 0 if there is none),
 /// and the second half of the id; the first is in the header. A result says when its run began, in microseconds of the isolate's own
-/// clock, which may have overflowed, if that is known; 0: it is not.
+/// clock, which may have overflowed, if that is known; 0: it is not. What a task brings along is the last of its refs in its record.
 ///
 /// A length of `STORED` says that the bytes lie in the store under (object, generation).
 pub mod op {
@@ -208,6 +209,8 @@ pub mod op {
     pub const EXIT: u32 = 19;
     /// The code of a call has ended whose actor had ended before, or had lost its instance: nothing comes of it.
     pub const LET_GO: u32 = 20;
+    /// What tasks bring along from now on.
+    pub const BRING: u32 = 21;
     /// In place of a length: the bytes lie in the store.
     pub const STORED: u32 = u32::MAX;
 }

@@ -8,6 +8,7 @@
 
 mod actor;
 mod area;
+mod brought;
 mod budget;
 mod cancel;
 mod cell;

@@ -87,6 +87,7 @@ impl Port {
             }
             op::RELEASE => {
                 if self.ledger.remove(key) {
+                    self.brought.forgets(&self.runtime, key);
                     self.released.push(key);
                 }
             }
@@ -107,6 +108,10 @@ impl Port {
                     RefEntry::read(area, at)
                 });
                 self.refs.extend(entries);
+            }
+            op::BRING => {
+                let entry = RefEntry::read(area, layout::OP_HEAP_AT + words[1] as usize);
+                self.brought.name(&self.runtime, entry);
             }
             op::KEYS => {
                 let keys = (0..words[2] as usize).map(|k| {
@@ -266,6 +271,9 @@ impl Port {
             id: self.public_id(area, words),
             function: words[7],
             arguments,
+            brought: (words[15] != 0)
+                .then(|| self.brought.take(&self.runtime))
+                .flatten(),
             deps,
             returns,
             attempt: 0,

@@ -8,6 +8,7 @@ use mobula_store::{Object, Reader, View};
 
 use crate::actor::{Actor, Bound, Host};
 use crate::area::Area;
+use crate::brought::Brought;
 use crate::budget::Holder;
 use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
@@ -56,6 +57,8 @@ pub struct Port {
     pub(crate) outstanding: u32,
     /// Carried by the next record.
     pub(crate) refs: Vec<RefEntry>,
+    /// What tasks bring along.
+    pub(crate) brought: Brought,
     /// Awaited by the next wait.
     pub(crate) keys: Vec<Key>,
     /// Let go of by records of this flush.
@@ -258,6 +261,7 @@ impl Port {
             waits: Vec::new(),
             outstanding: 0,
             refs: Vec::new(),
+            brought: Brought::default(),
             keys: Vec::new(),
             released: Vec::new(),
             written: Vec::new(),
@@ -580,6 +584,7 @@ impl Port {
             self.runtime.start_failed((start, self.is_single), exit);
         }
         let runtime = self.runtime.clone();
+        self.brought.give_back(&runtime);
         runtime.release(self.ledger.drain());
         let unused = std::mem::take(&mut self.stock).into_iter();
         let unused: Vec<Key> = unused

@@ -111,7 +111,7 @@ impl Runtime {
             Body::Failed(failure) => open.extend(self.refs_of_last(failure)),
             Body::Task(task) => {
                 open.extend(keys_of(&task.arguments));
-                open.extend(task.deps.iter().map(|entry| entry.key));
+                open.extend(task.deps.iter().chain(&task.brought).map(|entry| entry.key));
             }
             Body::Return(_) | Body::Waiter(_) | Body::Struck(_) | Body::Vacant => {}
         }

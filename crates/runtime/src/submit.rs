@@ -145,7 +145,7 @@ impl Runtime {
 
     /// What a settled task held.
     pub(crate) fn release_task(&self, task: &Task, key: Key) {
-        let deps = task.deps.iter().map(|entry| entry.key);
+        let deps = task.deps.iter().chain(&task.brought).map(|entry| entry.key);
         // Handed in and not settled: the task failed after that.
         let values = task.returns.iter().flat_map(|returns| &returns.values);
         let refs = values.flat_map(keys_of);

@@ -44,9 +44,10 @@ impl RefEntry {
 }
 
 /// A table of refs as readers see it.
-pub(crate) fn table_bytes(refs: &[RefEntry]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(refs.len() * REF_BYTES);
-    refs.iter().for_each(|entry| entry.write(&mut out));
+pub(crate) fn table_bytes<'a>(refs: impl IntoIterator<Item = &'a RefEntry>) -> Vec<u8> {
+    let refs = refs.into_iter();
+    let mut out = Vec::with_capacity(refs.size_hint().0 * REF_BYTES);
+    refs.for_each(|entry| entry.write(&mut out));
     out
 }
 

@@ -223,8 +223,10 @@ impl Port {
         let Body::Task(task) = &*body else {
             return true;
         };
-        let (refs, deps) = (&task.arguments.refs, &task.deps);
-        let tables = (refs.len() + deps.len()) * layout::REF_BYTES;
+        let deps = &task.deps;
+        let refs = || task.arguments.refs.iter().chain(&task.brought);
+        let ref_count = task.arguments.refs.len() + usize::from(task.brought.is_some());
+        let tables = (ref_count + deps.len()) * layout::REF_BYTES;
         let inline = task.arguments.copied(pin.as_ref());
         let size = tables + inline.map_or(0, <[u8]>::len);
         let few = task.few_deps();
@@ -235,7 +237,7 @@ impl Port {
             place::VIEW,
             0,
             0,
-            refs.len() as u32,
+            ref_count as u32,
             0,
             deps.len() as u32,
             0,
@@ -252,7 +254,7 @@ impl Port {
             }
             record[3] = place::BULK;
         } else {
-            record[7] = heap.put(area, &table_bytes(refs));
+            record[7] = heap.put(area, &table_bytes(refs()));
             record[9] = heap.put(area, &table_bytes(deps));
             if let Some(bytes) = inline {
                 record[3] = place::HEAP;
@@ -476,8 +478,12 @@ impl Port {
             (Bytes::Stored(stored), Some(pin)) if pin.object() == stored.object() => pin.bytes(),
             _ => return Ok(None),
         };
+        let brought = match &*body {
+            Body::Task(task) => task.brought.as_ref(),
+            _ => None,
+        };
         let mut out = table_bytes(deps);
-        out.extend(table_bytes(&value.refs));
+        out.extend(table_bytes(value.refs.iter().chain(brought)));
         // The bytes begin as if at the start of memory of their own.
         out.resize(out.len().next_multiple_of(64), 0);
         out.extend_from_slice(bytes);

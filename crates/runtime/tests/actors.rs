@@ -10,7 +10,7 @@ use std::time::Duration;
 use mobula_runtime::layout::reason;
 use mobula_runtime::{ActorTerms, Demand, WHOLE};
 use mobula_sched::Key;
-use support::isolate::{Method, NOBODY};
+use support::isolate::{Given, Method, NOBODY};
 use support::record::Outcome;
 use support::stage::{Stage, cpus, terms};
 
@@ -1164,7 +1164,7 @@ fn a_task_that_is_run_inside_of_a_wait_of_an_actors_code_counts_as_any() {
     let record = hand.claim_next().unwrap();
     let task = hand
         .isolate
-        .submit_in(record.key, function, b"task", (&[], &[]));
+        .submit_in(record.key, function, b"task", &Given::default());
     let inner = hand.isolate.take(task).expect("nobody has begun it");
     assert_eq!(inner.actor, None);
     hand.run(&inner);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mobula_runtime::layout::status;
 use mobula_runtime::{Demand, Forage, Function, Role, Runtime, Terms, WHOLE};
 use mobula_sched::Key;
-use support::isolate::Isolate;
+use support::isolate::{Given, Isolate};
 use support::record::Outcome;
 use support::{assert_empty, runtime_with};
 
@@ -204,20 +204,20 @@ fn what_a_task_started_is_cancelled_with_it_unless_that_is_not_wanted() {
         begin(&mut first, parent);
         // More than are kept without a look, most of which have ended.
         for _ in 0..100 {
-            let over = first.submit_in(parent, function, b"over", (&[], &[]));
+            let over = first.submit_in(parent, function, b"over", &Given::default());
             first.flush();
             begin(&mut second, over);
             second.result(over, false, b"", &[]);
             second.flush();
             first.release(over);
         }
-        let child = first.submit_in(parent, function, b"child", (&[], &[]));
+        let child = first.submit_in(parent, function, b"child", &Given::default());
         first.flush();
         begin(&mut second, child);
-        let grandchild = second.submit_in(child, function, b"grandchild", (&[], &[]));
+        let grandchild = second.submit_in(child, function, b"grandchild", &Given::default());
         second.flush();
         driver.cancel(parent, false, is_recursive);
-        let late = first.submit_in(parent, function, b"late", (&[], &[]));
+        let late = first.submit_in(parent, function, b"late", &Given::default());
         first.flush();
         let expected = match is_recursive {
             true => Outcome::Cancelled,
@@ -565,7 +565,7 @@ fn what_a_task_was_given_and_its_place_are_there_until_its_code_has_ended() {
     worker.retain(argument);
     assert_eq!(outcome(&mut worker, argument), value(b"argument"));
     worker.release(argument);
-    let child = worker.submit_in(task, function, b"child", (&[], &[]));
+    let child = worker.submit_in(task, function, b"child", &Given::default());
     worker.flush();
     assert_eq!(
         outcome(&mut worker, child),

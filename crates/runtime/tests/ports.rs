@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mobula_runtime::layout::{self, header, status};
 use mobula_runtime::{Demand, Forage, Function, Reason, Role, Runtime, Terms, WHOLE, Which};
 use mobula_sched::Key;
-use support::isolate::Isolate;
+use support::isolate::{Given, Isolate};
 use support::record::{self, Outcome, TaskRecord};
 use support::{assert_empty, runtime, runtime_with};
 
@@ -227,6 +227,78 @@ fn a_nested_ref_outlives_the_handle_it_was_made_from() {
     );
     driver.release(inner);
     assert_eq!(driver.fetch(&[inner]), [Outcome::Gone]);
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn what_calls_bring_along_is_there_until_the_last_of_them_has_ended() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let nobody = Key {
+        index: 0,
+        generation: 0,
+    };
+    let refs: Vec<Key> = (0..3).map(|_| driver.put(b"a ref", &[])).collect();
+    for size in [4, 1025, 20_000] {
+        let brings = driver.put(b"what it takes along", &[]);
+        let given = Given {
+            refs: &refs,
+            brings: Some(brings),
+            ..Given::default()
+        };
+        let bytes = vec![7; size];
+        // More of them than take their holds together.
+        let calls: Vec<Key> = (0..300)
+            .map(|_| driver.submit_in(nobody, F, &bytes, &given))
+            .collect();
+        let plain = driver.submit(F, b"plain", &[], &[]);
+        driver.release(brings);
+        driver.flush();
+        let mut left = calls.len();
+        while left > 0 {
+            assert_eq!(driver.fetch(&[brings]), [value(b"what it takes along")]);
+            for record in run_round(&mut worker) {
+                if record.key != plain {
+                    assert_eq!(record.refs, [&refs[..], &[brings]].concat());
+                    left -= 1;
+                }
+            }
+        }
+        run_all(&mut worker);
+        worker.flush();
+        assert_eq!(driver.fetch(&[brings]), [Outcome::Gone]);
+        calls.iter().for_each(|key| driver.release(*key));
+        driver.release(plain);
+    }
+    refs.iter().for_each(|key| driver.release(*key));
+    end(&runtime, [driver, worker]);
+}
+
+#[test]
+fn calls_of_two_functions_in_turns_hold_what_each_brings_along() {
+    let (runtime, mut driver, mut worker) = pair(1, 1);
+    let nobody = Key {
+        index: 0,
+        generation: 0,
+    };
+    let brought = [driver.put(b"one", &[]), driver.put(b"two", &[])];
+    let calls: Vec<Key> = (0..10)
+        .map(|k| {
+            let given = Given {
+                brings: Some(brought[k % 2]),
+                ..Given::default()
+            };
+            driver.submit_in(nobody, F, &[k as u8; 4], &given)
+        })
+        .collect();
+    driver.release(brought[0]);
+    driver.flush();
+    for record in run_all(&mut worker) {
+        assert_eq!(record.refs, [brought[usize::from(record.bytes[0]) % 2]]);
+    }
+    worker.flush();
+    assert_eq!(driver.fetch(&brought), [Outcome::Gone, value(b"two")]);
+    // What is in stock of the second goes with the isolate.
+    calls.iter().for_each(|key| driver.release(*key));
     end(&runtime, [driver, worker]);
 }
 

@@ -7,7 +7,7 @@ import { type AnyClass, type Codec, classFor, codecFor, hidesState, keyFor, near
 import { PAYLOAD_MAX, PAYLOAD_SHIFT, REFERENCED, TAG } from '../layout.ts'
 import type { Reader } from '../reader.ts'
 import { failUnder, Refusal } from '../refusal.ts'
-import { classNameOf, hintForClass } from '../refuse.ts'
+import { classNameOf, hintForClass, withArticle } from '../refuse.ts'
 import type { Writer } from '../writer.ts'
 
 /** Writes another instance of a class whose instances were nothing but properties before. False if this may be something else. */
@@ -140,9 +140,12 @@ const classesAbove = (prototype: object, value: object): AnyClass[] => {
   const classes: AnyClass[] = []
   for (let at: object | null = prototype; at !== null && !bases.has(at); at = Object.getPrototypeOf(at) as object | null) {
     const Class = classOf(at)
-    const reason = Class === undefined ? undefined : hintForClass(Class.name)
-    if (reason !== undefined)
-      throw new Refusal(`is ${nameOf(value) === Class?.name ? 'a' : `an instance of ${nameOf(value)}, which extends`} ${Class?.name}; ${reason}`)
+    const hint = Class === undefined ? undefined : hintForClass(Class.name)
+    // Users have classes of these names, too.
+    if (Class !== undefined && hint !== undefined && 'reason' in keyFor(Class))
+      throw new Refusal(
+        `is ${nameOf(value) === Class.name ? withArticle(Class.name) : `an instance of ${nameOf(value)}, which extends ${Class.name}`}; ${hint}`,
+      )
     if (Class !== undefined && isNative(Class)) {
       throw new Refusal(
         `is an instance of ${nameOf(value)}, made by native code, whose state cannot be read; pass plain data, or registerCodec(${Class.name}, { encode, decode })`,

@@ -21,6 +21,7 @@ import type {
   ActorName,
   Addressee,
   BlankValue,
+  Callee,
   CancelRequest,
   EncodedArguments,
   EncodedValue,
@@ -45,6 +46,9 @@ import { warnBeyond } from './warn-beyond.ts'
 
 /** A wait inside of a task may run what it waits for; deeper than this it blocks, before the stack ends. */
 const HELP_DEPTH_MAX = 64
+
+/** A loop makes functions of a few texts. */
+const DEFINED_MAX = 64
 
 const MAIL = 1
 const RESUMED = 2
@@ -103,6 +107,8 @@ export class LocalEngine implements Engine {
   /** On the driver alone: while nothing happens nobody else sees that memory lies idle. */
   readonly #tending: NodeJS.Timeout | undefined
   #helpDepth = 0
+  /** Ids of what was defined last: a function that is made anew in a loop is defined anew each time. */
+  readonly #defined = new Map<string, number>()
 
   constructor(options: LocalEngineOptions) {
     this.runtime = options.runtime
@@ -114,21 +120,26 @@ export class LocalEngine implements Engine {
   define(record: FunctionRecord): number {
     // A getter among the arguments may have shut the runtime down.
     if (running() !== this.runtime) throw new ShutdownError('the runtime was shut down during the call')
+    const key = JSON.stringify(record)
+    const known = this.#defined.get(key)
+    if (known !== undefined) return known
     const { id, isFirstBeyond } = defineFunction(definition(record))
     if (isFirstBeyond) warnBeyond(record, resources())
+    if (this.#defined.size >= DEFINED_MAX) this.#defined.clear()
+    this.#defined.set(key, id)
     return id
   }
 
-  submit(functionId: number, args: EncodedArguments, to?: Addressee): ObjectRef {
-    return this.#port.submit(functionId, args, to)
+  submit(callee: Callee, args: EncodedArguments, to?: Addressee): ObjectRef {
+    return this.#port.submit(callee, args, to)
   }
 
-  submitMany(functionId: number, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[] {
-    return this.#port.submitMany(functionId, args, returns, to)
+  submitMany(callee: Callee, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[] {
+    return this.#port.submitMany(callee, args, returns, to)
   }
 
-  createActor(classId: number, args: EncodedArguments, name?: ActorName): FoundActor & { readonly isNew: boolean } {
-    return this.#port.create(classId, args, name)
+  createActor(Class: Callee, args: EncodedArguments, name?: ActorName): FoundActor & { readonly isNew: boolean } {
+    return this.#port.create(Class, args, name)
   }
 
   findActor(name: ActorName): FoundActor | undefined {

@@ -75,6 +75,7 @@ export const OP_CREATE: number = constant('OP_CREATE')
 export const OP_KILL: number = constant('OP_KILL')
 export const OP_EXIT: number = constant('OP_EXIT')
 export const OP_LET_GO: number = constant('OP_LET_GO')
+export const OP_BRING: number = constant('OP_BRING')
 export const OP_STORED: number = constant('OP_STORED')
 
 export const HOW_DONE: number = constant('HOW_DONE')

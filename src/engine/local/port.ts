@@ -4,7 +4,19 @@ import { attach, functionRecord, type RawPort, turnsOutAsync } from '../../bindi
 import { DeadlockError } from '../../errors/errors.ts'
 import { fromCode, isFull } from '../../errors/from-code.ts'
 import { ObjectRef, type Origin, partsOf, type RefParts, setDispose } from '../../refs/object-ref.ts'
-import type { ActorName, Addressee, BlankValue, EncodedArguments, EncodedValue, EngineDraft, FoundActor, Memory, WaitRequest, WaitStatus } from '../engine.ts'
+import type {
+  ActorName,
+  Addressee,
+  BlankValue,
+  Callee,
+  EncodedArguments,
+  EncodedValue,
+  EngineDraft,
+  FoundActor,
+  Memory,
+  WaitRequest,
+  WaitStatus,
+} from '../engine.ts'
 import { collectHere } from './collect.ts'
 import { Forgotten } from './forgotten.ts'
 import { Handles, NOWHERE, SMALL_MAX } from './handles.ts'
@@ -45,7 +57,7 @@ interface Wait {
 }
 
 interface CallRecord {
-  readonly functionId: number
+  readonly callee: Callee
   readonly args: EncodedArguments
   /** Where its bytes lie, if that is in the store. */
   readonly stored: Stored | undefined
@@ -106,6 +118,9 @@ export class Port {
   #serial = 0
   #ops = 0
   #heap = 0
+  /** What was named last to be brought along. */
+  #broughtSlot = -1
+  #broughtGeneration = 0
   #isFlushQueued = false
   /** Handles let go of by records that were not handed in yet. */
   #hasReleases = false
@@ -284,6 +299,18 @@ export class Port {
     return at
   }
 
+  #writeRef(at: number, { origin, serial, slot, generation, index }: RefParts): void {
+    const words = this.words
+    words[at] = slot
+    words[at + 1] = generation
+    words[at + 2] = index
+    words[at + 3] = origin.runtime
+    words[at + 4] = origin.high
+    words[at + 5] = origin.low
+    words[at + 6] = Math.floor(serial / 2 ** 32)
+    words[at + 7] = serial
+  }
+
   /** Refs that the next record carries. */
   #writeRefs(refs: readonly ObjectRef[]): void {
     for (let start = 0; start < refs.length; start += TABLE_MAX) {
@@ -291,23 +318,26 @@ export class Port {
       this.#reserve(1, count * L.REF_BYTES)
       const heap = this.#heapTake(count * L.REF_BYTES)
       let at = (L.OP_HEAP + heap) / 4
-      for (let k = 0; k < count; k++, at += L.REF_WORDS) {
-        const { origin, serial, slot, generation, index } = partsOf(refs[start + k] as ObjectRef)
-        const words = this.words
-        words[at] = slot
-        words[at + 1] = generation
-        words[at + 2] = index
-        words[at + 3] = origin.runtime
-        words[at + 4] = origin.high
-        words[at + 5] = origin.low
-        words[at + 6] = Math.floor(serial / 2 ** 32)
-        words[at + 7] = serial
-      }
+      for (let k = 0; k < count; k++, at += L.REF_WORDS) this.#writeRef(at, partsOf(refs[start + k] as ObjectRef))
       const record = this.#record(L.OP_REFS)
       this.words[record + 1] = heap
       this.words[record + 2] = count
       this.#commit()
     }
+  }
+
+  /** What tasks bring along from now on; named once for all that follow, and again if the handle was another meanwhile. */
+  #bring(ref: ObjectRef): void {
+    const parts = partsOf(ref)
+    if (parts.slot === this.#broughtSlot && parts.generation === this.#broughtGeneration) return
+    this.#reserve(1, L.REF_BYTES)
+    const heap = this.#heapTake(L.REF_BYTES)
+    this.#writeRef((L.OP_HEAP + heap) / 4, parts)
+    const record = this.#record(L.OP_BRING)
+    this.words[record + 1] = heap
+    this.#commit()
+    this.#broughtSlot = parts.slot
+    this.#broughtGeneration = parts.generation
   }
 
   /** Slots that the next record is about. */
@@ -502,36 +532,36 @@ export class Port {
     if (this.words[L.H_STOCK] === 0) this.flush()
   }
 
-  submit(functionId: number, args: EncodedArguments, to?: Addressee): ObjectRef {
-    return this.#submit(functionId, args, NO_FURTHER, to)
+  submit(callee: Callee, args: EncodedArguments, to?: Addressee): ObjectRef {
+    return this.#submit(callee, args, NO_FURTHER, to)
   }
 
-  submitMany(functionId: number, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[] {
+  submitMany(callee: Callee, args: EncodedArguments, returns: number, to?: Addressee): ObjectRef[] {
     const further = new Array<RefParts>(returns - 1)
-    const first = this.#submit(functionId, args, further, to)
+    const first = this.#submit(callee, args, further, to)
     return [first, ...further.map((parts) => this.#handle(parts))]
   }
 
   /** Gives the first return; slots of the others are filled in. */
-  #submit(functionId: number, args: EncodedArguments, further: RefParts[], to: Addressee | undefined): ObjectRef {
+  #submit(callee: Callee, args: EncodedArguments, further: RefParts[], to: Addressee | undefined): ObjectRef {
     const stored = this.#store(args)
     const serial = ++this.#serial
     if (further.length > 0) this.#mintFurther(serial, further)
-    const ref = this.#call(L.OP_SUBMIT, { functionId, args, stored, serial, further: further.length, to })
+    const ref = this.#call(L.OP_SUBMIT, { callee, args, stored, serial, further: further.length, to })
     // At once: the caller may compute on for long, and a crossing costs less than 100 ns. Batches of 64 were no faster.
     this.flush()
     return ref
   }
 
   /** Creates an actor; with a name, unless there is one of that name, which is given then. */
-  create(classId: number, args: EncodedArguments, name: ActorName | undefined): FoundActor & { readonly isNew: boolean } {
+  create(Class: Callee, args: EncodedArguments, name: ActorName | undefined): FoundActor & { readonly isNew: boolean } {
     const stored = this.#store(args)
     // Nothing else may end an actor while a name is looked for.
     this.flush()
-    const ref = this.#call(L.OP_CREATE, { functionId: classId, args, stored, serial: ++this.#serial, further: 0, to: undefined })
+    const ref = this.#call(L.OP_CREATE, { callee: Class, args, stored, serial: ++this.#serial, further: 0, to: undefined })
     if (name === undefined) {
       this.flush()
-      return { ref, classId, isNew: true }
+      return { ref, classId: Class.id, isNew: true }
     }
     let wasThere: boolean
     try {
@@ -539,7 +569,7 @@ export class Port {
     } finally {
       this.#crossed()
     }
-    if (!wasThere) return { ref, classId, isNew: true }
+    if (!wasThere) return { ref, classId: Class.id, isNew: true }
     // Its slot is free again.
     partsOf(ref).released = true
     this.#handles.unwatch(partsOf(ref))
@@ -598,9 +628,10 @@ export class Port {
   }
 
   /** Gives the first return. Whoever waits for it is told with the next crossing. */
-  #call(kind: number, { functionId, args, stored, serial, further, to }: CallRecord): ObjectRef {
+  #call(kind: number, { callee: { id, env }, args, stored, serial, further, to }: CallRecord): ObjectRef {
     if (args.deps.length > 0) this.#writeRefs(args.deps)
     if (args.refs.length > 0) this.#writeRefs(args.refs)
+    if (env !== undefined) this.#bring(env)
     // Both in one crossing: nothing comes between them.
     this.#reserve(2, this.#inlineBytes(args))
     this.#needStock()
@@ -615,9 +646,10 @@ export class Port {
     const parent = this.#options.runningTask?.()
     this.words[record + 3] = parent?.slot ?? 0
     this.words[record + 4] = parent?.generation ?? 0
-    this.words[record + 7] = functionId
+    this.words[record + 7] = id
     this.words[record + 10] = args.deps.length
     this.words[record + 14] = further
+    this.words[record + 15] = env === undefined ? 0 : 1
     this.#writeValue(record, args, stored)
     const ref = this.#handle(this.#mint(record, serial))
     this.#commit()

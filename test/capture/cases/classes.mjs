@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { Transform } from 'node:stream'
+import { inspect } from 'node:util'
 import { call, feature, same, sameOrRefused } from '../case.mjs'
 import { Point } from '../modules/plane.mjs'
 
@@ -461,6 +462,28 @@ feature('odd classes are right or refused', async () => {
   await sameOrRefused(() => Object.isFrozen(Frozen.prototype))
 })
 
+feature('frozen and sealed functions and classes', () => {
+  const fn = Object.freeze(Object.assign((x) => x, { table: [1] }))
+  class Frozen {
+    static level = 1
+    static list = Object.freeze([1])
+    hello() {
+      return 'hello'
+    }
+  }
+  Object.freeze(Frozen)
+  Object.freeze(Frozen.prototype)
+  class Sealed extends Frozen {
+    static level = 2
+  }
+  Object.seal(Sealed)
+  const closed = Object.preventExtensions((x) => x)
+  return same(() => [
+    [fn, Frozen, Frozen.prototype, Frozen.list, Sealed, closed].map((one) => [Object.isFrozen(one), Object.isSealed(one), Object.isExtensible(one)]),
+    [fn.table, Frozen.level, new Sealed().hello(), Sealed.level, fn.name, Frozen.name],
+  ])
+})
+
 feature('computed keys', () => {
   class Keyed {
     ['literal']() {
@@ -485,6 +508,117 @@ feature('computed keys from variables are right or refused', () => {
     static [key] = 3
   }
   return sameOrRefused(() => [new Keyed()[key](), new Keyed()[mark], Keyed[key]])
+})
+
+feature('computed keys from constants', () => {
+  const fixedKey = `key${factor}`
+  const fixedMark = Symbol('mark')
+  const shared = Object.freeze({ inner: Object.freeze({ name: 'deep' }) })
+  class Keyed {
+    [fixedKey] = 1;
+    [fixedMark] = 2;
+    [shared.inner.name] = 3;
+    [`a ${fixedKey} b`] = 4;
+    [Symbol.for('shared')] = 5;
+    [inspect.custom]() {
+      return 'shown'
+    }
+    static async [fixedKey]() {
+      return 6
+    }
+    get [`${shared.inner.name}er`]() {
+      return 7
+    }
+  }
+  return same(async () => {
+    const one = new Keyed()
+    return [
+      one[fixedKey],
+      one[fixedMark],
+      one[shared.inner.name],
+      one[`a ${fixedKey} b`],
+      one[Symbol.for('shared')],
+      inspect(one),
+      await Keyed[fixedKey](),
+      one.deeper,
+    ]
+  })
+}, ['names'])
+
+feature('computed keys from variables that keep their value', () => {
+  let a = 'a'
+  let key = 'written later'
+  key = `${a}${a}`
+  const keys = { one: 'one' }
+  class Keyed {
+    async [a]() {
+      return 1
+    }
+    static *[key]() {
+      yield 2
+    }
+    set [keys.one](x) {
+      this.x = x
+    }
+  }
+  return same(async () => {
+    const one = new Keyed()
+    one[keys.one] = 3
+    return [await one[a](), [...Keyed[key]()], one.x]
+  })
+}, ['names'])
+
+feature('computed keys that come to something else the second time are right or refused', async () => {
+  const state = { n: 0, key: 'before' }
+  let key = 'before'
+  class Counted {
+    [`key${++state.n}`]() {}
+  }
+  class Renamed {
+    [key] = 1
+  }
+  class Member {
+    [key]() {}
+  }
+  class Property {
+    [state.key] = 1;
+    [state.key]() {}
+  }
+  class Random {
+    [`key${Math.random()}`] = 1;
+    [String(Math.random())]() {}
+  }
+  class Own {
+    static [`key${++state.n}`] = 1
+  }
+  key = 'after'
+  state.key = 'after'
+  const membersOf = (Class) => [...Object.getOwnPropertyNames(Class.prototype), ...Object.keys(new Class()), ...Object.getOwnPropertyNames(Class)]
+  for (const Class of [Counted, Renamed, Member, Property, Random, Own]) await sameOrRefused(() => [membersOf(Class), key, state])
+  assert.equal(state.n, 2)
+})
+
+feature('computed keys of an object are evaluated once, whatever stands in them', async () => {
+  let n = 0
+  const next = (...parts) => `${parts.join()}${++n}`
+  const object = {
+    [next('a', ']', '}')](x) {
+      return [x, n]
+    },
+    async [next(`]${n}`)](x) {
+      return [x]
+    },
+    get [next(/[\]]/.source)]() {
+      return 'got'
+    },
+    [next([1, [2]])]: (x) => x,
+    ['plain']() {
+      return 'plain'
+    },
+  }
+  await same(() => [Object.keys(object), object['a,],}1'](5), n])
+  for (const { value, get } of Object.values(Object.getOwnPropertyDescriptors(object))) await same(value ?? get, 1)
+  assert.equal(n, 4)
 })
 
 feature('`new.target`, `Symbol.species`, `Symbol.hasInstance`', () => {

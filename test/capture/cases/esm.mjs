@@ -16,6 +16,14 @@ import * as again from '../modules/plane.mjs?again'
 const here = dirname(fileURLToPath(import.meta.url))
 const load = createRequire(import.meta.url)
 
+// Names that are free in an ES module, as users fill them.
+const __dirname = fileURLToPath(new URL('../modules', import.meta.url))
+const __filename = `${__dirname}/data.json`
+// A file: jest looks from the folder above where it is told a folder.
+const require = createRequire(new URL('../modules/plane.mjs', import.meta.url))
+const exports = { name: 'mine' }
+const module = [1, 2]
+
 feature('`import.meta.url`, `filename` and `dirname`', () => same(() => [import.meta.url, import.meta.filename, import.meta.dirname]))
 feature('`import.meta` in a helper', () => {
   const read = (name) => readFileSync(new URL(name, import.meta.url), 'utf8')
@@ -24,6 +32,11 @@ feature('`import.meta` in a helper', () => {
 feature('`import.meta.resolve`', () => same(() => [import.meta.resolve('node:fs'), import.meta.resolve('../modules/plane.mjs')]))
 feature('what was derived from `import.meta`', () => same(() => here))
 feature('`require` made of `import.meta.url`', () => same(() => [...load('../modules/data.json').list, load('node:path').sep]))
+feature('variables of the module under the names that CommonJS gives a file', async () => {
+  await same(() => [__dirname, __filename, require('./data.json').name, require.resolve('./data.json'), exports.name, module.length])
+  const helper = () => JSON.parse(readFileSync(__filename, 'utf8')).name + exports.name
+  await same(() => [helper(), typeof module])
+})
 feature('JSON imported with an attribute', () => same(() => [data.name, data.list.length]))
 feature('JSON imported in the function', () => same(async () => (await import('../modules/data.json', { with: { type: 'json' } })).default.list))
 feature('a module under two URLs is two modules', async () => {

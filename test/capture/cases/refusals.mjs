@@ -221,6 +221,25 @@ refuses('a key of a Map', () => {
   return () => byKey.size
 }, ['byKey', 'Promise'])
 
+refuses('a member whose name was computed once', () => {
+  const counter = { n: 0 }
+  class Numbered {
+    [`id${++counter.n}`] = 1
+  }
+  return () => [new Numbered(), counter.n]
+}, ['Numbered', 'computed from `id${++counter.n}`', 'keep the name in a const of its own'])
+
+refuses('a member whose name was computed from what is gone', () => {
+  const made = []
+  for (const prefix of ['user', 'group']) {
+    class Prefixed {
+      [`${prefix}Id`] = 1
+    }
+    made.push(() => new Prefixed())
+  }
+  return made[1]
+}, ['Prefixed', 'computed from prefix, which cannot be seen any more'])
+
 refuses('a property of a function, and a static field', () => {
   class Registry {
     static pending = Promise.resolve(1)

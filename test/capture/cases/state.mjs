@@ -2,8 +2,8 @@
 // @ts-nocheck: what users write in JavaScript, odd on purpose
 
 import assert from 'node:assert/strict'
-import { get, remote } from 'mobula'
-import { call, feature, same, sameOrRefused } from '../case.mjs'
+import { CaptureError, get, remote } from 'mobula'
+import { call, feature, same, sameOrRefused, thrown } from '../case.mjs'
 
 feature('a variable that two closures share', async () => {
   let n = 0
@@ -200,6 +200,93 @@ feature('functions and classes that are changed after the first call stay as the
     [2, 1, 'before'],
     [2, 1, 'before'],
   ])
+}, ['there'])
+
+feature('a class whose variable has changed since it was taken along is refused, and says why', async () => {
+  let unit = 'cm'
+  const list = [1]
+  class Length {
+    show() {
+      return [unit, list.length]
+    }
+  }
+  const show = () => new Length().show()
+  assert.deepEqual(await call(show), ['cm', 1])
+  // The variable is the same: what the object holds is that of when the worker met the class.
+  list.push(2)
+  assert.equal((await call(show))[0], 'cm')
+  unit = 'mm'
+  for (let k = 0; k < 2; k++) {
+    const error = thrown(() => remote(show).remote())
+    assert.ok(error instanceof CaptureError, String(error))
+    assert.match(error.message, /Length.*, which was taken along before, when unit\d? had another value, and workers have one class of it; keep what changes/)
+  }
+  unit = 'cm'
+  assert.equal((await call(show))[0], 'cm')
+}, ['there', 'names'])
+
+feature('static fields are brought up to date when their class goes along again', async () => {
+  class Config {
+    static level = 1
+    static #hidden = 'a'
+    static rename(text) {
+      Config.#hidden = text
+    }
+    show() {
+      return [Config.level, Config.#hidden, Config.later, Config.added?.()]
+    }
+  }
+  const one = new Config()
+  const show = () => new Config().show()
+  // On one worker after the other, and on both again.
+  const everywhere = () => Promise.all(Array.from({ length: 8 }, () => remote(show)).map((fn) => get(fn.remote())))
+  for (const seen of await everywhere()) assert.deepEqual(seen, [1, 'a', undefined, undefined])
+  Config.level = 2
+  Config.rename('b')
+  Config.later = [3]
+  Config.added = () => 'added'
+  for (const seen of await everywhere()) assert.deepEqual(seen, [2, 'b', [3], 'added'])
+  Config.level = 3
+  assert.deepEqual(await call((given) => given.show(), one), [3, 'b', [3], 'added'])
+  const back = await call(() => new Config())
+  assert.ok(back instanceof Config)
+  assert.deepEqual([Config.level, Config.later], [3, [3]])
+}, ['there'])
+
+feature('static members that cannot be changed stay, when others are brought up to date', async () => {
+  class Registry {
+    static #count = 0
+    static count = 0
+    static add() {
+      return (Registry.count = ++Registry.#count)
+    }
+    static show() {
+      return [Registry.#count, Registry.count, Registry.fixed, Registry.mark]
+    }
+  }
+  Object.defineProperty(Registry, 'fixed', { value: { list: [1] } })
+  Object.defineProperty(Registry, 'mark', { get: () => 'mark' })
+  const show = () => Registry.show()
+  for (let k = 0; k < 8; k++) {
+    Registry.add()
+    assert.deepEqual(await call(show), [k + 1, k + 1, { list: [1] }, 'mark'])
+  }
+}, ['there'])
+
+feature('what a worker made of a static field is not brought back', async () => {
+  class Tally {
+    static count = 5
+    static list = []
+    static bump() {
+      Tally.list.push(Tally.count)
+      return ++Tally.count
+    }
+  }
+  assert.equal(await call(() => Tally.bump()), 6)
+  const [made, back] = await call(() => [Tally.bump(), Tally])
+  assert.ok(made >= 6)
+  assert.equal(back, Tally)
+  assert.deepEqual([Tally.count, Tally.list], [5, []])
 }, ['there'])
 
 feature('two pairs that share apart, from one function and with equal values', async () => {

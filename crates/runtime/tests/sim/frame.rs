@@ -42,6 +42,9 @@ impl Sim {
             (self.terms[self.tasks[task].plan.terms].0, task)
         );
         assert!(self.exists(self.demand(task)), "there is not so much");
+        if let Some(key) = self.tasks[task].brings {
+            assert_eq!(record.refs.last(), Some(&key), "it is behind the others");
+        }
         let held: Vec<Key> = record.deps.iter().chain(&record.refs).copied().collect();
         held.iter().for_each(|key| isolate.retain(*key));
         let of = &mut self.tasks[task];

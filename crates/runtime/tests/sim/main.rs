@@ -56,10 +56,11 @@ const WAYS: usize = 8;
 /// A function of which that turns out when a call of it goes on after an `await`.
 const TURNS_OUT: usize = 2 * WAYS;
 /// What has to happen in some run, or the simulation shows less than it says.
-const MUST_BE_SEEN: [&str; 13] = [
+const MUST_BE_SEEN: [&str; 14] = [
     "a worker retires",
     "a task that died with its worker is run again",
     "a task that threw is run again",
+    "a task brings along what the one before did",
     "a task is cancelled that was not begun",
     "a task is cancelled that was begun",
     "a task is cancelled with the one that started it",

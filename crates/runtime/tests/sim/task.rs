@@ -5,7 +5,7 @@ use mobula_sched::Key;
 use crate::Sim;
 use crate::frame::Frame;
 use crate::plan::{Plan, SIZES};
-use crate::support::isolate::Isolate;
+use crate::support::isolate::{Given, Isolate};
 use crate::support::record::Outcome;
 
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Task {
     pub(crate) key: Key,
     pub(crate) plan: Plan,
     pub(crate) deps: Vec<usize>,
+    /// What its function brings along.
+    pub(crate) brings: Option<Key>,
     /// The task whose code submitted it, and which run of that it was.
     pub(crate) parent: Option<(usize, u32)>,
     /// Where it was written.
@@ -76,6 +78,12 @@ impl Sim {
                 .collect()
         };
         let (deps, refs) = (some(4, 40), some(3, 20));
+        let again = isolate.brought.filter(|key| known.contains(key));
+        let brings = match self.rng.below(3) {
+            0 => None,
+            1 => self.rng.pick(known),
+            _ => again,
+        };
         let size = SIZES[self.rng.below(SIZES.len())];
         // Nothing but a cancel or a death ends a storm.
         let deps = if plan.storms { Vec::new() } else { deps };
@@ -85,16 +93,28 @@ impl Sim {
         } else {
             let (function, _) = self.terms[plan.terms];
             let bytes = bytes_of(task, size);
-            match parent {
-                Some((_, frame)) => isolate.submit_in(frame.key, function, &bytes, (&deps, &refs)),
-                None => isolate.submit(function, &bytes, &deps, &refs),
+            let nobody = Key {
+                index: 0,
+                generation: 0,
+            };
+            if brings.is_some() && isolate.brought == brings {
+                self.seen
+                    .insert("a task brings along what the one before did");
             }
+            let given = Given {
+                deps: &deps,
+                refs: &refs,
+                brings,
+            };
+            let parent = parent.map_or(nobody, |(_, frame)| frame.key);
+            isolate.submit_in(parent, function, &bytes, &given)
         };
         let deps: Vec<usize> = deps.iter().map(|key| self.ids[key]).collect();
         self.tasks.push(Task {
             key,
             plan: Plan { size, ..plan },
             deps: if is_object { Vec::new() } else { deps },
+            brings: brings.filter(|_| !is_object),
             parent: parent.map(|(_, frame)| (frame.task, self.tasks[frame.task].runs)),
             written: parent.map(|(by, _)| Written {
                 by,

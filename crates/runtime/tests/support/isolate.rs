@@ -40,6 +40,8 @@ pub(crate) struct Isolate {
     pub(crate) crossings: u64,
     /// Threads wanted and not yet started (driver).
     pub(crate) wanted: u32,
+    /// What was named last to be brought along.
+    pub(crate) brought: Option<Key>,
     waits: Vec<bool>,
     free_tokens: Vec<u32>,
     /// Tasks begun here that nobody wants any more, and whether that is since they took too long.
@@ -48,6 +50,15 @@ pub(crate) struct Isolate {
     pub(crate) doomed: Vec<u32>,
     /// Actors whose instances here are nobody's any more.
     pub(crate) dropped: Vec<Key>,
+}
+
+/// What a task is given beside bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Given<'a> {
+    pub(crate) deps: &'a [Key],
+    pub(crate) refs: &'a [Key],
+    /// What its function brings along.
+    pub(crate) brings: Option<Key>,
 }
 
 /// A finished wait: its token, and how it ended.
@@ -73,6 +84,7 @@ impl Isolate {
             heap: 0,
             crossings: 0,
             wanted: 0,
+            brought: None,
             waits: Vec::new(),
             free_tokens: Vec::new(),
             unwanted: Vec::new(),
@@ -185,7 +197,12 @@ impl Isolate {
         deps: &[Key],
         refs: &[Key],
     ) -> Key {
-        self.submit_in(NOBODY, function, bytes, (deps, refs))
+        let given = Given {
+            deps,
+            refs,
+            brings: None,
+        };
+        self.submit_in(NOBODY, function, bytes, &given)
     }
 
     /// The same in the code of a task.
@@ -194,14 +211,19 @@ impl Isolate {
         parent: Key,
         function: u32,
         bytes: &[u8],
-        arguments: (&[Key], &[Key]),
+        given: &Given<'_>,
     ) -> Key {
-        self.submit_as(op::SUBMIT, parent, function, bytes, arguments)
+        self.submit_as(op::SUBMIT, parent, function, bytes, given)
     }
 
     /// An actor of a class; the deps are those of its constructor.
     pub(crate) fn create(&mut self, class: u32, bytes: &[u8], deps: &[Key], refs: &[Key]) -> Key {
-        self.submit_as(op::CREATE, NOBODY, class, bytes, (deps, refs))
+        let given = Given {
+            deps,
+            refs,
+            brings: None,
+        };
+        self.submit_as(op::CREATE, NOBODY, class, bytes, &given)
     }
 
     /// The same under a name, unless there is one of that name: then it is that one, to which this isolate has a handle more. True
@@ -236,7 +258,12 @@ impl Isolate {
         self.reserve(2, bytes.len().min(layout::INLINE_MAX) + 64);
         self.need_room(bytes);
         self.record(&[op::TO, actor.index, actor.generation, method.group]);
-        self.submit_written(op::SUBMIT, parent, method.function, bytes, (deps, refs))
+        let given = Given {
+            deps,
+            refs,
+            brings: None,
+        };
+        self.submit_written(op::SUBMIT, parent, method.function, bytes, &given)
     }
 
     pub(crate) fn call(&mut self, actor: Key, method: Method, bytes: &[u8]) -> Key {
@@ -277,12 +304,15 @@ impl Isolate {
         parent: Key,
         function: u32,
         bytes: &[u8],
-        (deps, refs): (&[Key], &[Key]),
+        given: &Given<'_>,
     ) -> Key {
-        self.write_refs(deps);
-        self.write_refs(refs);
+        self.write_refs(given.deps);
+        self.write_refs(given.refs);
+        if let Some(key) = given.brings {
+            self.bring(key);
+        }
         self.need_room(bytes);
-        self.submit_written(kind, parent, function, bytes, (deps, refs))
+        self.submit_written(kind, parent, function, bytes, given)
     }
 
     fn submit_written(
@@ -291,7 +321,7 @@ impl Isolate {
         parent: Key,
         function: u32,
         bytes: &[u8],
-        (deps, refs): (&[Key], &[Key]),
+        Given { deps, refs, brings }: &Given<'_>,
     ) -> Key {
         let [offset, len, object, generation] = self.place(bytes);
         let key = self.mint();
@@ -311,8 +341,20 @@ impl Isolate {
             refs,
             object,
             generation,
+            0,
+            u32::from(brings.is_some()),
         ]);
         key
+    }
+
+    fn bring(&mut self, key: Key) {
+        if self.brought.replace(key) == Some(key) {
+            return;
+        }
+        self.reserve(1, layout::REF_BYTES);
+        let heap = self.heap_take(layout::REF_BYTES);
+        record::write_ref(&mut self.area, layout::OP_HEAP_AT + heap, key);
+        self.record(&[op::BRING, heap as u32]);
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8], refs: &[Key]) -> Key {
