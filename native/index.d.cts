@@ -146,6 +146,8 @@ export interface DefinitionRecord {
   actor?: ActorRecord
   /** It is a method of an actor's. */
   isMethod?: boolean
+  /** It is a generator: so many of its items at most are there that nobody has taken. */
+  stream?: number
 }
 
 /** The driver was told to terminate the thread of this start. False: it must not any more. */
@@ -263,6 +265,8 @@ export interface FunctionRecord {
   first: number
   /** How many objects each call returns. */
   returns: number
+  /** Calls give their items one by one. */
+  isStream: boolean
   /** More on its terms, as it was defined. */
   notes: string
 }

@@ -33,6 +33,8 @@ pub(crate) enum Letter {
     Terminate { start: u32 },
     /// The instance of this actor is nobody's any more.
     DropActor { key: Key },
+    /// There is room for more items of this task.
+    Resume { key: Key },
 }
 
 #[derive(Debug, Default)]
@@ -136,6 +138,10 @@ impl Mailbox {
 
     pub(crate) fn drop_actor(&self, key: Key) {
         self.deliver(|mail| mail.letters.push_back(Letter::DropActor { key }));
+    }
+
+    pub(crate) fn resume(&self, key: Key) {
+        self.deliver(|mail| mail.letters.push_back(Letter::Resume { key }));
     }
 
     /// There is something to run: wakes the owner if its loop sleeps, and nobody who blocks.

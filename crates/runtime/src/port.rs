@@ -449,6 +449,7 @@ impl Port {
                 }
                 Letter::Terminate { start } => [letter::TERMINATE, start, 0],
                 Letter::DropActor { key } => [letter::DROP_ACTOR, key.index, key.generation],
+                Letter::Resume { key } => [letter::RESUME, key.index, key.generation],
             };
             area.set_words(layout::LETTERS_AT + k * layout::LETTER_BYTES, &words);
         }

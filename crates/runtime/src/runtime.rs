@@ -24,6 +24,7 @@ use crate::lingering::Lingering;
 use crate::mailbox::Mailbox;
 use crate::pool::{ABANDONED_MAX, Departure, Ended, Pool, Relief, Want};
 use crate::resources::{Totals, WHOLE};
+use crate::streams::Streams;
 
 /// What a runtime is made with.
 #[derive(Debug, Clone)]
@@ -88,6 +89,7 @@ pub struct Runtime {
     pub(crate) pool: Pool,
     pub(crate) blocked: Blocked,
     pub(crate) lingering: Lingering,
+    pub(crate) streams: Streams,
     pub(crate) hosts: Hosts,
     pub(crate) names: Names,
     pub(crate) conduct: Conduct,
@@ -136,6 +138,7 @@ impl Runtime {
         let words = Arc::new(Words::new(places));
         Arc::new_cyclic(|me| Self {
             lingering: Lingering::default(),
+            streams: Streams::default(),
             hosts: Hosts::new(places),
             names: Names::default(),
             ports: AtomicU32::new(0),
