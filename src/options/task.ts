@@ -111,6 +111,20 @@ export interface TaskOptions {
    */
   readonly maxCalls?: number
   /**
+   * Of generators: so many items at most are there that nobody has taken; then the producer waits, and holds no CPU meanwhile. A function
+   * that `remote.module` names counts as a generator if this is said. Default: 16.
+   *
+   * @example
+   * ```ts
+   * import { get, remote } from 'mobula'
+   * const frames = remote(function* (count: number) {
+   *   for (let k = 0; k < count; k++) yield new Uint8Array(1_000_000).fill(k)
+   * }, { backpressure: 2 })
+   * for await (const ref of frames.remote(3)) console.log((await get(ref)).length) // 1000000, three times
+   * ```
+   */
+  readonly backpressure?: number
+  /**
    * Cancels calls that have not ended, as by `cancel(ref)`.
    *
    * @example
@@ -158,6 +172,7 @@ export interface ResolvedTask {
   readonly returns?: number
   readonly retries?: number
   readonly retryable?: Retryable
+  readonly backpressure?: number
   readonly limit?: number
   readonly maxCalls?: number
   readonly signal?: AbortSignal
@@ -218,16 +233,17 @@ const KNOWN = [
   'retryExceptions',
   'timeout',
   'maxCalls',
+  'backpressure',
   'signal',
   'captures',
   'byValue',
   'byReference',
 ]
 /** Names of the contract that this version refuses. */
-const LATER = ['isolation', 'backpressure']
+const LATER = ['isolation']
 
-/** -1 means no limit, and so does more than a counter holds. */
-const RETRIES_MAX = 2 ** 31 - 1
+/** What a counter holds. Of retries -1 means no limit, and so does this. */
+const COUNT_MAX = 2 ** 31 - 1
 
 export const resolveTask = (options: unknown, where: string): ResolvedTask => {
   const raw = checkOptions(options, `${where}: options`, KNOWN, LATER)
@@ -238,10 +254,11 @@ export const resolveTask = (options: unknown, where: string): ResolvedTask => {
     named: optionalAmounts(raw.resources, 'options.resources'),
     priority: optionalPriority(raw.priority),
     returns: optionalInteger(raw.numReturns, 'options.numReturns', 0, RETURNS_MAX),
-    retries: optionalInteger(raw.maxRetries, 'options.maxRetries', -1, RETRIES_MAX),
+    retries: optionalInteger(raw.maxRetries, 'options.maxRetries', -1, COUNT_MAX),
     retryable: optionalRetryable(raw.retryExceptions),
     limit: optionalLimit(raw.timeout, 'options.timeout'),
     maxCalls: optionalInteger(raw.maxCalls, 'options.maxCalls', 1),
+    backpressure: optionalBackpressure(raw.backpressure, 'options.backpressure'),
     signal: optionalSignal(raw.signal, 'options.signal'),
     captures: optionalRecord(raw.captures, 'options.captures'),
     byValue: optionalStrings(raw.byValue, 'options.byValue'),
@@ -255,6 +272,11 @@ export const optionalLimit = (value: unknown, argument: string): number | undefi
   const limit = optionalNumber(value, argument, 1)
   return limit === Number.POSITIVE_INFINITY ? undefined : limit
 }
+
+/** Unconsumed items of a stream that says nothing else. */
+export const BACKPRESSURE = 16
+
+export const optionalBackpressure = (value: unknown, argument: string): number | undefined => optionalInteger(value, argument, 1, COUNT_MAX)
 
 const optionalPriority = (value: unknown): number | undefined => {
   if (value === undefined) return undefined

@@ -2,7 +2,7 @@
 
 import { addRefs, encode, encodeArgs } from '../codec/codec.ts'
 import type { Engine } from '../engine/engine.ts'
-import { nearest } from '../errors/bad-input.ts'
+import { nearest, notSupported } from '../errors/bad-input.ts'
 import { ActorDiedError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { type ClassNotes, groupNumber } from '../functions/actor-class.ts'
 import { TaskParts } from '../functions/handle.ts'
@@ -10,15 +10,18 @@ import { HELD } from '../functions/retryable.ts'
 import { type ResolvedCall, resolveCall } from '../options/actor-call.ts'
 import type { CallNotes } from '../options/task.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
+import type { ObjectRefGenerator } from '../refs/object-ref-generator.ts'
 import { type ActorHandle, actorPartsOf, isDisposedHandle } from './actor-handle.ts'
 import { cancelOn } from './cancel-on.ts'
 import { current } from './current.ts'
 import { checkRefs } from './remote.ts'
+import { openStream } from './stream.ts'
 
 interface Defined {
   readonly engine: Engine
   readonly id: number
   readonly returns: number
+  readonly isStream: boolean
   readonly group: number
   /** The object that each call brings along: what its options hold. */
   readonly env: ObjectRef | undefined
@@ -67,6 +70,9 @@ const define = (engine: Engine, notes: ClassNotes, name: string, options: Resolv
   checkMethod(notes, name)
   const said = notes.methods?.[name]
   const returns = options.returns ?? said?.returns ?? 1
+  const stream = streamOf(notes, name, options)
+  if (stream !== undefined && returns > 1) throw notSupported(`${notes.className}.${name}: numReturns: ${returns} of a generator`)
+  const isStream = stream !== undefined && returns === 1
   const groupName = options.group ?? said?.group
   const group = groupName === undefined ? 0 : groupNumber(notes.groups, groupName, `${notes.className}.${name}: concurrencyGroup`)
   const { retryable } = options
@@ -86,9 +92,18 @@ const define = (engine: Engine, notes: ClassNotes, name: string, options: Resolv
     limit: options.limit ?? said?.limit,
     notes: JSON.stringify(callNotes),
     isMethod: true,
+    ...(isStream && { stream }),
   })
   const env = held === undefined ? undefined : engine.put(encode(new TaskParts(undefined, held), `${notes.className}.${name}`))
-  return { engine, id, returns, group, env }
+  return { engine, id, returns, isStream, group, env }
+}
+
+/** How many items of a call may be there that nobody has taken; undefined: it is no generator, as far as that is known. */
+const streamOf = ({ methods }: ClassNotes, name: string, { backpressure }: ResolvedCall): number | undefined => {
+  // A class of another module, or a field: nobody has looked at it.
+  if (methods === undefined || !Object.hasOwn(methods, name)) return backpressure
+  const said = methods[name]?.stream
+  return said === undefined ? undefined : (backpressure ?? said)
 }
 
 interface Called {
@@ -97,8 +112,8 @@ interface Called {
   readonly signal: AbortSignal | undefined
 }
 
-const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | undefined => {
-  const { engine, id, returns, group, env } = defined
+const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | ObjectRefGenerator | undefined => {
+  const { engine, id, returns, isStream, group, env } = defined
   const { ref: actor, notes } = actorPartsOf(handle)
   const parts = partsOf(actor)
   if (!engine.hasRoomForCall(parts))
@@ -121,6 +136,7 @@ const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: re
   }
   const ref = engine.submit(id, encoded, to)
   if (signal !== undefined) cancelOn(signal, engine, ref)
+  if (isStream) return openStream(engine, ref)
   if (returns === 1) return ref
   ref[Symbol.dispose]()
   return undefined
