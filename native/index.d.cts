@@ -322,6 +322,8 @@ export interface ModuleAnalysis {
   reassigned: Array<string>
   /** Names that are declared in it, at any depth, by `const` alone. */
   constants: Array<string>
+  /** Generator functions of its top level, by the names that they have there; `default` if that is all that names one. */
+  generators: Array<string>
 }
 
 /** This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late. */

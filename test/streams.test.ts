@@ -10,7 +10,6 @@ import {
   cancel,
   get,
   kill,
-  MobulaError,
   type ObjectRef,
   type ObjectRefGenerator,
   put,
@@ -302,14 +301,42 @@ test(
 )
 
 test(
-  'numReturns: 0 runs it to its end; more are refused; so are rooms that are none',
+  'numReturns: 0 runs it to its end; rooms that are none are refused',
   withWords({ numCpus: 1 }, async (words) => {
     assert.is(counts.options({ numReturns: 0 }).remote(40), undefined)
     await notes(words, [...upTo(40), -1])
-    const error = thrown(() => counts.options({ numReturns: 2 }).remote(2))
-    assert.is(error.code, 'ERR_NOT_SUPPORTED')
     for (const room of [0, -1, Number.NaN, 1.5]) assert.match(thrown(() => counts.options({ backpressure: room })).message, /^options\.backpressure/)
     assert.match(thrown(() => counts.options({ backpressure: '1' } as never)).message, /^options\.backpressure: expected a number/)
+  }),
+)
+
+test(
+  'numReturns n: so many refs, which settle one by one; too few items fail those that are left, and more are not asked for',
+  withWords({ numCpus: 2 }, async (words) => {
+    const [one, two] = remote(streams.oneAndWaits).options({ numReturns: 2 }).remote()
+    assert.is(await get(one as ObjectRef<number>), 1)
+    assert.equal(await wait([two as ObjectRef<number>], { timeout: 0 }), [[], [two]])
+    open(words)
+    assert.is(await get(two as ObjectRef<number>), 2)
+    const three = counts.options({ numReturns: 3 })
+    const [zero, , last] = three.remote(2)
+    assert.is(await get(zero as ObjectRef<number>), 0)
+    const error = await rejection(get(last as ObjectRef<number>))
+    assert.instance(error, TypeError)
+    assert.match(error.message, /with numReturns 3 the generator yields 3 items, and it yielded 2/)
+    assert.equal(await get(three.remote(100)), [0, 1, 2])
+    await eventually('both generators are closed', () => noted(words).filter((note) => note === -1).length === 2)
+    const fails = remote(streams.failsUntil).options({ numReturns: 3, maxRetries: 0 }).remote(1, 'exits')
+    assert.equal(await get(fails.slice(0, 2)), [1, 2])
+    assert.instance(await rejection(get(fails[2] as ObjectRef<number>)), WorkerCrashedError)
+    assert.equal(await get(remote(streams.failsUntil).options({ numReturns: 3 }).remote(2, 'exits')), [1, 2, 3])
+    const cancelled = remote(streams.oneAndWaits).options({ numReturns: 2 })
+    words[OPEN] = 0
+    const [first, second] = cancelled.remote()
+    assert.is(await get(first as ObjectRef<number>), 1)
+    cancel(second as ObjectRef<number>)
+    assert.instance(await rejection(get(second as ObjectRef<number>)), TaskCancelledError)
+    open(words)
   }),
 )
 
@@ -317,8 +344,13 @@ test(
   'functions that remote.module names, and those that other threads call',
   withWords({ numCpus: 2 }, async () => {
     const named = remote.module<typeof streams.counts>(file, 'counts')
-    assert.equal(await rest(named.options({ backpressure: 3 }).remote(10)), upTo(10))
+    assert.equal(await rest(named.remote(10)), upTo(10))
     assert.equal(await rest(remote.module<typeof streams.squares>(file, 'squares').options({ backpressure: 3 }).remote(5)), [0, 1, 4, 9, 16])
+    // Nobody can tell this one.
+    const hidden = remote.module<typeof streams.hidden>(file, 'hidden')
+    assert.equal(await rest(hidden.options({ backpressure: 1 }).remote(3) as unknown as ObjectRefGenerator<number>), [0, 1, 2])
+    const error = await rejection(get(hidden.remote(3) as unknown as ObjectRef<never>))
+    assert.match(error.message, /task 'hidden': it returned a running generator, which does not travel; declare it as function\*/)
     const sum = remote(async (to: number) => {
       let total = 0
       for await (const ref of counts.remote(to)) total += await get(ref)
@@ -546,8 +578,6 @@ test(
     kill(feed)
     assert.instance(await rejection(get((await pending).value as ObjectRef<number>)), ActorDiedError)
     await isOver(stream)
-    const late = thrown(() => feed.gated.options({ numReturns: 2 }).remote())
-    assert.instance(late, MobulaError)
   }),
 )
 

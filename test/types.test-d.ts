@@ -186,6 +186,8 @@ export const streams = async (): Promise<void> => {
   }
   const items = remote(Feed).remote().items.options({ backpressure: 1 }).remote()
   same<ObjectRefGenerator<Map<string, number>>, typeof items>(true)
+  const both = count.options({ numReturns: 2 }).remote(2)
+  same<ObjectRef<number>[], typeof both>(true)
   // @ts-expect-error: a stream is no ref
   await get(stream)
   void [none, one, end, items]

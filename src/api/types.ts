@@ -79,7 +79,7 @@ type Split<V> = V extends readonly [] ? [] : V extends readonly unknown[] ? { -r
 
 /**
  * What `.remote()` gives: a ref to what the function's promise or value will be in the store; of a generator function, refs to its items,
- * one by one; with `numReturns` n, a ref to each of the n elements; with 0, nothing.
+ * one by one; with `numReturns` n, a ref to each of the n elements or items; with 0, nothing.
  */
 export type Returned<R, N = 1> = [N] extends [0]
   ? // biome-ignore lint/suspicious/noConfusingVoidType: there is nothing to be used
@@ -91,7 +91,9 @@ export type Returned<R, N = 1> = [N] extends [0]
     : [R] extends [never]
       ? ObjectRef<never>
       : [R] extends [Generator<infer Y, unknown, never> | AsyncGenerator<infer Y, unknown, never>]
-        ? ObjectRefGenerator<Stored<Y>>
+        ? [N] extends [1]
+          ? ObjectRefGenerator<Stored<Y>>
+          : ObjectRef<Stored<Y>>[]
         : [N] extends [1]
           ? ObjectRef<Stored<Awaited<R>>>
           : Split<Stored<Awaited<R>>>

@@ -34,7 +34,7 @@ export type Described =
       readonly name: string
       readonly source: string
       readonly isAsync: boolean
-      readonly isStream: boolean
+      readonly isGenerator: boolean
       readonly env: ObjectRef | undefined
     }
 

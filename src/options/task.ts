@@ -54,7 +54,7 @@ export interface TaskOptions {
   readonly priority?: -1 | 0 | 1
   /**
    * How many objects a call returns. For n, 2 or more, the function returns an array of n and `.remote()` n refs, which can be passed on
-   * one by one; for 0 it returns nothing. All n refs reject if the function throws or returns another number. Default: 1.
+   * one by one; for 0 it returns nothing. A generator function yields n items, of which each settles its ref. All n refs reject if the function throws or returns another number. Default: 1.
    *
    * @example
    * ```ts
@@ -111,8 +111,8 @@ export interface TaskOptions {
    */
   readonly maxCalls?: number
   /**
-   * Of generators: so many items at most are there that nobody has taken; then the producer waits, and holds no CPU meanwhile. A function
-   * that `remote.module` names counts as a generator if this is said. Default: 16.
+   * Of generators: so many items at most are there that nobody has taken; then the producer waits, and holds no CPU meanwhile. Where nobody can
+   * tell whether a function of `remote.module` is a generator, it counts as one if this is said. Default: 16.
    *
    * @example
    * ```ts
@@ -198,6 +198,8 @@ export interface Terms {
 export interface TaskNotes {
   readonly retryable?: RetryableNote
   readonly maxCalls?: number
+  /** It is a generator whose items are the objects that a call returns. */
+  readonly isSeveral?: true
 }
 
 /** The same of a method's calls. */
@@ -206,6 +208,7 @@ export interface CallNotes {
   readonly group: number
   /** `static`: the class says it; `actor`: it came with the class. */
   readonly retryable?: RetryableNote | 'static' | 'actor'
+  readonly isSeveral?: true
 }
 
 export { HELD }
@@ -213,9 +216,16 @@ export { HELD }
 /** What of the options travels with the function itself. */
 export const heldOf = ({ retryable }: ResolvedTask): unknown => (typeof retryable === 'object' && 'held' in retryable ? retryable.held : undefined)
 
-export const termsOf = ({ cpu = PARTS, gpu = 0, named = [], priority = 0, returns = 1, retries = 3, limit, retryable, maxCalls }: ResolvedTask): Terms => {
+export const termsOf = (
+  { cpu = PARTS, gpu = 0, named = [], priority = 0, returns = 1, retries = 3, limit, retryable, maxCalls }: ResolvedTask,
+  isSeveral: boolean,
+): Terms => {
   const isHeld = typeof retryable === 'object' && 'held' in retryable
-  const notes: TaskNotes = { ...(retryable !== undefined && { retryable: isHeld ? HELD : retryable }), ...(maxCalls !== undefined && { maxCalls }) }
+  const notes: TaskNotes = {
+    ...(retryable !== undefined && { retryable: isHeld ? HELD : retryable }),
+    ...(maxCalls !== undefined && { maxCalls }),
+    ...(isSeveral && { isSeveral }),
+  }
   return { cpu, gpu, named, priority, returns, retries, limit, notes: Object.keys(notes).length === 0 ? '' : JSON.stringify(notes) }
 }
 

@@ -2,7 +2,7 @@
 
 import { addRefs, encode, encodeArgs } from '../codec/codec.ts'
 import type { Engine } from '../engine/engine.ts'
-import { nearest, notSupported } from '../errors/bad-input.ts'
+import { nearest } from '../errors/bad-input.ts'
 import { ActorDiedError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { type ClassNotes, groupNumber } from '../functions/actor-class.ts'
 import { TaskParts } from '../functions/handle.ts'
@@ -14,14 +14,14 @@ import type { ObjectRefGenerator } from '../refs/object-ref-generator.ts'
 import { type ActorHandle, actorPartsOf, isDisposedHandle } from './actor-handle.ts'
 import { cancelOn } from './cancel-on.ts'
 import { current } from './current.ts'
-import { checkRefs } from './remote.ts'
+import { checkRefs, submitSeveral } from './remote.ts'
 import { openStream } from './stream.ts'
 
 interface Defined {
   readonly engine: Engine
   readonly id: number
   readonly returns: number
-  readonly isStream: boolean
+  readonly isGenerator: boolean
   readonly group: number
   /** The object that each call brings along: what its options hold. */
   readonly env: ObjectRef | undefined
@@ -71,14 +71,13 @@ const define = (engine: Engine, notes: ClassNotes, name: string, options: Resolv
   const said = notes.methods?.[name]
   const returns = options.returns ?? said?.returns ?? 1
   const stream = streamOf(notes, name, options)
-  if (stream !== undefined && returns > 1) throw notSupported(`${notes.className}.${name}: numReturns: ${returns} of a generator`)
-  const isStream = stream !== undefined && returns === 1
+  const isGenerator = stream !== undefined
   const groupName = options.group ?? said?.group
   const group = groupName === undefined ? 0 : groupNumber(notes.groups, groupName, `${notes.className}.${name}: concurrencyGroup`)
   const { retryable } = options
   const held = typeof retryable === 'object' && 'held' in retryable ? retryable.held : undefined
   const noted = held !== undefined ? HELD : ((retryable as CallNotes['retryable']) ?? said?.retryable ?? (notes.retryable === HELD ? 'actor' : notes.retryable))
-  const callNotes: CallNotes = { group, ...(noted !== undefined && { retryable: noted }) }
+  const callNotes: CallNotes = { group, ...(noted !== undefined && { retryable: noted }), ...(isGenerator && returns > 1 && { isSeveral: true }) }
   const id = engine.define({
     name: options.name ?? said?.name ?? `${notes.className}.${name}`,
     source: JSON.stringify({ kind: 'method', name, env: held !== undefined }),
@@ -92,10 +91,10 @@ const define = (engine: Engine, notes: ClassNotes, name: string, options: Resolv
     limit: options.limit ?? said?.limit,
     notes: JSON.stringify(callNotes),
     isMethod: true,
-    ...(isStream && { stream }),
+    ...(isGenerator && returns === 1 && { stream }),
   })
   const env = held === undefined ? undefined : engine.put(encode(new TaskParts(undefined, held), `${notes.className}.${name}`))
-  return { engine, id, returns, isStream, group, env }
+  return { engine, id, returns, isGenerator, group, env }
 }
 
 /** How many items of a call may be there that nobody has taken; undefined: it is no generator, as far as that is known. */
@@ -113,7 +112,7 @@ interface Called {
 }
 
 const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | ObjectRefGenerator | undefined => {
-  const { engine, id, returns, isStream, group, env } = defined
+  const { engine, id, returns, isGenerator, group, env } = defined
   const { ref: actor, notes } = actorPartsOf(handle)
   const parts = partsOf(actor)
   if (!engine.hasRoomForCall(parts))
@@ -129,15 +128,10 @@ const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: re
   checkRefs(encoded.refs)
   if (env !== undefined) addRefs(encoded, [...encoded.refs, env])
   const to = { actor: parts, group }
-  if (returns > 1) {
-    const refs = engine.submitMany(id, encoded, returns, to)
-    if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
-    return refs
-  }
+  if (returns > 1) return submitSeveral(engine, encoded, { id, returns, isGenerator, signal, to })
   const ref = engine.submit(id, encoded, to)
   if (signal !== undefined) cancelOn(signal, engine, ref)
-  if (isStream) return openStream(engine, ref)
-  if (returns === 1) return ref
+  if (returns === 1) return isGenerator ? openStream(engine, ref) : ref
   ref[Symbol.dispose]()
   return undefined
 }

@@ -1,12 +1,14 @@
 /** A remote function: what was described once, shipped on the first call, and submitted on each. */
 
 import { addRefs, type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.ts'
+import type { Addressee, EncodedArguments, Engine } from '../engine/engine.ts'
 import { notSupported } from '../errors/bad-input.ts'
 import { CaptureError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { placeOfFunction } from '../functions/capture.ts'
 import { type CaptureRoot, type CaptureWishes, withRoot } from '../functions/capture-root.ts'
 import { checkSize } from '../functions/capture-size.ts'
 import { type Handle, TaskParts } from '../functions/handle.ts'
+import { exportsGenerator } from '../functions/modules.ts'
 import { type AnyFunction, type Described, isAsyncFunction, isGeneratorFunction, type Source } from '../functions/record.ts'
 import { captureRefusal } from '../functions/refuse-capture.ts'
 import type { RemoteTemplate } from '../functions/template.ts'
@@ -36,7 +38,7 @@ interface Shipped {
   readonly id: number
   readonly source: string
   readonly isAsync: boolean
-  readonly isStream: boolean
+  readonly isGenerator: boolean
   /** The object that each call brings along, and the list that has nothing else. */
   readonly env: ObjectRef | undefined
   readonly onlyEnv: readonly ObjectRef[]
@@ -73,18 +75,31 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   // It travels as the last of the refs, which is not part of the arguments' bytes.
   if (env !== undefined) addRefs(encoded, encoded.refs.length === 0 ? shipped.onlyEnv : [...encoded.refs, env])
   const { returns = 1, signal } = target.options
-  if (returns > 1) {
-    const refs = engine.submitMany(shipped.id, encoded, returns)
-    if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
-    return refs
-  }
+  if (returns > 1) return submitSeveral(engine, encoded, { id: shipped.id, returns, isGenerator: shipped.isGenerator, signal })
   const ref = engine.submit(shipped.id, encoded)
   if (signal !== undefined) cancelOn(signal, engine, ref)
-  if (shipped.isStream) return openStream(engine, ref)
-  if (returns === 1) return ref
+  if (returns === 1) return shipped.isGenerator ? openStream(engine, ref) : ref
   // Nobody has a use for it; the task goes on.
   ref[Symbol.dispose]()
   return undefined
+}
+
+interface Several {
+  readonly id: number
+  readonly returns: number
+  readonly isGenerator: boolean
+  readonly signal: AbortSignal | undefined
+  readonly to?: Addressee
+}
+
+/** A call that returns several objects. Those of a generator settle one by one: none of them stands for its end, which nobody has. */
+export const submitSeveral = (engine: Engine, args: EncodedArguments, { id, returns, isGenerator, signal, to }: Several): ObjectRef[] => {
+  const refs = engine.submitMany(id, args, isGenerator ? returns + 1 : returns, to)
+  const [task] = refs as [ObjectRef]
+  if (signal !== undefined) cancelOn(signal, engine, task)
+  if (!isGenerator) return refs
+  task[Symbol.dispose]()
+  return refs.slice(1)
 }
 
 export const checkRefs = (refs: readonly ObjectRef[]): void => {
@@ -102,21 +117,18 @@ const ship = (target: RemoteTarget): Shipped => {
   const { engine } = current() as Runtime
   const { name, options } = target
   const { source, isAsync, isGenerator, env } = takeAlong(target)
-  const isStream = streams(target, isGenerator)
-  const { backpressure = BACKPRESSURE } = options
-  const id = engine.define({ name, source, isAsync, ...termsOf(options), ...(isStream && { stream: backpressure }) })
-  const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, isStream, env, onlyEnv: env === undefined ? [] : [env] }
+  const { returns = 1, backpressure = BACKPRESSURE } = options
+  const isOne = generates(target, isGenerator)
+  const id = engine.define({ name, source, isAsync, ...termsOf(options, isOne && returns > 1), ...(isOne && returns === 1 && { stream: backpressure }) })
+  const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, isGenerator: isOne, env, onlyEnv: env === undefined ? [] : [env] }
   target.shipped = shipped
   return shipped
 }
 
-/** Whether calls give their items one by one. Who wants nothing of them gets nothing. */
-const streams = ({ name, described, options: { returns = 1, backpressure } }: RemoteTarget, isGenerator: boolean): boolean => {
-  // Nobody looks into the module before a worker does.
-  const isOne = isGenerator || (described.kind === 'module' && backpressure !== undefined)
-  if (isOne && returns > 1) throw notSupported(`task '${name}': numReturns: ${returns} of a generator function`)
-  return isOne && returns === 1
-}
+/** Whether calls are those of a generator, as far as that can be told here. */
+const generates = ({ described, options }: RemoteTarget, isGenerator: boolean): boolean =>
+  // Nobody looks further into a module before a worker does.
+  isGenerator || (described.kind === 'module' && options.backpressure !== undefined)
 
 /** What a function or a class is, with what it takes along; read once for all variants that take the same. */
 export const takeAlong = (target: RemoteTarget): Taken => {
@@ -142,11 +154,11 @@ const take = (target: RemoteTarget, described: Described, held: unknown): Taken 
         if (stopped !== undefined) throw stopped
       }
       if (held !== undefined) throw notSupported('retryExceptions, as a function or with classes of your own, on a remote function that came from elsewhere')
-      return { ...described, isGenerator: described.isStream }
+      return described
     case 'module': {
       const source: Source = { kind: 'module', url: described.url, name: described.exported, env: held !== undefined }
       const env = held === undefined ? undefined : store(target, new TaskParts(undefined, held))
-      return { source: JSON.stringify(source), isAsync: false, isGenerator: false, env }
+      return { source: JSON.stringify(source), isAsync: false, isGenerator: exportsGenerator(described.url, described.exported), env }
     }
     case 'function':
       return takeFunction(target, described.fn, held)
@@ -202,7 +214,7 @@ const placeOf = (capsule: Capsule | undefined): string => {
   return at
 }
 
-type How = Pick<RemoteTemplate, 'source' | 'isAsync' | 'isStream'>
+type How = Pick<RemoteTemplate, 'source' | 'isAsync' | 'isGenerator'>
 
 const targets = new WeakMap<Handle, RemoteTarget>()
 
@@ -219,13 +231,13 @@ export const takeHandle = (handle: Handle, isDry: boolean): Capsule => {
     throw captureRefusal(`is the remote function '${name}' with the option signal, which belongs to this thread; leave it out, and use cancel`)
   const { signal: _, captures: __, ...travelling } = options
   const held = heldOf(options)
-  const template = (how: RemoteTemplate['how'], { source, isAsync, isStream }: How): string =>
+  const template = (how: RemoteTemplate['how'], { source, isAsync, isGenerator }: How): string =>
     JSON.stringify({
       kind: 'remote',
       name: described.name,
       options: JSON.stringify(held === undefined ? travelling : { ...travelling, retryable: HELD }),
       isAsync,
-      isStream,
+      isGenerator,
       how,
       source,
     })
@@ -236,12 +248,12 @@ export const takeHandle = (handle: Handle, isDry: boolean): Capsule => {
     id: '',
   })
   if (shipping.includes(target) && described.kind === 'function') {
-    const kind = { isAsync: isAsyncFunction(described.fn), isStream: isGeneratorFunction(described.fn) }
+    const kind = { isAsync: isAsyncFunction(described.fn), isGenerator: isGeneratorFunction(described.fn) }
     if (target === shipping.at(-1)) return whole('self', { ...kind, source: selfSource(described.fn, target) }, [])
     return whole('inside', { ...kind, source: '' }, [described.fn, held])
   }
   // What it would take along is looked at, not stored.
-  if (isDry) return whole('inside', { source: '', isAsync: false, isStream: false }, described.kind === 'function' ? [described.fn, held] : [])
+  if (isDry) return whole('inside', { source: '', isAsync: false, isGenerator: false }, described.kind === 'function' ? [described.fn, held] : [])
   const { engine } = current() as Runtime
   const shipped = target.shipped?.runtime === engine.runtime ? target.shipped : ship(target)
   return shipped.env === undefined ? whole('alone', shipped, []) : whole('ref', shipped, [shipped.env])
@@ -253,7 +265,7 @@ const selfSource = (fn: AnyFunction, target: RemoteTarget): string =>
 
 /** The target of a remote function that came from another thread. */
 export const madeTarget = (
-  { name, options, how, source, isAsync, isStream }: RemoteTemplate,
+  { name, options, how, source, isAsync, isGenerator }: RemoteTemplate,
   values: readonly unknown[],
   home: ObjectRef | undefined,
 ): RemoteTarget => {
@@ -263,5 +275,5 @@ export const madeTarget = (
     return makeTarget({ kind: 'function', name, fn, file: '' }, held === undefined ? resolved : { ...resolved, retryable: { held } })
   }
   const env = how === 'ref' ? (values[0] as ObjectRef) : how === 'self' ? home : undefined
-  return makeTarget({ kind: 'shipped', name, source, isAsync, isStream, env }, resolved)
+  return makeTarget({ kind: 'shipped', name, source, isAsync, isGenerator, env }, resolved)
 }

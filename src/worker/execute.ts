@@ -31,12 +31,14 @@ interface Made {
   readonly loading: Promise<LoadedFunction> | undefined
 }
 
+/** What comes of a call: its value; a generator's items, to whom asks for them or as the objects that it returns; nothing at all. */
+type Gives = 'value' | 'items' | 'several' | 'nothing'
+
 interface Loaded {
   readonly name: string
   /** How many objects a call returns. */
   readonly returns: number
-  /** A call gives its items one by one. */
-  readonly isStream: boolean
+  readonly gives: Gives
   readonly made: Made
   /** Its last call returned a promise, or there was none. */
   goesOn: boolean
@@ -497,7 +499,8 @@ export class Executor {
   }
 
   #loaded({ name, returns, isStream, notes }: Definition, made: Made): Loaded {
-    return { name, returns, isStream, made, goesOn: true, isAsync: undefined, notes, isRetryable: undefined, calls: 0, role: undefined, method: '' }
+    const gives = isStream ? 'items' : notes.isSeveral === true ? 'several' : returns === 0 ? 'nothing' : 'value'
+    return { name, returns, gives, made, goesOn: true, isAsync: undefined, notes, isRetryable: undefined, calls: 0, role: undefined, method: '' }
   }
 
   /** For a task of which nothing could be read. */
@@ -532,7 +535,8 @@ export class Executor {
     let later: Promise<unknown> | undefined
     try {
       result = fn(...args)
-      if (begun.loaded.isStream || (begun.loaded.returns === 0 && types.isGeneratorObject(result))) {
+      const { gives } = begun.loaded
+      if (gives !== 'value' && (gives !== 'nothing' || types.isGeneratorObject(result))) {
         this.#produce(begun, result)
         return
       }
@@ -563,7 +567,7 @@ export class Executor {
 
   /** A generator is gone through, for those who ask for its items. */
   #produce(begun: Task, result: unknown): void {
-    const { name, returns } = begun.loaded
+    const { name, returns, gives } = begun.loaded
     const iteration = iterationOf(result)
     if (iteration === undefined)
       throw new TypeError(
@@ -578,10 +582,10 @@ export class Executor {
     const production = new Production(this.#port, begun, {
       iteration,
       ending: {
-        returned: (value) => end(() => this.#complete(begun, value)),
+        returned: (value) => end(() => (gives === 'several' ? this.#completeAs(begun, undefined) : this.#complete(begun, value))),
         threw: (error) => end(() => this.#fail(begun, error, this.#isRetryable(begun, error))),
       },
-      isMute: returns === 0,
+      most: gives === 'several' ? returns : gives === 'nothing' ? 0 : undefined,
       beforeHandIn: this.#flushOutput,
     })
     this.#productions.set(begun.slot, { generation: begun.generation, production })
@@ -641,6 +645,11 @@ export class Executor {
     } catch (error) {
       this.#fail(begun, types.isGeneratorObject(value) ? unseenGenerator(name) : error)
     }
+  }
+
+  /** Its objects are there already, and its own is nobody's. */
+  #completeAs(begun: Task, value: unknown): void {
+    this.#port.result(begun, encode(value, begun.loaded.name), L.HOW_DONE)
   }
 
   /** Hands in all that a task returns but the first, which it gives back. They count when the result is in. */

@@ -32,8 +32,8 @@ export class Production {
   readonly #task: RunningTask
   readonly #iteration: Iteration
   readonly #ending: Ending
-  /** Nobody wants the items. */
-  readonly #isMute: boolean
+  /** So many items are wanted, without being asked for; undefined: as many as are asked for. */
+  readonly #most: number | undefined
   readonly #beforeHandIn: () => void
   /** Of its code, whenever that goes on. */
   readonly #scope: Scope
@@ -45,12 +45,12 @@ export class Production {
   /** When the thread was last anybody's. */
   #since = 0
 
-  constructor(port: Port, task: RunningTask, { iteration, ending, isMute, beforeHandIn }: Produced) {
+  constructor(port: Port, task: RunningTask, { iteration, ending, most, beforeHandIn }: Produced) {
     this.#port = port
     this.#task = task
     this.#iteration = iteration
     this.#ending = ending
-    this.#isMute = isMute
+    this.#most = most
     this.#beforeHandIn = beforeHandIn
     this.#scope = ownScope(task)
     task.whenEnded(() => this.resume())
@@ -104,8 +104,7 @@ export class Production {
 
   /** What was yielded is handed in: its consumer must not wait for what comes after it. */
   #hasRoom(): boolean {
-    if (this.#isMute) return true
-    if (this.#room > 0) {
+    if (this.#room > 0 || this.#most !== undefined) {
       this.#port.flush()
       return true
     }
@@ -117,10 +116,17 @@ export class Production {
   /** False: that was the end. */
   #take(result: IteratorResult<unknown, unknown>): boolean {
     if (result.done === true) {
-      this.#ending.returned(result.value)
+      const lack = (this.#most ?? 0) - this.#yielded
+      if (lack > 0) this.#ending.threw(this.#tooFew())
+      else this.#ending.returned(result.value)
       return false
     }
-    if (this.#isMute) return true
+    if (this.#most === 0) return true
+    if (this.#yielded === this.#most) {
+      // What it might yield beyond is nobody's.
+      this.#close(() => this.#ending.returned(undefined))
+      return false
+    }
     this.#beforeHandIn()
     const number = this.#yielded
     try {
@@ -133,6 +139,10 @@ export class Production {
     this.#yielded += 1
     this.#room -= 1
     return true
+  }
+
+  #tooFew(): TypeError {
+    return new TypeError(`task '${this.#task.name}': with numReturns ${this.#most} the generator yields ${this.#most} items, and it yielded ${this.#yielded}`)
   }
 
   /** The generator's `finally` blocks run; what they come to is nobody's. */
@@ -160,6 +170,6 @@ export class Production {
 export interface Produced {
   readonly iteration: Iteration
   readonly ending: Ending
-  readonly isMute: boolean
+  readonly most: number | undefined
   readonly beforeHandIn: () => void
 }

@@ -61,7 +61,11 @@ impl Runtime {
         value.function = self.cell(task).function.load(Ordering::Relaxed);
         let taken_in = match self.streams.find(task) {
             Some(stream) => stream.lock().yielded(number, value),
-            None => Err(value),
+            // A generator that returns so many objects, and no stream.
+            None => match self.further_return(task, number) {
+                Some(slot) => Ok(Some((slot, value))),
+                None => Err(value),
+            },
         };
         match taken_in {
             Ok(None) => {}

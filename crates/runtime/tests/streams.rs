@@ -344,3 +344,49 @@ fn items_are_objects_of_their_own_that_outlive_their_stream() {
     assert_eq!(outcome(&mut driver, task), value(b"done"));
     end(&runtime, [driver, worker]);
 }
+
+#[test]
+fn several_returns_of_a_generator_settle_one_by_one_and_once() {
+    let runtime = runtime_with(|config| config.workers_max = 4);
+    let function = runtime
+        .define_on(
+            Function {
+                name: "several".to_owned(),
+                source: String::new(),
+            },
+            Terms {
+                retries: 1,
+                returns: 3,
+                ..Terms::default()
+            },
+        )
+        .id;
+    let mut driver = Isolate::driver(&runtime);
+    let mut worker = Isolate::worker(&runtime);
+    let (task, returns) = driver.submit_many(function, 3);
+    // The task's own slot is nobody's.
+    driver.release(task);
+    driver.flush();
+    begin(&mut worker, task);
+    worker.yields(task, 0, b"zero", &[]);
+    worker.flush();
+    assert_eq!(outcome(&mut driver, returns[0]), value(b"zero"));
+    assert_eq!(outcome(&mut driver, returns[1]), Outcome::Pending);
+    worker.close(Some(1), "");
+    let mut worker = Isolate::new(&runtime, Role::Worker { start: 1 }).unwrap();
+    begin(&mut worker, task);
+    worker.yields(task, 0, b"zero again", &[]);
+    worker.yields(task, 1, b"one", &[]);
+    worker.flush();
+    driver.release(returns[0]);
+    assert_eq!(outcome(&mut driver, returns[1]), value(b"one"));
+    worker.result(task, true, b"boom", &[]);
+    worker.hold(0);
+    worker.flush();
+    assert_eq!(outcome(&mut driver, returns[1]), value(b"one"));
+    assert!(matches!(
+        outcome(&mut driver, returns[2]),
+        Outcome::Thrown { .. }
+    ));
+    end(&runtime, [driver, worker]);
+}

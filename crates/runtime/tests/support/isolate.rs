@@ -212,6 +212,45 @@ impl Isolate {
         key
     }
 
+    /// A task with so many further returns.
+    pub(crate) fn submit_many(&mut self, function: u32, further: usize) -> (Key, Vec<Key>) {
+        self.flush();
+        let returns: Vec<Key> = (0..further).map(|_| self.mint()).collect();
+        let heap = self.write_keys(&returns);
+        self.record(&[op::KEYS, heap as u32, returns.len() as u32]);
+        let key = self.mint();
+        let further = further as u32;
+        self.record(&[
+            op::SUBMIT,
+            key.index,
+            key.generation,
+            0,
+            0,
+            0,
+            0,
+            function,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            further,
+        ]);
+        (key, returns)
+    }
+
+    fn write_keys(&mut self, keys: &[Key]) -> usize {
+        self.reserve(1, keys.len() * 8);
+        let heap = self.heap_take(keys.len() * 8);
+        for (k, key) in keys.iter().enumerate() {
+            let at = layout::OP_HEAP_AT + heap + 8 * k;
+            record::set_word(&mut self.area, at, key.index);
+            record::set_word(&mut self.area, at + 4, key.generation);
+        }
+        heap
+    }
+
     pub(crate) fn put(&mut self, bytes: &[u8], refs: &[Key]) -> Key {
         self.write_refs(refs);
         self.need_room(bytes);
@@ -375,13 +414,7 @@ impl Isolate {
         }
         self.waits[token as usize] = true;
         for keys in keys.chunks(TABLE_MAX) {
-            self.reserve(1, keys.len() * 8);
-            let heap = self.heap_take(keys.len() * 8);
-            for (k, key) in keys.iter().enumerate() {
-                let at = layout::OP_HEAP_AT + heap + 8 * k;
-                record::set_word(&mut self.area, at, key.index);
-                record::set_word(&mut self.area, at + 4, key.generation);
-            }
+            let heap = self.write_keys(keys);
             self.record(&[op::KEYS, heap as u32, keys.len() as u32]);
         }
         self.reserve(1, 0);
