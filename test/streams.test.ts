@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { figures } from '../src/binding.ts'
 import {
   ActorDiedError,
+  ActorUnavailableError,
   asCompleted,
   cancel,
   get,
@@ -565,6 +566,31 @@ test(
     assert.is(await get(await next(stream)), 1)
     await get(feed.unlock.remote())
     assert.equal(await rest(stream), [2])
+  }),
+)
+
+test(
+  'a stream of an actor that is made anew goes on from where it was, if its calls are tried again',
+  withRuntime({ numCpus: 1 }, async () => {
+    class Numbers {
+      *items(): Generator<number> {
+        for (let k = 0; k < 4; k++) yield k
+      }
+    }
+    const again = remote(Numbers, { maxRestarts: 1, maxTaskRetries: 1 }).remote()
+    const goesOn = again.items.options({ backpressure: 1 }).remote()
+    assert.is(await get(await next(goesOn)), 0)
+    kill(again, { noRestart: false })
+    assert.equal(await rest(goesOn), [1, 2, 3])
+    const once = remote(Numbers, { maxRestarts: 1 }).remote()
+    const stream = once.items.options({ backpressure: 1 }).remote()
+    assert.is(await get(await next(stream)), 0)
+    // The second is there, or on its way.
+    await wait([stream])
+    kill(once, { noRestart: false })
+    assert.is(await get(await next(stream)), 1)
+    assert.instance(await rejection(get(await next(stream))), ActorUnavailableError)
+    await isOver(stream)
   }),
 )
 

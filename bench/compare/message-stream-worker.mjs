@@ -18,7 +18,11 @@ const goOn = () => {
   while (room > 0) {
     const { value, done } = source.next()
     port.postMessage([value, done])
-    if (done) return
+    if (done) {
+      // What is still taken says nothing more.
+      room = Number.NEGATIVE_INFINITY
+      return
+    }
     room -= 1
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Engine, WaitStatus } from '../engine/engine.ts'
 import { ShutdownError } from '../errors/errors.ts'
+import { fromCode } from '../errors/from-code.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
 import { ObjectRefGenerator, type RefStream } from '../refs/object-ref-generator.ts'
 import { runningTask } from './running.ts'
@@ -34,13 +35,18 @@ class Stream implements RefStream {
     if (this.#isOver) return Promise.resolve(over())
     const engine = this.#engine
     if (engine.isStopped) return Promise.reject(this.#stopped())
-    const ref = this.#peeked ?? engine.nextItem(partsOf(this.task))
-    this.#peeked = undefined
-    engine.tookItem(partsOf(this.task))
-    const found = this.#look(ref)
-    if (found === undefined) return this.#later(ref, holder)
-    this.#straight += 1
-    return this.#straight % STRAIGHT_MAX === 0 ? new Promise((resolve) => setImmediate(resolve, found)) : Promise.resolve(found)
+    try {
+      const ref = this.#peeked ?? engine.nextItem(partsOf(this.task))
+      this.#peeked = undefined
+      engine.tookItem(partsOf(this.task))
+      const found = this.#look(ref)
+      if (found === undefined) return this.#later(ref, holder)
+      this.#straight += 1
+      return this.#straight % STRAIGHT_MAX === 0 ? new Promise((resolve) => setImmediate(resolve, found)) : Promise.resolve(found)
+    } catch (error) {
+      // The runtime was shut down meanwhile.
+      return Promise.reject(fromCode(error))
+    }
   }
 
   /** What is in the slot of an item; undefined: nothing yet. */

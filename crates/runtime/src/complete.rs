@@ -73,7 +73,7 @@ impl Runtime {
                 self.settle_returns(*returns, task.function, local, now);
             }
             if is_stream(task.function) {
-                self.finish_stream(key, now);
+                self.finish_stream(key);
             }
             self.release_task(&task, key);
         }

@@ -149,16 +149,14 @@ impl Port {
                     generation: words[4],
                 };
                 self.ledger.add(slot);
-                let now = self.now();
-                self.runtime.ask_item(key, slot, now);
+                self.runtime.ask_item(key, slot);
             }
             op::TOOK => self.runtime.take_items(key, words[3]),
             op::YIELD => {
                 let value = self.value(area, words);
                 // A run that is not this thread's any more counts nothing.
                 if self.ends_here(key) {
-                    let now = self.now();
-                    self.runtime.yield_item(key, number(words), value, now);
+                    self.runtime.yield_item(key, number(words), value);
                 }
             }
             op::ASK => {

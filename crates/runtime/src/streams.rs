@@ -23,6 +23,9 @@ use crate::value::Value;
 /// This bit of a slot's holders says that it is a stream whose producer may be at work, and is one of the holders.
 pub(crate) const STREAM: u32 = 1 << 30;
 
+/// Nothing can depend on an item that is not there, since nobody has a ref to it: when it was there concerns nobody.
+const WHENEVER: Stamp = 0;
+
 type Items = Stream<Value, Key, Arc<Failure>, Arc<Mailbox>>;
 type Left = Leftover<Value, Key, Arc<Failure>>;
 
@@ -56,26 +59,30 @@ impl Runtime {
     }
 
     /// A run of a task has yielded its item of this number.
-    pub(crate) fn yield_item(&self, task: Key, number: u64, mut value: Value, now: Stamp) {
+    pub(crate) fn yield_item(&self, task: Key, number: u64, mut value: Value) {
         self.retain_all(&value.refs);
         value.function = self.cell(task).function.load(Ordering::Relaxed);
-        let taken_in = match self.streams.find(task) {
-            Some(stream) => stream.lock().yielded(number, value),
+        let Some(stream) = self.streams.find(task) else {
             // A generator that returns so many objects, and no stream.
-            None => match self.further_return(task, number) {
-                Some(slot) => Ok(Some((slot, value))),
-                None => Err(value),
-            },
+            return match self.further_return(task, number) {
+                Some(slot) => {
+                    self.settle_return(slot, Body::Value(value), None, self.history.now());
+                }
+                None => self.release(keys_of(&value)),
+            };
         };
+        let taken_in = stream.lock().yielded(number, value);
         match taken_in {
             Ok(None) => {}
-            Ok(Some((slot, value))) => self.settle_return(slot, Body::Value(value), None, now),
+            Ok(Some((slot, value))) => {
+                self.settle_return(slot, Body::Value(value), None, WHENEVER);
+            }
             Err(value) => self.release(keys_of(&value)),
         }
     }
 
     /// A further return of a task stands for its next item. The asking isolate holds it.
-    pub(crate) fn ask_item(&self, task: Key, slot: Key, now: Stamp) {
+    pub(crate) fn ask_item(&self, task: Key, slot: Key) {
         self.submit_returns(task, &[slot]);
         let answer = match self.streams.find(task) {
             Some(stream) => stream.lock().ask(slot),
@@ -83,8 +90,8 @@ impl Runtime {
         };
         match answer {
             Answer::Later => {}
-            Answer::Item(value) => self.settle_return(slot, Body::Value(value), None, now),
-            Answer::Over => self.settle_return(slot, Body::End, None, now),
+            Answer::Item(value) => self.settle_return(slot, Body::Value(value), None, WHENEVER),
+            Answer::Over => self.settle_return(slot, Body::End, None, WHENEVER),
             Answer::Failed(failure) => self.fail(slot, failure),
         }
     }
@@ -114,10 +121,10 @@ impl Runtime {
     }
 
     /// The producer has returned.
-    pub(crate) fn finish_stream(&self, task: Key, now: Stamp) {
+    pub(crate) fn finish_stream(&self, task: Key) {
         if let Some(stream) = self.streams.find(task) {
             let left = stream.lock().finish();
-            self.see_to(left, now);
+            self.see_to(left);
         }
     }
 
@@ -128,7 +135,7 @@ impl Runtime {
         let drops = matches!(failure.kind, Kind::Cancelled { .. });
         let mut left = stream.lock().fail(failure.clone(), drops);
         let failed = left.failed.take();
-        self.see_to(left, self.history.now());
+        self.see_to(left);
         failed.map(|(slot, share)| {
             self.let_go(share);
             slot
@@ -145,7 +152,7 @@ impl Runtime {
         self.cancel(task, wish);
         if let Some(stream) = self.streams.find(task) {
             let left = stream.lock().leave();
-            self.see_to(left, self.history.now());
+            self.see_to(left);
         }
     }
 
@@ -159,7 +166,7 @@ impl Runtime {
             let keys: Vec<Key> = keys_of(&value).collect();
             keys
         }));
-        self.see_to(left, self.history.now());
+        self.see_to(left);
     }
 
     /// A task is settled: its slot is held by those alone who ask for something.
@@ -170,10 +177,10 @@ impl Runtime {
         }
     }
 
-    fn see_to(&self, left: Left, now: Stamp) {
+    fn see_to(&self, left: Left) {
         debug_assert!(left.failed.is_none(), "a slot that fails is its taker's");
         for slot in left.over {
-            self.settle_return(slot, Body::End, None, now);
+            self.settle_return(slot, Body::End, None, WHENEVER);
         }
         self.release(left.dropped.iter().flat_map(keys_of));
         if let Some(failure) = left.untold {

@@ -705,7 +705,7 @@ export class Port {
     return ref
   }
 
-  /** There is room for one more item, from the next crossing on. */
+  /** There is room for one more item, from the next crossing on: who takes one looks what it is. */
   tookItem({ slot, generation }: Stored): void {
     this.#reserve(1, 0)
     const record = this.#record(L.OP_TOOK)
@@ -713,7 +713,6 @@ export class Port {
     this.words[record + 2] = generation
     this.words[record + 3] = 1
     this.#commit()
-    this.#later()
   }
 
   leaveStream({ slot, generation }: Stored): void {
