@@ -3,11 +3,14 @@
 import {
   type ActorHandle,
   actorId,
+  asCompleted,
+  cancel,
   get,
   getActor,
   getSync,
   kill,
   type ObjectRef,
+  type ObjectRefGenerator,
   put,
   type RemoteClass,
   type RemoteFunction,
@@ -238,4 +241,38 @@ export const actors = (): void => {
   Remote.options({ maxRestart: 1 })
   // @ts-expect-error unknown lifetime
   Remote.options({ lifetime: 'eternal' })
+}
+
+export const streams = async (): Promise<void> => {
+  const count = remote(function* (to: number) {
+    for (let k = 0; k < to; k++) yield k
+    return 'all'
+  })
+  const stream = count.options({ backpressure: 2 }).remote(put(3))
+  same<ObjectRefGenerator<number>, typeof stream>(true)
+  for await (const ref of stream) (await get(ref)).toFixed()
+  const later = remote(async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    yield new Uint8Array(1)
+  })
+  const bytes = await later.remote().next()
+  if (bytes.done !== true) same<ObjectRef<Uint8Array<ArrayBufferLike>>, typeof bytes.value>(true)
+  const none: undefined = count.options({ numReturns: 0 }).remote(1) as undefined
+  const [ready] = await wait([stream, put('a')])
+  const one: ObjectRefGenerator<number> | ObjectRef<string> | undefined = ready[0]
+  const end: ObjectRef<unknown> = stream.completed()
+  for await (const ref of asCompleted([put(1)])) same<ObjectRef<number>, typeof ref>(true)
+  for await (const each of asCompleted([stream])) same<ObjectRefGenerator<number>, typeof each>(true)
+  cancel(stream)
+  class Feed {
+    *items(): Generator<Map<string, number>> {
+      yield new Map()
+    }
+  }
+  const items = remote(Feed).remote().items.options({ backpressure: 1 }).remote()
+  same<ObjectRefGenerator<Map<string, number>>, typeof items>(true)
+  const both = count.options({ numReturns: 2 }).remote(2)
+  same<ObjectRef<number>[], typeof both>(true)
+  // @ts-expect-error: a stream is no ref
+  await get(stream)
+  void [none, one, end, items]
 }

@@ -8,6 +8,7 @@ use mobula_sync::atomic::{Ordering, fence};
 use crate::actor::Bound;
 use crate::cell::{Body, Task};
 use crate::failure::{Failure, Kind};
+use crate::functions::is_stream;
 use crate::history::{Outcome, Run, Stamp};
 use crate::layout::status;
 use crate::runtime::Runtime;
@@ -72,6 +73,9 @@ impl Runtime {
         if let Body::Task(mut task) = before {
             if let Some(returns) = task.returns.take() {
                 self.settle_returns(*returns, task.function, local, now);
+            }
+            if is_stream(task.function) {
+                self.finish_stream(key);
             }
             self.release_task(&task, key);
         }
@@ -141,6 +145,7 @@ impl Runtime {
         let mut dependents = Vec::new();
         while let Some(key) = open.pop() {
             let mut bound = None;
+            let mut is_streaming = false;
             let before = {
                 let mut body = self.cell(key).body.lock();
                 if !matches!(*body, Body::Task(_) | Body::Return(_))
@@ -152,6 +157,7 @@ impl Runtime {
                 if let Body::Task(task) = &before {
                     self.no_longer_pending(task);
                     bound = task.bound.clone();
+                    is_streaming = is_stream(task.function);
                 }
                 match (&before, tell.take()) {
                     (Body::Task(task), Some(tell)) => {
@@ -184,6 +190,9 @@ impl Runtime {
                 } else {
                     self.heard_failure(dependent);
                 }
+            }
+            if is_streaming {
+                open.extend(self.fail_stream(key, &failure));
             }
             match before {
                 Body::Task(task) => {

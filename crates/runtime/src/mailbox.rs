@@ -35,6 +35,8 @@ pub(crate) enum Letter {
     DropActor { key: Key },
     /// A thread is to be started for this actor of this class alone (driver).
     StartFor { key: Key, class: u32 },
+    /// There is room for more items of this task.
+    Resume { key: Key },
 }
 
 #[derive(Debug, Default)]
@@ -149,6 +151,10 @@ impl Mailbox {
 
     pub(crate) fn drop_actor(&self, key: Key) {
         self.deliver(|mail| mail.letters.push_back(Letter::DropActor { key }));
+    }
+
+    pub(crate) fn resume(&self, key: Key) {
+        self.deliver(|mail| mail.letters.push_back(Letter::Resume { key }));
     }
 
     pub(crate) fn start_for(&self, key: Key, class: u32) {

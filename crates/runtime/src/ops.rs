@@ -45,7 +45,7 @@ impl Port {
         area.set_header(header::OP_HEAP, 0);
         for k in 0..count {
             let words = area.words::<16>(layout::OPS_AT + k * layout::OP_BYTES);
-            self.perform(&area, &words);
+            self.perform(&mut area, &words);
         }
         // Together, since the table's lock is taken for each call. Whatever else these records say came before.
         self.runtime.release(self.released.drain(..));
@@ -56,7 +56,7 @@ impl Port {
         area.set_header(header::ROOM, self.runtime.room_for_tasks());
     }
 
-    fn perform(&mut self, area: &Area<'_>, words: &[u32; 16]) {
+    fn perform(&mut self, area: &mut Area<'_>, words: &[u32; 16]) {
         let key = Key {
             index: words[1],
             generation: words[2],
@@ -153,6 +153,35 @@ impl Port {
                 }
             }
             op::FREE => self.runtime.free(key),
+            op::NEXT => {
+                let slot = Key {
+                    index: words[3],
+                    generation: words[4],
+                };
+                self.ledger.add(slot);
+                self.runtime.ask_item(key, slot);
+            }
+            op::TOOK => self.runtime.take_items(key, words[3]),
+            op::YIELD => {
+                let value = self.value(area, words);
+                // A run that is not this thread's any more counts nothing.
+                if self.ends_here(key) {
+                    self.runtime.yield_item(key, number(words), value);
+                }
+            }
+            op::ASK => {
+                let room = match self.ends_here(key) {
+                    true => self
+                        .runtime
+                        .room_in_stream(key, number(words), &self.mailbox),
+                    false => 0,
+                };
+                area.set_header(header::ADMITTED, u32::try_from(room).unwrap_or(u32::MAX));
+            }
+            op::CANCEL if words[3] & cancel::LEFT != 0 => {
+                self.runtime.leave_stream(key);
+                self.queued = true;
+            }
             op::CANCEL => {
                 let wish = Wish {
                     why: Why::Cancelled,
@@ -399,4 +428,9 @@ impl Port {
 fn waiting_task(words: &[u32; 16]) -> Option<Key> {
     let [_, _, _, index, generation, ..] = *words;
     (generation != 0).then_some(Key { index, generation })
+}
+
+/// The number of an item.
+fn number(words: &[u32; 16]) -> u64 {
+    u64::from(words[5]) << 32 | u64::from(words[6])
 }

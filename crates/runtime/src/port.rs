@@ -476,6 +476,7 @@ impl Port {
                 Letter::StartFor { key, class } => {
                     [letter::START_FOR, key.index, key.generation, class]
                 }
+                Letter::Resume { key } => [letter::RESUME, key.index, key.generation, 0],
             };
             area.set_words(layout::LETTERS_AT + k * layout::LETTER_BYTES, &words);
         }

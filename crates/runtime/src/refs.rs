@@ -10,7 +10,9 @@ use mobula_sync::atomic::Ordering;
 use crate::actor::ACTOR;
 use crate::cell::Body;
 use crate::failure::Failure;
+use crate::functions::is_stream;
 use crate::runtime::Runtime;
+use crate::streams::STREAM;
 use crate::value::{RefEntry, Value};
 
 /// Multiplies once; keys are small numbers that nobody chooses maliciously.
@@ -35,6 +37,8 @@ impl Hasher for KeyHasher {
 
 /// Of an actor that has not ended, and that only one beside itself holds.
 const LAST_OF_ACTOR: u32 = ACTOR | 2;
+/// The same of a stream whose producer has not ended.
+const LAST_OF_STREAM: u32 = STREAM | 2;
 
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
 pub(crate) type KeySet = HashSet<Key, BuildHasherDefault<KeyHasher>>;
@@ -75,7 +79,7 @@ impl Runtime {
                     self.bury(key, &mut open);
                     dead.push(key);
                 }
-                LAST_OF_ACTOR => out_of_scope.push(key),
+                LAST_OF_ACTOR | LAST_OF_STREAM => out_of_scope.push(key),
                 _ => {}
             }
         }
@@ -87,7 +91,7 @@ impl Runtime {
                         self.bury(key, &mut open);
                         dead.push(key);
                     }
-                    LAST_OF_ACTOR => out_of_scope.push(key),
+                    LAST_OF_ACTOR | LAST_OF_STREAM => out_of_scope.push(key),
                     _ => {}
                 }
             }
@@ -99,7 +103,13 @@ impl Runtime {
             let Some(key) = out_of_scope.pop() else {
                 return;
             };
-            open = self.out_of_scope(key);
+            open = match is_stream(self.cell(key).function.load(Ordering::Relaxed)) {
+                true => {
+                    self.leave_stream(key);
+                    Vec::new()
+                }
+                false => self.out_of_scope(key),
+            };
         }
     }
 
@@ -113,7 +123,11 @@ impl Runtime {
                 open.extend(keys_of(&task.arguments));
                 open.extend(task.deps.iter().chain(&task.brought).map(|entry| entry.key));
             }
-            Body::Return(_) | Body::Waiter(_) | Body::Struck(_) | Body::Vacant => {}
+            Body::Return(_) | Body::Waiter(_) | Body::Struck(_) | Body::End | Body::Vacant => {}
+        }
+        // Of a slot that was a stream's in an earlier life there is none.
+        if is_stream(self.cell(key).function.load(Ordering::Relaxed)) {
+            self.forget_stream(key, open);
         }
     }
 

@@ -4,6 +4,7 @@ use mobula_sched::{Key, Phase};
 use mobula_sync::atomic::Ordering;
 
 use crate::cell::Body;
+use crate::functions::is_stream;
 use crate::history::{Outcome, Run};
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
@@ -51,6 +52,9 @@ impl Runtime {
                 .collect::<Vec<_>>()
         };
         self.release(returned.iter().flat_map(keys_of));
+        if is_stream(self.cell(key).function.load(Ordering::Relaxed)) {
+            self.restart_stream(key);
+        }
         let is_ready = [Phase::Offered, Phase::Running]
             .into_iter()
             .any(|begun| self.table.advance(key, begun, Phase::Ready));

@@ -50,6 +50,8 @@ pub(crate) struct Isolate {
     pub(crate) doomed: Vec<u32>,
     /// Actors whose instances here are nobody's any more.
     pub(crate) dropped: Vec<Key>,
+    /// Streams begun here that may yield more items.
+    pub(crate) resumed: Vec<Key>,
 }
 
 /// What a task is given beside bytes.
@@ -90,6 +92,7 @@ impl Isolate {
             unwanted: Vec::new(),
             doomed: Vec::new(),
             dropped: Vec::new(),
+            resumed: Vec::new(),
         };
         isolate.flush();
         Some(isolate)
@@ -357,6 +360,45 @@ impl Isolate {
         self.record(&[op::BRING, heap as u32]);
     }
 
+    /// A task with so many further returns.
+    pub(crate) fn submit_many(&mut self, function: u32, further: usize) -> (Key, Vec<Key>) {
+        self.flush();
+        let returns: Vec<Key> = (0..further).map(|_| self.mint()).collect();
+        let heap = self.write_keys(&returns);
+        self.record(&[op::KEYS, heap as u32, returns.len() as u32]);
+        let key = self.mint();
+        let further = further as u32;
+        self.record(&[
+            op::SUBMIT,
+            key.index,
+            key.generation,
+            0,
+            0,
+            0,
+            0,
+            function,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            further,
+        ]);
+        (key, returns)
+    }
+
+    fn write_keys(&mut self, keys: &[Key]) -> usize {
+        self.reserve(1, keys.len() * 8);
+        let heap = self.heap_take(keys.len() * 8);
+        for (k, key) in keys.iter().enumerate() {
+            let at = layout::OP_HEAP_AT + heap + 8 * k;
+            record::set_word(&mut self.area, at, key.index);
+            record::set_word(&mut self.area, at + 4, key.generation);
+        }
+        heap
+    }
+
     pub(crate) fn put(&mut self, bytes: &[u8], refs: &[Key]) -> Key {
         self.write_refs(refs);
         self.need_room(bytes);
@@ -445,6 +487,73 @@ impl Isolate {
         self.flush();
     }
 
+    /// The slot of a stream's next item.
+    pub(crate) fn next_item(&mut self, stream: Key) -> Key {
+        self.need_room(&[]);
+        let item = self.mint();
+        self.record(&[
+            op::NEXT,
+            stream.index,
+            stream.generation,
+            item.index,
+            item.generation,
+        ]);
+        item
+    }
+
+    /// One item is taken.
+    pub(crate) fn took(&mut self, stream: Key) {
+        self.reserve(1, 0);
+        self.record(&[op::TOOK, stream.index, stream.generation, 1]);
+    }
+
+    /// Asks for an item, takes it, and looks what it is.
+    pub(crate) fn take_item(&mut self, stream: Key) -> (Key, Outcome) {
+        let item = self.next_item(stream);
+        self.took(stream);
+        let outcome = self.fetch(&[item]).remove(0);
+        (item, outcome)
+    }
+
+    /// Nobody asks for items any more.
+    pub(crate) fn leave_stream(&mut self, stream: Key) {
+        self.reserve(1, 0);
+        self.record(&[op::CANCEL, stream.index, stream.generation, cancel::LEFT]);
+        self.flush();
+    }
+
+    /// The run of a task yields its item of this number.
+    pub(crate) fn yields(&mut self, key: Key, number: u32, bytes: &[u8], refs: &[Key]) {
+        self.write_refs(refs);
+        self.need_room(bytes);
+        let [offset, len, object, generation] = self.place(bytes);
+        let refs = refs.len() as u32;
+        self.record(&[
+            op::YIELD,
+            key.index,
+            key.generation,
+            0,
+            0,
+            0,
+            number,
+            0,
+            offset,
+            len,
+            0,
+            refs,
+            object,
+            generation,
+        ]);
+    }
+
+    /// How many items more the run may yield, which has yielded so many.
+    pub(crate) fn room(&mut self, key: Key, yielded: u32) -> u32 {
+        self.reserve(1, 0);
+        self.record(&[op::ASK, key.index, key.generation, 0, 0, 0, yielded]);
+        self.flush();
+        self.header(header::ADMITTED)
+    }
+
     /// Waits for all of them, or the first failure (`None`), or for so many.
     pub(crate) fn wait_for(&mut self, keys: &[Key], count: Option<u32>) -> u32 {
         let token = self.free_tokens.pop().unwrap_or(self.waits.len() as u32);
@@ -453,13 +562,7 @@ impl Isolate {
         }
         self.waits[token as usize] = true;
         for keys in keys.chunks(TABLE_MAX) {
-            self.reserve(1, keys.len() * 8);
-            let heap = self.heap_take(keys.len() * 8);
-            for (k, key) in keys.iter().enumerate() {
-                let at = layout::OP_HEAP_AT + heap + 8 * k;
-                record::set_word(&mut self.area, at, key.index);
-                record::set_word(&mut self.area, at + 4, key.generation);
-            }
+            let heap = self.write_keys(keys);
             self.record(&[op::KEYS, heap as u32, keys.len() as u32]);
         }
         self.reserve(1, 0);
@@ -519,6 +622,7 @@ impl Isolate {
                     record::key_at(&self.area, at + 4),
                     kind == letter::TIMED_OUT,
                 )),
+                letter::RESUME => self.resumed.push(record::key_at(&self.area, at + 4)),
                 letter::TERMINATE => self.doomed.push(record::word(&self.area, at + 4)),
                 letter::DROP_ACTOR => self.dropped.push(record::key_at(&self.area, at + 4)),
                 other => panic!("unknown letter {other}"),
@@ -694,6 +798,7 @@ impl Isolate {
             state::GONE => Outcome::Gone,
             state::FREED => Outcome::Freed,
             state::LOST => Outcome::Lost,
+            state::END => Outcome::End,
             state::CANCELLED => Outcome::Cancelled,
             state::TIMED_OUT => Outcome::TimedOut {
                 ms: u64::from(word(1)) | u64::from(word(2)) << 32,

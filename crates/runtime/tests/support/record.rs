@@ -44,6 +44,8 @@ pub(crate) enum Outcome {
     Gone,
     Freed,
     Lost,
+    /// In place of an item.
+    End,
     Cancelled,
     TimedOut {
         ms: u64,
@@ -75,6 +77,7 @@ impl fmt::Debug for Outcome {
             Outcome::Gone => f.write_str("Gone"),
             Outcome::Freed => f.write_str("Freed"),
             Outcome::Lost => f.write_str("Lost"),
+            Outcome::End => f.write_str("End"),
             Outcome::Cancelled => f.write_str("Cancelled"),
             Outcome::TimedOut { ms } => write!(f, "TimedOut({ms})"),
             Outcome::ActorDied { reason } => write!(f, "ActorDied({reason})"),
