@@ -3,10 +3,11 @@
 use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
-use crate::actor::{ACTOR, Bound, Call};
+use crate::actor::{Bound, Call};
 use crate::cell::{Body, Task};
 use crate::failure::{Failure, Kind};
 use crate::history::Stamp;
+use crate::holders::ACTOR;
 use crate::lines::{OF_ACTOR, lane_of};
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
