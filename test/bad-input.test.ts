@@ -59,7 +59,7 @@ void new Promise<number>((resolve) => {
 
 const cases: readonly Case[] = [
   ['remote(undefined)', call('remote'), TypeError, /^fn: expected a function, got undefined/],
-  ['remote(class): later option', call('remote', class A {}, { resourceLimits: {} }), MobulaError, /'resourceLimits' is not supported/],
+  ['remote(class): later isolation', call('remote', class A {}, { isolation: 'process' }), MobulaError, /'process' is not supported/],
   ['remote(Proxy)', call('remote', new Proxy(() => 1, {})), CaptureError, /^cannot ship '.*', which is a Proxy of a function/],
   ['native function', () => remote(nameless).remote(1), CaptureError, /^cannot ship 'anonymous', which is a native function/],
   ['remote: unknown option', call('remote', () => 1, { nam: 'x' }), TypeError, /did you mean 'name'/],

@@ -52,6 +52,7 @@ const control = {
     'executeThread',
     'running',
     'start',
+    'actorThreadEnded',
     'threadEnded',
     'threadTerminating',
     'version',

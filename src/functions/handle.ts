@@ -2,7 +2,7 @@
 
 import { type Capsule, Taken } from '../codec/capsules.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
-import type { RemoteTemplate } from './template.ts'
+import type { RemoteClassTemplate, RemoteTemplate } from './template.ts'
 
 /** What `remote` gives extends it. */
 export class Handle extends Taken {}
@@ -32,9 +32,10 @@ export const setHandles = (all: Handles): void => {
 }
 
 interface ActorHandles {
-  /** `undefined`: it is no handle of an actor's. */
+  /** `undefined`: it is neither a handle of an actor's nor a remote class. */
   take(value: unknown): Capsule | undefined
   make(classId: number, ref: ObjectRef): unknown
+  makeClass(template: RemoteClassTemplate, values: readonly unknown[], home: ObjectRef | undefined): unknown
 }
 
 let actors: ActorHandles | undefined
@@ -46,6 +47,12 @@ export const setActorHandles = (all: ActorHandles): void => {
 export const makeActor = (classId: number, ref: ObjectRef): unknown => {
   if (actors === undefined) throw new Error("a handle of an actor's came to a thread that knows none: please report this")
   return actors.make(classId, ref)
+}
+
+export const makeRemoteClass = (template: RemoteClassTemplate, values: readonly unknown[]): unknown => {
+  if (actors === undefined) throw new Error('a remote class came to a thread that knows none: please report this')
+  if (home !== undefined && (JSON.parse(template.carrier) as RemoteTemplate).how === 'self') homes.add(home)
+  return actors.makeClass(template, values, home)
 }
 
 export const takeRemote = (value: unknown): Capsule | undefined => {

@@ -8,7 +8,7 @@ import { classHere } from './classes.ts'
 import { makeCodec } from './codecs.ts'
 import { factoryOf, type Made, metaOf } from './compile.ts'
 import { globalAt } from './globals.ts'
-import { makeActor, makeHandle } from './handle.ts'
+import { makeActor, makeHandle, makeRemoteClass } from './handle.ts'
 import { importedValue } from './imports.ts'
 import { beginObject, defineProperty, makeObject } from './objects.ts'
 import { keepThing, versionOf } from './origins.ts'
@@ -76,6 +76,8 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
       return makeHandle(template, values)
     case 'actor':
       return makeActor(template.classId, values[0] as ObjectRef)
+    case 'remote class':
+      return makeRemoteClass(template, values)
   }
 }
 

@@ -86,6 +86,7 @@ export type Template =
   /** A class that the receiver finds by its module. */
   | { readonly kind: 'class'; readonly key: string }
   | RemoteTemplate
+  | RemoteClassTemplate
   /** A handle of an actor's: the value is the ref of the actor. */
   | { readonly kind: 'actor'; readonly classId: number }
   /** A codec that was registered where nobody else can import it. Values: its class, the object with its functions. */
@@ -125,6 +126,17 @@ export interface RemoteTemplate {
    */
   readonly how: 'alone' | 'ref' | 'self' | 'inside'
   readonly source: string
+}
+
+/** A remote class. Values: as those of the remote function that it would be. */
+export interface RemoteClassTemplate {
+  readonly kind: 'remote class'
+  /** What its actors are created with, as JSON. */
+  readonly options: string
+  /** What is known of its methods, as JSON. */
+  readonly notes: string
+  /** A {@link RemoteTemplate}. */
+  readonly carrier: string
 }
 
 /** What a class extends, in its text: one unit long, as any name at least is. */

@@ -1,6 +1,6 @@
 /** A remote class: shipped with its first actor, which `.remote()` creates. */
 
-import { encodeArgs } from '../codec/codec.ts'
+import { type Capsule, encodeArgs } from '../codec/codec.ts'
 import type { Callee } from '../engine/engine.ts'
 import { badType, nearest } from '../errors/bad-input.ts'
 import { ERROR_CODES } from '../errors/codes.ts'
@@ -9,18 +9,22 @@ import { type ClassNotes, groupNumber, type MethodNotes } from '../functions/act
 import { methodsOf } from '../functions/methods.ts'
 import type { AnyClass, Described } from '../functions/record.ts'
 import { HELD } from '../functions/retryable.ts'
+import type { RemoteClassTemplate, RemoteTemplate } from '../functions/template.ts'
 import { actorTermsOf, checkTogether, type ResolvedActor } from '../options/actor.ts'
 import { type ResolvedCall, resolveMethods } from '../options/actor-call.ts'
 import { BACKPRESSURE } from '../options/task.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
 import type { ActorHandle } from './actor-handle.ts'
 import { handleOf } from './actor-methods.ts'
 import type { Runtime } from './current.ts'
-import { checkRefs, makeTarget, type RemoteTarget, takeAlong, variantOf } from './remote.ts'
+import { checkRefs, madeTarget, makeTarget, type RemoteTarget, takeAlong, takeTarget, variantOf } from './remote.ts'
 
 export interface ClassTarget {
   readonly options: ResolvedActor
   /** What ships, as a function does. */
   readonly carrier: RemoteTarget
+  /** What is known of its methods, if it came from elsewhere. */
+  readonly notes: ClassNotes | undefined
   /** In the runtime that it was last shipped to. */
   shipped: Shipped | undefined
 }
@@ -40,13 +44,37 @@ const carried = ({ captures, byValue, byReference, retryable }: ResolvedActor): 
 export const makeClassTarget = (described: Described, options: ResolvedActor): ClassTarget => ({
   options,
   carrier: makeTarget(described, carried(options)),
+  notes: undefined,
+  shipped: undefined,
+})
+
+/** A remote class on its way to another thread. */
+export const takeClassTarget = (target: ClassTarget, isDry: boolean): Capsule => {
+  const { options, carrier } = target
+  const { template, values, steps } = takeTarget(carrier, isDry, takeAlong)
+  const { captures: _, byValue: __, byReference: ___, retryable: ____, ...travelling } = options
+  const whole: RemoteClassTemplate = {
+    kind: 'remote class',
+    options: JSON.stringify(travelling),
+    notes: JSON.stringify(notesOf(target)),
+    carrier: template,
+  }
+  return { template: JSON.stringify(whole), values, steps, id: '' }
+}
+
+/** The target of a remote class that came from another thread. */
+export const madeClassTarget = ({ options, notes, carrier }: RemoteClassTemplate, values: readonly unknown[], home: ObjectRef | undefined): ClassTarget => ({
+  options: JSON.parse(options) as ResolvedActor,
+  carrier: madeTarget(JSON.parse(carrier) as RemoteTemplate, values, home),
+  notes: JSON.parse(notes) as ClassNotes,
   shipped: undefined,
 })
 
 /** The same class with other options. */
-export const classVariantOf = ({ options, carrier }: ClassTarget, changed: ResolvedActor): ClassTarget => ({
+export const classVariantOf = ({ options, carrier, notes }: ClassTarget, changed: ResolvedActor): ClassTarget => ({
   options: { ...options, ...changed },
   carrier: variantOf(carrier, carried(changed)),
+  notes,
   shipped: undefined,
 })
 
@@ -98,7 +126,7 @@ const ship = (engine: Runtime['engine'], target: ClassTarget): Shipped => {
 /** So many calls of an actor with async methods go on at once. */
 export const ASYNC_CONCURRENCY = 1000
 
-const notesOf = ({ options, carrier: { described, name } }: ClassTarget): ClassNotes => {
+const notesOf = ({ options, carrier: { described, name }, notes }: ClassTarget): ClassNotes => {
   const { groups = [], callRetries = 0, resourceLimits, retryable } = options
   const isHeld = typeof retryable === 'object' && 'held' in retryable
   const common = {
@@ -106,9 +134,11 @@ const notesOf = ({ options, carrier: { described, name } }: ClassTarget): ClassN
     groups,
     callRetries,
     ...(resourceLimits !== undefined && { resourceLimits }),
+    ...(notes?.retryable !== undefined && { retryable: notes.retryable }),
     ...(retryable !== undefined && { retryable: isHeld ? (HELD as typeof HELD) : retryable }),
   }
-  if (described.kind !== 'function') return { ...common, methods: undefined, fields: undefined, concurrency: options.concurrency ?? 0 }
+  if (described.kind !== 'function')
+    return { ...common, methods: notes?.methods, fields: notes?.fields, concurrency: options.concurrency ?? notes?.concurrency ?? 0 }
   const Class = described.fn as unknown as AnyClass
   const { names, fields, isOpen, hasAsync, generators } = methodsOf(Class)
   const own = resolveMethods((Class as unknown as { methods?: unknown }).methods, name)

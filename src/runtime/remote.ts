@@ -132,7 +132,7 @@ export const takeAlong = (target: RemoteTarget): Taken => {
   return parts
 }
 
-interface Taken {
+export interface Taken {
   readonly source: string
   readonly isAsync: boolean
   readonly isGenerator: boolean
@@ -217,8 +217,14 @@ export const bindTarget = (handle: Handle, target: RemoteTarget): void => {
 }
 
 /** A remote function on its way to another thread. */
-export const takeHandle = (handle: Handle, isDry: boolean): Capsule => {
-  const target = targets.get(handle) as RemoteTarget
+export const takeHandle = (handle: Handle, isDry: boolean): Capsule =>
+  takeTarget(targets.get(handle) as RemoteTarget, isDry, (target) => {
+    const { engine } = current() as Runtime
+    return target.shipped?.runtime === engine.runtime ? target.shipped : ship(target)
+  })
+
+/** The same for what `shippedOf` ships. */
+export const takeTarget = (target: RemoteTarget, isDry: boolean, shippedOf: (target: RemoteTarget) => Taken): Capsule => {
   const { name, options, described } = target
   if (options.signal !== undefined)
     throw captureRefusal(`is the remote function '${name}' with the option signal, which belongs to this thread; leave it out, and use cancel`)
@@ -247,8 +253,7 @@ export const takeHandle = (handle: Handle, isDry: boolean): Capsule => {
   }
   // What it would take along is looked at, not stored.
   if (isDry) return whole('inside', { source: '', isAsync: false, isGenerator: false }, described.kind === 'function' ? [described.fn, held] : [])
-  const { engine } = current() as Runtime
-  const shipped = target.shipped?.runtime === engine.runtime ? target.shipped : ship(target)
+  const shipped = shippedOf(target)
   return shipped.env === undefined ? whole('alone', shipped, []) : whole('ref', shipped, [shipped.env])
 }
 

@@ -23,6 +23,7 @@ mod faults;
 mod fetch;
 mod functions;
 mod history;
+mod holders;
 mod holdings;
 mod inline;
 pub mod layout;

@@ -11,6 +11,7 @@ use crate::cancel::{Why, Wish};
 use crate::cell::{Task, Waiter};
 use crate::deadlock::Need;
 use crate::failure::{Failure, Kind};
+use crate::holders;
 use crate::layout::{self, cancel, header, how, kill, op};
 use crate::port::Port;
 use crate::returns::Returns;
@@ -95,7 +96,7 @@ impl Port {
                 let phase = self.runtime.table.phase(key);
                 let exists = phase.is_some_and(|phase| phase != Phase::Free);
                 if exists && self.ledger.add(key) {
-                    match self.runtime.retain_actor(key) {
+                    match holders::one_more_of_actor(&self.runtime.cell(key).holders) {
                         None => self.runtime.retain(key),
                         Some(true) => {}
                         Some(false) => drop(self.ledger.remove(key)),

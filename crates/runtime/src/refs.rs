@@ -7,12 +7,11 @@ use std::sync::Arc;
 use mobula_sched::Key;
 use mobula_sync::atomic::Ordering;
 
-use crate::actor::ACTOR;
 use crate::cell::Body;
 use crate::failure::Failure;
 use crate::functions::is_stream;
+use crate::holders::{self, Left};
 use crate::runtime::Runtime;
-use crate::streams::STREAM;
 use crate::value::{RefEntry, Value};
 
 /// Multiplies once; keys are small numbers that nobody chooses maliciously.
@@ -35,31 +34,13 @@ impl Hasher for KeyHasher {
     }
 }
 
-/// Of an actor that has not ended, and that only one beside itself holds.
-const LAST_OF_ACTOR: u32 = ACTOR | 2;
-/// The same of a stream whose producer has not ended.
-const LAST_OF_STREAM: u32 = STREAM | 2;
-
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
 pub(crate) type KeySet = HashSet<Key, BuildHasherDefault<KeyHasher>>;
 
 impl Runtime {
     /// One holder more. The caller knows of another holder that stays until this returns.
     pub(crate) fn retain(&self, key: Key) {
-        self.cell(key).holders.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// One holder more of a living actor, of whose holders the caller may know none but the actor itself. `None`: it is no actor, or
-    /// has ended. False: it ends at this very moment.
-    pub(crate) fn retain_actor(&self, key: Key) -> Option<bool> {
-        let holders = &self.cell(key).holders;
-        if holders.load(Ordering::Relaxed) & ACTOR == 0 {
-            return None;
-        }
-        // The actor's own hold keeps the slot for as long as the bit is set.
-        let one_more = |holders| (holders & ACTOR != 0).then_some(holders + 1);
-        let held = holders.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more);
-        Some(held.is_ok())
+        holders::one_more(&self.cell(key).holders);
     }
 
     pub(crate) fn retain_all(&self, refs: &[RefEntry]) {
@@ -73,26 +54,24 @@ impl Runtime {
         let mut out_of_scope = Vec::new();
         for key in keys {
             // Without a list for those that others hold, too: nearly all.
-            // AcqRel: the last one sees what all holders did with it.
-            match self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) {
-                1 => {
+            match holders::one_less(&self.cell(key).holders) {
+                Left::Nobody => {
                     self.bury(key, &mut open);
                     dead.push(key);
                 }
-                LAST_OF_ACTOR | LAST_OF_STREAM => out_of_scope.push(key),
-                _ => {}
+                Left::Itself => out_of_scope.push(key),
+                Left::Others => {}
             }
         }
         loop {
             while let Some(key) = open.pop() {
-                // AcqRel: the last one sees what all holders did with it.
-                match self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) {
-                    1 => {
+                match holders::one_less(&self.cell(key).holders) {
+                    Left::Nobody => {
                         self.bury(key, &mut open);
                         dead.push(key);
                     }
-                    LAST_OF_ACTOR | LAST_OF_STREAM => out_of_scope.push(key),
-                    _ => {}
+                    Left::Itself => out_of_scope.push(key),
+                    Left::Others => {}
                 }
             }
             if !dead.is_empty() {

@@ -14,14 +14,12 @@ use crate::cell::Body;
 use crate::failure::{Failure, Kind};
 use crate::functions::is_stream;
 use crate::history::Stamp;
+use crate::holders;
 use crate::mailbox::Mailbox;
 use crate::refs::{KeyMap, keys_of};
 use crate::runtime::Runtime;
 use crate::stream::{Answer, Leftover, Stream};
 use crate::value::Value;
-
-/// This bit of a slot's holders says that it is a stream whose producer may be at work, and is one of the holders.
-pub(crate) const STREAM: u32 = 1 << 30;
 
 /// Nothing can depend on an item that is not there, since nobody has a ref to it: when it was there concerns nobody.
 const WHENEVER: Stamp = 0;
@@ -173,7 +171,7 @@ impl Runtime {
     pub(crate) fn no_longer_streams(&self, task: Key, function: u32) {
         if is_stream(function) {
             // With the one in `release`, which sees the bit or all that was done before it was gone.
-            self.cell(task).holders.fetch_and(!STREAM, Ordering::AcqRel);
+            holders::end_stream(&self.cell(task).holders);
         }
     }
 

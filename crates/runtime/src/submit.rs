@@ -3,15 +3,15 @@
 use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
-use crate::actor::{ACTOR, Bound, Call};
+use crate::actor::{Bound, Call};
 use crate::cell::{Body, Task};
 use crate::failure::{Failure, Kind};
 use crate::functions::is_stream;
 use crate::history::Stamp;
+use crate::holders::{ACTOR, STREAM};
 use crate::lines::{OF_ACTOR, lane_of};
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
-use crate::streams::STREAM;
 use crate::value::Value;
 
 /// Instead of a worker's place.

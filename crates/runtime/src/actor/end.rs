@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mobula_sched::{Key, Phase};
-use mobula_sync::atomic::Ordering;
 
-use super::{ACTOR, Actor, Begins, Life};
+use super::{Actor, Begins, Life};
 use crate::cell::Body;
 use crate::failure::{Failure, Kind, Reason};
+use crate::holders;
 use crate::runtime::Runtime;
 
 /// So long code of an actor is given to end that has its thread to itself.
@@ -46,15 +46,7 @@ impl Runtime {
             if !state.is_over() {
                 return Vec::new();
             }
-            // From here on nobody can have one: `find_actor` asks for the bit.
-            let is_last = holders.compare_exchange(
-                ACTOR | 1,
-                1,
-                // With the one in `release`: what the last handle's holder did was before.
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            );
-            if is_last.is_err() {
+            if !holders::end_if_last(holders) {
                 state.is_out_of_scope = false;
                 return Vec::new();
             }
@@ -126,9 +118,7 @@ impl Runtime {
             (place, begins, queued, state.calls.handed())
         };
         self.names.remove(actor);
-        self.cell(actor.key)
-            .holders
-            .fetch_and(!ACTOR, Ordering::AcqRel);
+        holders::end(&self.cell(actor.key).holders);
         for key in queued {
             self.fail_of_actor(key, failure.clone(), false);
         }

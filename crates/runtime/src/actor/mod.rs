@@ -15,6 +15,8 @@ mod calls;
 mod crash;
 mod end;
 mod hosts;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod names;
 mod place;
 mod post;
@@ -35,9 +37,6 @@ use crate::cell::{Body, Task};
 use crate::failure::Failure;
 use crate::functions::{ActorTerms, Definition};
 use crate::runtime::Runtime;
-
-/// This bit of a slot's holders says that it is an actor that has not ended. The actor itself is one of the holders.
-pub(crate) const ACTOR: u32 = 1 << 31;
 
 /// What a task is to an actor.
 #[derive(Debug, Clone)]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use mobula_sched::Key;
 use mobula_sync::Mutex;
-use mobula_sync::atomic::Ordering;
 
-use super::{ACTOR, Actor};
+use super::Actor;
+use crate::holders;
 use crate::port::Port;
 use crate::runtime::Runtime;
 
@@ -71,14 +71,8 @@ impl Port {
     /// One handle more to an actor, unless it has ended.
     fn hold(&mut self, actor: &Arc<Actor>) -> Option<Found> {
         if self.ledger.add(actor.key) {
-            let cell = self.runtime.cell(actor.key);
-            // Its own hold keeps the slot for as long as the bit is set.
-            let one_more =
-                |holders| (holders & ACTOR != 0 && !actor.is_dead()).then_some(holders + 1);
-            let held = cell
-                .holders
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
-            if held.is_err() {
+            let holders = &self.runtime.cell(actor.key).holders;
+            if actor.is_dead() || holders::one_more_of_actor(holders) != Some(true) {
                 self.ledger.remove(actor.key);
                 return None;
             }
