@@ -49,7 +49,7 @@ const makeClass = (described: Described, options: unknown): RemoteClassHandle =>
  *
  * @throws {TypeError} if `fn` is no function; {@link CaptureError}, here or by the first `.remote()`, if it or something it takes along
  * cannot travel: the message names the variable and the way to it
- * @throws {MobulaError} `ERR_NOT_SUPPORTED` for classes, generator functions and options that this version has not
+ * @throws {MobulaError} `ERR_NOT_SUPPORTED` for generator functions and options that this version has not
  * @example
  * ```ts
  * import { get, remote } from 'mobula'
@@ -62,9 +62,9 @@ export const remote: {
   <F extends AnyFunction, const O extends TaskOptions = {}>(fn: F, options?: O): RemoteFunction<F, ReturnsOf<O, 1>>
   <C extends AnyClass>(Class: C, options?: ActorOptions): RemoteClass<C>
   /**
-   * Names an exported function or class instead, by the rule that names of classes begin with a capital letter. It takes nothing along: workers import the module, once each. For modules with much state of their
-   * own, and where Node's inspector may not be used. Errors of classes that the module exports come
-   * back as those classes.
+   * Names an exported function or class instead, by the rule that names of classes begin with a capital letter. It takes nothing along:
+   * workers import the module, once each. For modules with much state of their own, and where Node's inspector may not be used. Errors
+   * of classes that the module exports come back as those classes.
    *
    * @example
    * ```ts
