@@ -154,6 +154,8 @@ export interface DefinitionRecord {
   actor?: ActorRecord
   /** It is a method of an actor's. */
   isMethod?: boolean
+  /** It is a generator: so many of its items at most are there that nobody has taken. */
+  stream?: number
 }
 
 /** The driver was told to terminate the thread of this start. False: it must not any more. */
@@ -271,6 +273,8 @@ export interface FunctionRecord {
   first: number
   /** How many objects each call returns. */
   returns: number
+  /** Calls give their items one by one. */
+  isStream: boolean
   /** More on its terms, as it was defined. */
   notes: string
 }
@@ -334,6 +338,8 @@ export interface ModuleAnalysis {
   reassigned: Array<string>
   /** Names that are declared in it, at any depth, by `const` alone. */
   constants: Array<string>
+  /** Generator functions of its top level, by the names that they have there; `default` if that is all that names one. */
+  generators: Array<string>
 }
 
 /** This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late. */

@@ -1,4 +1,5 @@
 /** Actors that end, crash, are killed and come again: what becomes of their calls, and of all that they held. */
+// Time limit: 300 s
 
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
 /** Actors: state, order, concurrency, what a handle is, and what bad input is told. */
+// Time limit: 300 s
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,6 +1,23 @@
 /** What users infer without casts, and what must not compile. Checked by `tsc`, never run. */
 
-import { get, getSync, type ObjectRef, put, type RemoteFunction, remote, type Stored, wait } from '../src/index.ts'
+import {
+  type ActorHandle,
+  actorId,
+  asCompleted,
+  cancel,
+  get,
+  getActor,
+  getSync,
+  kill,
+  type ObjectRef,
+  type ObjectRefGenerator,
+  put,
+  type RemoteClass,
+  type RemoteFunction,
+  remote,
+  type Stored,
+  wait,
+} from '../src/index.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const same = <A, B>(_: Equal<A, B>): void => {}
@@ -145,4 +162,117 @@ export const severalReturns = async (): Promise<void> => {
   // @ts-expect-error: no such priority
   pair.options({ priority: 2 })
   void [values, refs]
+}
+
+/** The type of a value is this one, no wider and no narrower. */
+const is =
+  <Expected>() =>
+  <Got>(_value: Got, _same: (<T>() => T extends Expected ? 1 : 2) extends <T>() => T extends Got ? 1 : 2 ? true : false): void => {}
+
+export const actors = (): void => {
+  class Base {
+    inherited(x: number): string {
+      return String(x)
+    }
+  }
+  class Machine extends Base {
+    static readonly methods = { divide: { numReturns: 2 }, forget: { numReturns: 0 } } as const
+    readonly n: number
+    #secret = 1
+    peer: ActorHandle<Machine> | undefined
+    readonly field = (text: string): number => text.length + this.#secret
+    constructor(n: number, _label?: string) {
+      super()
+      this.n = n
+    }
+    add(k: number): number {
+      return this.n + k
+    }
+    async later(flag: boolean): Promise<boolean> {
+      return flag
+    }
+    divide(a: number, b: number): [number, string] {
+      return [a / b, '']
+    }
+    forget(): void {}
+    pick<T extends string>(of: T[]): T | undefined {
+      return of[0]
+    }
+    get shown(): string {
+      return ''
+    }
+    private hidden(): void {}
+    protected guarded(): void {
+      this.hidden()
+    }
+  }
+  const Remote = remote(Machine)
+  is<RemoteClass<typeof Machine>>()(Remote, true)
+  const machine = Remote.options({ name: 'm', maxRestarts: 1 }).remote(1, put('label'))
+  is<ObjectRef<number>>()(machine.add.remote(put(1)), true)
+  is<ObjectRef<boolean>>()(machine.later.remote(true), true)
+  is<ObjectRef<string>>()(machine.inherited.remote(1), true)
+  is<ObjectRef<number>>()(machine.field.remote('x'), true)
+  is<[ObjectRef<number>, ObjectRef<string>]>()(machine.divide.remote(1, 2), true)
+  is<ObjectRef<[number, string]>>()(machine.divide.options({ numReturns: 1 }).remote(1, 2), true)
+  is<void>()(machine.forget.remote(), true)
+  is<ObjectRef<string | undefined>>()(machine.pick.remote(['a']), true)
+  const found: typeof machine = getActor<typeof Remote>('m')
+  const same: ActorHandle<Machine>['add'] = found.add
+  is<string>()(actorId(machine), true)
+  kill(machine, { noRestart: false })
+  same.options({ timeout: 5, concurrencyGroup: 'io', maxTaskRetries: 1 })
+  machine satisfies AsyncDisposable
+  // @ts-expect-error a constructor's argument of another type
+  Remote.remote('1')
+  // @ts-expect-error an argument of another type
+  machine.add.remote('1')
+  // @ts-expect-error no such method
+  machine.ad.remote(1)
+  // @ts-expect-error a field that is no function
+  machine.n.remote()
+  // @ts-expect-error an accessor
+  machine.shown.remote()
+  // @ts-expect-error a private method
+  machine.hidden.remote()
+  // @ts-expect-error a protected method
+  machine.guarded.remote()
+  // @ts-expect-error unknown option
+  Remote.options({ maxRestart: 1 })
+  // @ts-expect-error unknown lifetime
+  Remote.options({ lifetime: 'eternal' })
+}
+
+export const streams = async (): Promise<void> => {
+  const count = remote(function* (to: number) {
+    for (let k = 0; k < to; k++) yield k
+    return 'all'
+  })
+  const stream = count.options({ backpressure: 2 }).remote(put(3))
+  same<ObjectRefGenerator<number>, typeof stream>(true)
+  for await (const ref of stream) (await get(ref)).toFixed()
+  const later = remote(async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    yield new Uint8Array(1)
+  })
+  const bytes = await later.remote().next()
+  if (bytes.done !== true) same<ObjectRef<Uint8Array<ArrayBufferLike>>, typeof bytes.value>(true)
+  const none: undefined = count.options({ numReturns: 0 }).remote(1) as undefined
+  const [ready] = await wait([stream, put('a')])
+  const one: ObjectRefGenerator<number> | ObjectRef<string> | undefined = ready[0]
+  const end: ObjectRef<unknown> = stream.completed()
+  for await (const ref of asCompleted([put(1)])) same<ObjectRef<number>, typeof ref>(true)
+  for await (const each of asCompleted([stream])) same<ObjectRefGenerator<number>, typeof each>(true)
+  cancel(stream)
+  class Feed {
+    *items(): Generator<Map<string, number>> {
+      yield new Map()
+    }
+  }
+  const items = remote(Feed).remote().items.options({ backpressure: 1 }).remote()
+  same<ObjectRefGenerator<Map<string, number>>, typeof items>(true)
+  const both = count.options({ numReturns: 2 }).remote(2)
+  same<ObjectRef<number>[], typeof both>(true)
+  // @ts-expect-error: a stream is no ref
+  await get(stream)
+  void [none, one, end, items]
 }

@@ -2,7 +2,7 @@
 
 import { actorPartsOf } from '../runtime/actor-handle.ts'
 import { checkActor } from '../runtime/check-actor.ts'
-import type { ActorHandle } from './actor-types.ts'
+import type { AnyActorHandle } from './actor-types.ts'
 
 /**
  * The 128-bit id of an actor as hexadecimal text: the same for all handles to it, on all threads.
@@ -17,5 +17,4 @@ import type { ActorHandle } from './actor-types.ts'
  * console.log((await get(same.remote(thing))) === actorId(thing)) // true
  * ```
  */
-// biome-ignore lint/suspicious/noExplicitAny: a handle of any class
-export const actorId = (actor: ActorHandle<any>): string => actorPartsOf(checkActor(actor, 'actor')).ref.id
+export const actorId = (actor: AnyActorHandle): string => actorPartsOf(checkActor(actor, 'actor')).ref.id

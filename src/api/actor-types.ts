@@ -21,6 +21,16 @@ export interface ActorMethod<F extends AnyFunction, N extends number = 1> {
   options<const O extends ActorCallOptions>(options: O): ActorMethod<F, ReturnsOf<O, N>>
 }
 
+/** Tells handles from other objects; no such property exists. */
+declare const actor: unique symbol
+
+/** A handle to an actor of whatever class. */
+export interface AnyActorHandle {
+  readonly [actor]?: true
+  /** Lets go of this handle. If it was the last, waits until the actor has ended, after its queued calls. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
 type MethodsOf<C> = C extends { readonly methods: infer M } ? M : unknown
 
 /** What `static methods` of a class says of how many objects a method returns. */
@@ -33,10 +43,7 @@ type SaidReturns<M, K> = K extends keyof M ? ReturnsOf<M[K], 1> : 1
  */
 export type ActorHandle<I, M = unknown> = {
   readonly [K in keyof I]: K extends string ? (I[K] extends AnyFunction ? ActorMethod<I[K], SaidReturns<M, K>> : never) : never
-} & {
-  /** Lets go of this handle. If it was the last, waits until the actor has ended, after its queued calls. */
-  [Symbol.asyncDispose](): Promise<void>
-}
+} & AnyActorHandle
 
 /** A class whose instances are actors. */
 export interface RemoteClass<C extends AnyClass> {

@@ -1,6 +1,13 @@
 /** `getRuntimeContext`: where the running code is. */
 
-import { type RuntimeContext, readContext } from '../runtime/context.ts'
+import { type RuntimeContext as Context, readContext } from '../runtime/context.ts'
+import type { ActorHandle } from './actor-types.ts'
+
+export interface RuntimeContext extends Omit<Context, 'actor'> {
+  /** A handle to the actor whose code this is, for others to call it by: it keeps the actor alive as any handle does. Undefined outside of actors. */
+  // biome-ignore lint/suspicious/noExplicitAny: of whatever class
+  readonly actor: ActorHandle<any> | undefined
+}
 
 /**
  * Tells which task the running code belongs to, also after an `await`, and where it runs. On a driver, and in what goes on after its
@@ -17,6 +24,4 @@ import { type RuntimeContext, readContext } from '../runtime/context.ts'
  * console.log(await get(whoami.remote())) // whoami on worker 1
  * ```
  */
-export const getRuntimeContext = (): RuntimeContext => readContext()
-
-export type { RuntimeContext }
+export const getRuntimeContext = (): RuntimeContext => readContext() as RuntimeContext

@@ -4,7 +4,7 @@ import { checkOptions, optionalBoolean } from '../options/check.ts'
 import { partsOf } from '../refs/object-ref.ts'
 import { actorPartsOf } from '../runtime/actor-handle.ts'
 import { checkActor, engineOfActor } from '../runtime/check-actor.ts'
-import type { ActorHandle } from './actor-types.ts'
+import type { AnyActorHandle } from './actor-types.ts'
 
 export interface KillOptions {
   /** `false`: its constructor runs again, as after a crash, if `maxRestarts` allows. Default: `true`. */
@@ -27,8 +27,7 @@ export interface KillOptions {
  * await get(ref).catch((error) => console.log(error.name)) // ActorDiedError
  * ```
  */
-// biome-ignore lint/suspicious/noExplicitAny: a handle of any class
-export const kill = (actor: ActorHandle<any>, options?: KillOptions): void => {
+export const kill = (actor: AnyActorHandle, options?: KillOptions): void => {
   const raw = checkOptions(options, 'kill: options', ['noRestart'], [])
   const noRestart = optionalBoolean(raw.noRestart, 'options.noRestart') ?? true
   const { ref } = actorPartsOf(checkActor(actor, 'actor'))

@@ -16,7 +16,7 @@ import type { AnyFunction, Args, Returned, ReturnsOf } from './types.ts'
 /** A function whose calls are tasks. */
 export interface RemoteFunction<F extends AnyFunction, N extends number = 1> {
   /**
-   * Submits a task and returns a ref to its result at once. Arguments are taken by value now; a ref among them is resolved before
+   * Submits a task and returns a ref to its result at once; of a generator function, refs to its items, one by one (docs/streams.md). Arguments are taken by value now; a ref among them is resolved before
    * the task starts, refs nested inside of values are passed as refs.
    *
    * @throws {SerializationError} for an argument that cannot travel, naming its path, e.g. `args[0].cb`
@@ -49,7 +49,7 @@ const makeClass = (described: Described, options: unknown): RemoteClassHandle =>
  *
  * @throws {TypeError} if `fn` is no function; {@link CaptureError}, here or by the first `.remote()`, if it or something it takes along
  * cannot travel: the message names the variable and the way to it
- * @throws {MobulaError} `ERR_NOT_SUPPORTED` for generator functions and options that this version has not
+ * @throws {MobulaError} `ERR_NOT_SUPPORTED` for options that this version has not
  * @example
  * ```ts
  * import { get, remote } from 'mobula'

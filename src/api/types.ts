@@ -1,6 +1,7 @@
 /** The types that users see: what a call takes, what it gives, and what the store makes of values. */
 
 import type { ObjectRef } from '../refs/object-ref.ts'
+import type { ObjectRefGenerator } from '../refs/object-ref-generator.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a function takes and gives is its own business, and calls of it must check
 export type AnyFunction = (...args: any[]) => any
@@ -79,8 +80,8 @@ export type Args<P extends readonly unknown[]> = { [K in keyof P]: P[K] | Object
 type Split<V> = V extends readonly [] ? [] : V extends readonly unknown[] ? { -readonly [K in keyof V]: ObjectRef<V[K]> } : ObjectRef[]
 
 /**
- * What `.remote()` gives: a ref to what the function's promise or value will be in the store; with `numReturns` n, a ref to each of the
- * n elements; with 0, nothing.
+ * What `.remote()` gives: a ref to what the function's promise or value will be in the store; of a generator function, refs to its items,
+ * one by one; with `numReturns` n, a ref to each of the n elements or items; with 0, nothing.
  */
 export type Returned<R, N = 1> = [N] extends [0]
   ? // biome-ignore lint/suspicious/noConfusingVoidType: there is nothing to be used
@@ -91,9 +92,13 @@ export type Returned<R, N = 1> = [N] extends [0]
       : ObjectRef<R>[]
     : [R] extends [never]
       ? ObjectRef<never>
-      : [N] extends [1]
-        ? ObjectRef<Stored<Awaited<R>>>
-        : Split<Stored<Awaited<R>>>
+      : [R] extends [Generator<infer Y, unknown, never> | AsyncGenerator<infer Y, unknown, never>]
+        ? [N] extends [1]
+          ? ObjectRefGenerator<Stored<Y>>
+          : ObjectRef<Stored<Y>>[]
+        : [N] extends [1]
+          ? ObjectRef<Stored<Awaited<R>>>
+          : Split<Stored<Awaited<R>>>
 
 /** `numReturns` among the options, else what it was before. */
 export type ReturnsOf<O, Otherwise> = O extends { readonly numReturns: infer N extends number } ? N : Otherwise

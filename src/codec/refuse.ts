@@ -2,6 +2,7 @@
 
 import { types } from 'node:util'
 import { isForeignRef } from '../refs/object-ref.ts'
+import { isRefGenerator } from '../refs/object-ref-generator.ts'
 import { Refusal } from './refusal.ts'
 
 /** Throws the refusal for a value that no kind takes. */
@@ -24,6 +25,8 @@ export const exoticReason = (value: object): string | undefined => {
     return `is a ${weakName(value)}, whose weak references mean nothing in another thread; pass a Map, a Set or the value itself`
   }
   if (types.isGeneratorObject(value)) return 'is a running generator; pass an array of what it yields'
+  if (isRefGenerator(value))
+    return 'is a stream of refs, which belongs to the thread that made the call; pass refs that it gives, or make the call where they are used'
   if (types.isMapIterator(value) || types.isSetIterator(value)) return 'is an iterator in use; pass an array of what it yields'
   if (types.isArgumentsObject(value)) return 'is an arguments object; pass [...arguments]'
   if (types.isSharedArrayBuffer(value))

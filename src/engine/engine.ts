@@ -66,6 +66,8 @@ export interface FunctionRecord {
   readonly actor?: ActorTerms
   /** It is a method of an actor's. */
   readonly isMethod?: boolean
+  /** Its calls are streams: so many items at most are there that nobody has taken. */
+  readonly stream?: number
 }
 
 /** Whom a call is for. */
@@ -166,6 +168,9 @@ export type Outcome =
   | { readonly state: 'freed' }
   | { readonly state: 'lost' }
 
+/** What is in the slot of a stream's item. */
+export type ItemState = 'pending' | 'there' | 'end'
+
 /** How a wait ended. An error: it could never have ended by itself. `failed`: one of the awaited objects failed, and the wait was to end with the first failure. */
 export type WaitStatus = 'ready' | 'failed' | 'ended' | 'stopped' | DeadlockError
 
@@ -245,6 +250,16 @@ export interface Engine {
   cancel(request: CancelRequest): void
   /** True if the task behind a ref has ended, for whoever keeps lists of those that have not. */
   isOver(parts: RefParts): boolean
+  /** The next item of a stream, which the ref of its task names: a ref, or in its place the end. It is asked for with the next crossing. */
+  nextItem(stream: RefParts): ObjectRef
+  /** One more of the items that were asked for is taken: there is room for another, from the next crossing on. */
+  tookItem(stream: RefParts): void
+  /** What is in the slot of an item, now. */
+  itemState(item: ObjectRef): ItemState
+  /** Nobody asks for items any more: they are let go of, and the task is cancelled if it has not ended. */
+  leaveStream(stream: RefParts): void
+  /** One more ref to the same object. */
+  again(ref: ObjectRef): ObjectRef
   /** Deletes the values now, whoever refers to them; later fetches say so. */
   free(refs: readonly ObjectRef[]): void
   wait(request: WaitRequest): PendingWait

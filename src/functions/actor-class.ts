@@ -11,6 +11,8 @@ export interface MethodNotes {
   readonly group?: string
   readonly retries?: number
   readonly limit?: number
+  /** It is a generator: so many items at most are there that nobody has taken. */
+  readonly stream?: number
   /** `static`: the class itself says it, in `static methods`. */
   readonly retryable?: RetryableNote | 'static'
 }

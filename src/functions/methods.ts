@@ -12,6 +12,8 @@ export interface Methods {
   readonly isOpen: boolean
   /** One of them is declared `async`. */
   readonly hasAsync: boolean
+  /** Those that are generators. */
+  readonly generators: readonly string[]
 }
 
 /** What the object behind a class's own chain ends with. */
@@ -30,10 +32,13 @@ export const methodsOf = (Class: AnyClass): Methods => {
   const fields = new Set<string>()
   let isOpen = false
   let hasAsync = false
+  const generators = new Set<string>()
   for (let prototype: unknown = Class.prototype; !ROOTS.has(prototype); prototype = Object.getPrototypeOf(prototype)) {
     const own: Record<string, PropertyDescriptor> = Object.getOwnPropertyDescriptors(prototype as object)
     for (const [name, { value }] of Object.entries(own)) {
       if (name === 'constructor' || typeof value !== 'function') continue
+      // What a class above has under this name is hidden.
+      if (!names.has(name) && types.isGeneratorFunction(value)) generators.add(name)
       names.add(name)
       hasAsync ||= types.isAsyncFunction(value)
     }
@@ -41,5 +46,5 @@ export const methodsOf = (Class: AnyClass): Methods => {
     isOpen ||= NAMES_AT_RUN_TIME.test(text)
     for (const [, name = ''] of text.matchAll(FIELD)) fields.add(name)
   }
-  return { names: [...names], fields: [...fields], isOpen, hasAsync }
+  return { names: [...names], fields: [...fields], isOpen, hasAsync, generators: [...generators] }
 }

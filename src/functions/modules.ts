@@ -23,6 +23,23 @@ export const moduleFacts = (url: string, scriptId: string): ModuleAnalysis | und
   return facts
 }
 
+/** Whether the file of a module tells that this export is a generator function. Most files have none, and are not analysed for it. */
+export const exportsGenerator = (url: string, name: string): boolean => {
+  if (!isFile(url) || !mayHaveGenerators(url)) return false
+  const facts = moduleFacts(url, '')
+  const local = facts?.exports.find(({ exported }) => exported === name)?.local ?? name
+  return facts?.generators.includes(local) === true
+}
+
+const mayHaveGenerators = (url: string): boolean => {
+  try {
+    return /\bfunction\s*\*/.test(readFileSync(fileURLToPath(new URL(url)), 'utf8'))
+  } catch {
+    // A worker says what is wrong with it.
+    return false
+  }
+}
+
 /** Evaluated modules have URLs like files that are none. */
 export const isFile = (url: string): boolean => url.startsWith('file:') && !/\/(\[|%5B)eval\d*(\]|%5D)$/i.test(url)
 

@@ -3,7 +3,7 @@
 import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
 import type { FunctionAnalysis } from '../binding.ts'
-import { badType, notSupported } from '../errors/bad-input.ts'
+import { badType } from '../errors/bad-input.ts'
 import { CaptureError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { placeOfFunction } from './capture.ts'
@@ -30,14 +30,20 @@ export type Described =
   | { readonly kind: 'module'; readonly name: string; readonly url: string; readonly exported: string }
   /** `file`: URL of the file that called `remote`. */
   | { readonly kind: 'function'; readonly name: string; readonly fn: AnyFunction; readonly file: string }
-  | { readonly kind: 'shipped'; readonly name: string; readonly source: string; readonly isAsync: boolean; readonly env: ObjectRef | undefined }
+  | {
+      readonly kind: 'shipped'
+      readonly name: string
+      readonly source: string
+      readonly isAsync: boolean
+      readonly isGenerator: boolean
+      readonly env: ObjectRef | undefined
+    }
 
 /** Checks what was given to `remote`. What it takes along is read at the first call. */
 export const describeFunction = (fn: unknown): Described => {
   if (typeof fn !== 'function') throw badType('fn', 'a function', fn)
   const text = textOf(fn as AnyFunction)
   if (isClass(fn)) throw badType('fn', 'a function that can be called', fn)
-  if (types.isGeneratorFunction(fn)) throw notSupported('remote(generator function)')
   const name = nameOf(fn as AnyFunction)
   if (types.isProxy(fn)) throw new CaptureError(`cannot ship '${name}', which is a Proxy of a function, whose traps stay behind; pass the function itself`)
   if (!/\{\s*\[native code\]\s*\}$/.test(text)) {
@@ -60,6 +66,9 @@ export const describeClass = (Class: AnyClass): Described => {
 const at = (place: string): string => (place === '' ? '' : ` (${place})`)
 
 export const isAsyncFunction = (fn: AnyFunction): boolean => types.isAsyncFunction(fn)
+
+/** Its calls give their items one by one. */
+export const isGeneratorFunction = (fn: AnyFunction): boolean => types.isGeneratorFunction(fn)
 
 const nameOf = (fn: AnyFunction): string => {
   const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value

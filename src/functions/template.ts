@@ -118,6 +118,7 @@ export interface RemoteTemplate {
   /** What its calls are submitted with, as JSON. */
   readonly options: string
   readonly isAsync: boolean
+  readonly isGenerator: boolean
   /**
    * `alone`: all of it is in `source`. `ref`: the value is the ref of the object that has the function. `self`: that object is the one that
    * this lies in. `inside`: the values are the function itself and its predicate for retries.

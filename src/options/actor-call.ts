@@ -3,9 +3,9 @@
 import { badType } from '../errors/bad-input.ts'
 import { optionalRetryable, type Retryable } from '../functions/retryable.ts'
 import { checkOptions, optionalInteger, optionalSignal, optionalString } from './check.ts'
-import { optionalLimit, type TaskOptions } from './task.ts'
+import { optionalBackpressure, optionalLimit, type TaskOptions } from './task.ts'
 
-export interface ActorCallOptions extends Pick<TaskOptions, 'name' | 'timeout' | 'numReturns' | 'retryExceptions' | 'signal'> {
+export interface ActorCallOptions extends Pick<TaskOptions, 'name' | 'timeout' | 'numReturns' | 'retryExceptions' | 'backpressure' | 'signal'> {
   /** Counted among the calls of this group, of `concurrencyGroups`. Default: what `static methods` says; none. */
   readonly concurrencyGroup?: string
   /** How often the call is made again after the actor was lost under it, or after it threw what `retryExceptions` says. Default: the method's, the actor's. */
@@ -19,18 +19,18 @@ export interface ResolvedCall {
   readonly group?: string
   readonly retries?: number
   readonly retryable?: Retryable
+  readonly backpressure?: number
   readonly signal?: AbortSignal
 }
 
-const KNOWN = ['name', 'timeout', 'numReturns', 'concurrencyGroup', 'maxTaskRetries', 'retryExceptions', 'signal']
-const LATER = ['backpressure']
+const KNOWN = ['name', 'timeout', 'numReturns', 'concurrencyGroup', 'maxTaskRetries', 'retryExceptions', 'backpressure', 'signal']
 
 const RETURNS_MAX = 100_000
 const COUNT_MAX = 2 ** 31 - 1
 
 /** `where` names the options: `add.options()`, or `static methods.add`. */
 export const resolveCall = (options: unknown, where: string, argument = 'options'): ResolvedCall => {
-  const raw = checkOptions(options, `${where}: ${argument}`, KNOWN, LATER)
+  const raw = checkOptions(options, `${where}: ${argument}`, KNOWN, [])
   const all = {
     name: optionalString(raw.name, `${argument}.name`),
     limit: optionalLimit(raw.timeout, `${argument}.timeout`),
@@ -38,6 +38,7 @@ export const resolveCall = (options: unknown, where: string, argument = 'options
     group: optionalString(raw.concurrencyGroup, `${argument}.concurrencyGroup`),
     retries: optionalInteger(raw.maxTaskRetries, `${argument}.maxTaskRetries`, -1, COUNT_MAX),
     retryable: optionalRetryable(raw.retryExceptions),
+    backpressure: optionalBackpressure(raw.backpressure, `${argument}.backpressure`),
     signal: optionalSignal(raw.signal, `${argument}.signal`),
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))

@@ -54,7 +54,7 @@ export interface TaskOptions {
   readonly priority?: -1 | 0 | 1
   /**
    * How many objects a call returns. For n, 2 or more, the function returns an array of n and `.remote()` n refs, which can be passed on
-   * one by one; for 0 it returns nothing. All n refs reject if the function throws or returns another number. Default: 1.
+   * one by one; for 0 it returns nothing. A generator function yields n items, of which each settles its ref. All n refs reject if the function throws or returns another number. Default: 1.
    *
    * @example
    * ```ts
@@ -111,6 +111,20 @@ export interface TaskOptions {
    */
   readonly maxCalls?: number
   /**
+   * Of generators: so many items at most are there that nobody has taken; then the producer waits, and holds no CPU meanwhile. Where nobody can
+   * tell whether a function of `remote.module` is a generator, it counts as one if this is said. Default: 16.
+   *
+   * @example
+   * ```ts
+   * import { get, remote } from 'mobula'
+   * const frames = remote(function* (count: number) {
+   *   for (let k = 0; k < count; k++) yield new Uint8Array(1_000_000).fill(k)
+   * }, { backpressure: 2 })
+   * for await (const ref of frames.remote(3)) console.log((await get(ref)).length) // 1000000, three times
+   * ```
+   */
+  readonly backpressure?: number
+  /**
    * Cancels calls that have not ended, as by `cancel(ref)`.
    *
    * @example
@@ -158,6 +172,7 @@ export interface ResolvedTask {
   readonly returns?: number
   readonly retries?: number
   readonly retryable?: Retryable
+  readonly backpressure?: number
   readonly limit?: number
   readonly maxCalls?: number
   readonly signal?: AbortSignal
@@ -183,6 +198,8 @@ export interface Terms {
 export interface TaskNotes {
   readonly retryable?: RetryableNote
   readonly maxCalls?: number
+  /** It is a generator whose items are the objects that a call returns. */
+  readonly isSeveral?: true
 }
 
 /** The same of a method's calls. */
@@ -191,6 +208,7 @@ export interface CallNotes {
   readonly group: number
   /** `static`: the class says it; `actor`: it came with the class. */
   readonly retryable?: RetryableNote | 'static' | 'actor'
+  readonly isSeveral?: true
 }
 
 export { HELD }
@@ -198,9 +216,16 @@ export { HELD }
 /** What of the options travels with the function itself. */
 export const heldOf = ({ retryable }: ResolvedTask): unknown => (typeof retryable === 'object' && 'held' in retryable ? retryable.held : undefined)
 
-export const termsOf = ({ cpu = PARTS, gpu = 0, named = [], priority = 0, returns = 1, retries = 3, limit, retryable, maxCalls }: ResolvedTask): Terms => {
+export const termsOf = (
+  { cpu = PARTS, gpu = 0, named = [], priority = 0, returns = 1, retries = 3, limit, retryable, maxCalls }: ResolvedTask,
+  isSeveral: boolean,
+): Terms => {
   const isHeld = typeof retryable === 'object' && 'held' in retryable
-  const notes: TaskNotes = { ...(retryable !== undefined && { retryable: isHeld ? HELD : retryable }), ...(maxCalls !== undefined && { maxCalls }) }
+  const notes: TaskNotes = {
+    ...(retryable !== undefined && { retryable: isHeld ? HELD : retryable }),
+    ...(maxCalls !== undefined && { maxCalls }),
+    ...(isSeveral && { isSeveral }),
+  }
   return { cpu, gpu, named, priority, returns, retries, limit, notes: Object.keys(notes).length === 0 ? '' : JSON.stringify(notes) }
 }
 
@@ -218,16 +243,17 @@ const KNOWN = [
   'retryExceptions',
   'timeout',
   'maxCalls',
+  'backpressure',
   'signal',
   'captures',
   'byValue',
   'byReference',
 ]
 /** Names of the contract that this version refuses. */
-const LATER = ['isolation', 'backpressure']
+const LATER = ['isolation']
 
-/** -1 means no limit, and so does more than a counter holds. */
-const RETRIES_MAX = 2 ** 31 - 1
+/** What a counter holds. Of retries -1 means no limit, and so does this. */
+const COUNT_MAX = 2 ** 31 - 1
 
 export const resolveTask = (options: unknown, where: string): ResolvedTask => {
   const raw = checkOptions(options, `${where}: options`, KNOWN, LATER)
@@ -238,10 +264,11 @@ export const resolveTask = (options: unknown, where: string): ResolvedTask => {
     named: optionalAmounts(raw.resources, 'options.resources'),
     priority: optionalPriority(raw.priority),
     returns: optionalInteger(raw.numReturns, 'options.numReturns', 0, RETURNS_MAX),
-    retries: optionalInteger(raw.maxRetries, 'options.maxRetries', -1, RETRIES_MAX),
+    retries: optionalInteger(raw.maxRetries, 'options.maxRetries', -1, COUNT_MAX),
     retryable: optionalRetryable(raw.retryExceptions),
     limit: optionalLimit(raw.timeout, 'options.timeout'),
     maxCalls: optionalInteger(raw.maxCalls, 'options.maxCalls', 1),
+    backpressure: optionalBackpressure(raw.backpressure, 'options.backpressure'),
     signal: optionalSignal(raw.signal, 'options.signal'),
     captures: optionalRecord(raw.captures, 'options.captures'),
     byValue: optionalStrings(raw.byValue, 'options.byValue'),
@@ -255,6 +282,11 @@ export const optionalLimit = (value: unknown, argument: string): number | undefi
   const limit = optionalNumber(value, argument, 1)
   return limit === Number.POSITIVE_INFINITY ? undefined : limit
 }
+
+/** Unconsumed items of a stream that says nothing else. */
+export const BACKPRESSURE = 16
+
+export const optionalBackpressure = (value: unknown, argument: string): number | undefined => optionalInteger(value, argument, 1, COUNT_MAX)
 
 const optionalPriority = (value: unknown): number | undefined => {
   if (value === undefined) return undefined

@@ -10,15 +10,18 @@ import { HELD } from '../functions/retryable.ts'
 import { type ResolvedCall, resolveCall } from '../options/actor-call.ts'
 import type { CallNotes } from '../options/task.ts'
 import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
+import type { ObjectRefGenerator } from '../refs/object-ref-generator.ts'
 import { type ActorHandle, actorPartsOf, isDisposedHandle } from './actor-handle.ts'
 import { cancelOn } from './cancel-on.ts'
 import { current } from './current.ts'
-import { checkRefs } from './remote.ts'
+import { checkRefs, submitSeveral } from './remote.ts'
+import { openStream } from './stream.ts'
 
 /** What each call brings along is what its options hold. */
 interface Defined extends Callee {
   readonly engine: Engine
   readonly returns: number
+  readonly isGenerator: boolean
   readonly group: number
 }
 
@@ -65,12 +68,14 @@ const define = (engine: Engine, notes: ClassNotes, name: string, options: Resolv
   checkMethod(notes, name)
   const said = notes.methods?.[name]
   const returns = options.returns ?? said?.returns ?? 1
+  const stream = streamOf(notes, name, options)
+  const isGenerator = stream !== undefined
   const groupName = options.group ?? said?.group
   const group = groupName === undefined ? 0 : groupNumber(notes.groups, groupName, `${notes.className}.${name}: concurrencyGroup`)
   const { retryable } = options
   const held = typeof retryable === 'object' && 'held' in retryable ? retryable.held : undefined
   const noted = held !== undefined ? HELD : ((retryable as CallNotes['retryable']) ?? said?.retryable ?? (notes.retryable === HELD ? 'actor' : notes.retryable))
-  const callNotes: CallNotes = { group, ...(noted !== undefined && { retryable: noted }) }
+  const callNotes: CallNotes = { group, ...(noted !== undefined && { retryable: noted }), ...(isGenerator && returns > 1 && { isSeveral: true }) }
   const id = engine.define({
     name: options.name ?? said?.name ?? `${notes.className}.${name}`,
     source: JSON.stringify({ kind: 'method', name, env: held !== undefined }),
@@ -84,9 +89,18 @@ const define = (engine: Engine, notes: ClassNotes, name: string, options: Resolv
     limit: options.limit ?? said?.limit,
     notes: JSON.stringify(callNotes),
     isMethod: true,
+    ...(isGenerator && returns === 1 && { stream }),
   })
   const env = held === undefined ? undefined : engine.put(encode(new TaskParts(undefined, held), `${notes.className}.${name}`))
-  return { engine, id, returns, group, env }
+  return { engine, id, returns, isGenerator, group, env }
+}
+
+/** How many items of a call may be there that nobody has taken; undefined: it is no generator, as far as that is known. */
+const streamOf = ({ methods }: ClassNotes, name: string, { backpressure }: ResolvedCall): number | undefined => {
+  // A class of another module, or a field: nobody has looked at it.
+  if (methods === undefined || !Object.hasOwn(methods, name)) return backpressure
+  const said = methods[name]?.stream
+  return said === undefined ? undefined : (backpressure ?? said)
 }
 
 interface Called {
@@ -95,8 +109,8 @@ interface Called {
   readonly signal: AbortSignal | undefined
 }
 
-const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | undefined => {
-  const { engine, returns, group } = defined
+const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | ObjectRefGenerator | undefined => {
+  const { engine, returns, isGenerator, group } = defined
   const { ref: actor, notes } = actorPartsOf(handle)
   const parts = partsOf(actor)
   if (!engine.hasRoomForCall(parts))
@@ -111,14 +125,10 @@ const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: re
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
   const to = { actor: parts, group }
-  if (returns > 1) {
-    const refs = engine.submitMany(defined, encoded, returns, to)
-    if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
-    return refs
-  }
+  if (returns > 1) return submitSeveral(engine, encoded, { callee: defined, returns, isGenerator, signal, to })
   const ref = engine.submit(defined, encoded, to)
   if (signal !== undefined) cancelOn(signal, engine, ref)
-  if (returns === 1) return ref
+  if (returns === 1) return isGenerator ? openStream(engine, ref) : ref
   ref[Symbol.dispose]()
   return undefined
 }

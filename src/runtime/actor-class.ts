@@ -11,6 +11,7 @@ import type { AnyClass, Described } from '../functions/record.ts'
 import { HELD } from '../functions/retryable.ts'
 import { actorTermsOf, checkTogether, type ResolvedActor } from '../options/actor.ts'
 import { type ResolvedCall, resolveMethods } from '../options/actor-call.ts'
+import { BACKPRESSURE } from '../options/task.ts'
 import type { ActorHandle } from './actor-handle.ts'
 import { handleOf } from './actor-methods.ts'
 import type { Runtime } from './current.ts'
@@ -109,10 +110,10 @@ const notesOf = ({ options, carrier: { described, name } }: ClassTarget): ClassN
   }
   if (described.kind !== 'function') return { ...common, methods: undefined, fields: undefined, concurrency: options.concurrency ?? 0 }
   const Class = described.fn as unknown as AnyClass
-  const { names, fields, isOpen, hasAsync } = methodsOf(Class)
+  const { names, fields, isOpen, hasAsync, generators } = methodsOf(Class)
   const own = resolveMethods((Class as unknown as { methods?: unknown }).methods, name)
   checkMethods(Object.keys(own), names, { name, isOpen })
-  const methods = Object.fromEntries(names.map((method) => [method, methodNotes(method, own[method] ?? {}, { name, groups })]))
+  const methods = Object.fromEntries(names.map((method) => [method, methodNotes(method, own[method] ?? {}, { name, groups, generators })]))
   return { ...common, methods, fields: isOpen ? undefined : fields, concurrency: options.concurrency ?? (hasAsync ? ASYNC_CONCURRENCY : 1) }
 }
 
@@ -126,13 +127,15 @@ const checkMethods = (said: readonly string[], names: readonly string[], { name,
 
 const methodNotes = (
   method: string,
-  { name, limit, returns, group, retries, retryable, signal }: ResolvedCall,
-  Class: { readonly name: string; readonly groups: ClassNotes['groups'] },
+  { name, limit, returns, group, retries, retryable, backpressure, signal }: ResolvedCall,
+  Class: { readonly name: string; readonly groups: ClassNotes['groups']; readonly generators: readonly string[] },
 ): MethodNotes => {
   if (signal !== undefined) throw badType(`class ${Class.name}: static methods.${method}.signal`, 'to be left out: a signal belongs to one call', signal)
   if (group !== undefined) groupNumber(Class.groups, group, `class ${Class.name}: static methods.${method}.concurrencyGroup`)
   const isHeld = typeof retryable === 'object' && 'held' in retryable
+  const stream = Class.generators.includes(method) ? (backpressure ?? BACKPRESSURE) : undefined
   return {
+    ...(stream !== undefined && { stream }),
     ...(name !== undefined && { name }),
     ...(returns !== undefined && { returns }),
     ...(group !== undefined && { group }),

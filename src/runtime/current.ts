@@ -5,6 +5,7 @@ import { badType } from '../errors/bad-input.ts'
 import { ShutdownError } from '../errors/errors.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
 import { isForeignRef, isObjectRef, partsOf, usablePartsOf, wasDisposed } from '../refs/object-ref.ts'
+import { isRefGenerator } from '../refs/object-ref-generator.ts'
 
 /** What `init` resolves to: the runtime as it was started. */
 export interface RuntimeInfo {
@@ -53,6 +54,7 @@ export const checkRef = (value: unknown, argument: string): ObjectRef => {
     return value
   }
   if (isForeignRef(value)) throw badType(argument, 'an ObjectRef of this copy of mobula (this one comes from another copy)', value)
+  if (isRefGenerator(value)) throw badType(argument, 'an ObjectRef (of a stream, those that `for await` gives, or stream.completed())', value)
   throw badType(argument, 'an ObjectRef', value)
 }
 

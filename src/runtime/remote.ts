@@ -1,20 +1,23 @@
 /** A remote function: what was described once, shipped on the first call, and submitted on each. */
 
 import { type Capsule, type Encoded, encode, encodeArgs } from '../codec/codec.ts'
-import type { Callee } from '../engine/engine.ts'
+import type { Addressee, Callee, EncodedArguments, Engine } from '../engine/engine.ts'
 import { notSupported } from '../errors/bad-input.ts'
 import { CaptureError, PendingCallsLimitError, ShutdownError } from '../errors/errors.ts'
 import { placeOfFunction } from '../functions/capture.ts'
 import { type CaptureRoot, type CaptureWishes, withRoot } from '../functions/capture-root.ts'
 import { checkSize } from '../functions/capture-size.ts'
 import { type Handle, TaskParts } from '../functions/handle.ts'
-import { type AnyFunction, type Described, isAsyncFunction, type Source } from '../functions/record.ts'
+import { exportsGenerator } from '../functions/modules.ts'
+import { type AnyFunction, type Described, isAsyncFunction, isGeneratorFunction, type Source } from '../functions/record.ts'
 import { captureRefusal } from '../functions/refuse-capture.ts'
 import type { RemoteTemplate } from '../functions/template.ts'
-import { HELD, heldOf, type ResolvedTask, termsOf } from '../options/task.ts'
+import { BACKPRESSURE, HELD, heldOf, type ResolvedTask, termsOf } from '../options/task.ts'
 import { type ObjectRef, wasDisposed } from '../refs/object-ref.ts'
+import type { ObjectRefGenerator } from '../refs/object-ref-generator.ts'
 import { cancelOn } from './cancel-on.ts'
 import { checkRef, current, type Runtime, refStopped } from './current.ts'
+import { openStream } from './stream.ts'
 
 export interface RemoteTarget {
   readonly described: Described
@@ -34,6 +37,7 @@ interface Shipped extends Callee {
   readonly runtime: number
   readonly source: string
   readonly isAsync: boolean
+  readonly isGenerator: boolean
 }
 
 export const makeTarget = (described: Described, options: ResolvedTask, snapshot: Snapshot = { taken: undefined }): RemoteTarget => ({
@@ -52,7 +56,7 @@ export const variantOf = ({ described, options, snapshot }: RemoteTarget, change
   makeTarget(described, { ...options, ...changed }, TAKING.some((option) => Object.hasOwn(changed, option)) ? undefined : snapshot)
 
 /** Queues one call. The arguments are taken now; nothing is queued if one of them, or something that the function takes along, cannot travel. */
-export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef | ObjectRef[] | undefined => {
+export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: readonly unknown[]): ObjectRef | ObjectRef[] | ObjectRefGenerator | undefined => {
   if (!engine.hasRoom()) {
     throw new PendingCallsLimitError(
       `task '${target.name}': as many tasks are unfinished as init({ maxPendingTasks }) allows. Nothing was queued: await some of them (wait, asCompleted), then call again.`,
@@ -64,17 +68,31 @@ export const submitCall = ({ engine }: Runtime, target: RemoteTarget, args: read
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
   const { returns = 1, signal } = target.options
-  if (returns > 1) {
-    const refs = engine.submitMany(shipped, encoded, returns)
-    if (signal !== undefined) cancelOn(signal, engine, refs[0] as ObjectRef)
-    return refs
-  }
+  if (returns > 1) return submitSeveral(engine, encoded, { callee: shipped, returns, isGenerator: shipped.isGenerator, signal })
   const ref = engine.submit(shipped, encoded)
   if (signal !== undefined) cancelOn(signal, engine, ref)
-  if (returns === 1) return ref
+  if (returns === 1) return shipped.isGenerator ? openStream(engine, ref) : ref
   // Nobody has a use for it; the task goes on.
   ref[Symbol.dispose]()
   return undefined
+}
+
+interface Several {
+  readonly callee: Callee
+  readonly returns: number
+  readonly isGenerator: boolean
+  readonly signal: AbortSignal | undefined
+  readonly to?: Addressee
+}
+
+/** A call that returns several objects. Those of a generator settle one by one: none of them stands for its end, which nobody has. */
+export const submitSeveral = (engine: Engine, args: EncodedArguments, { callee, returns, isGenerator, signal, to }: Several): ObjectRef[] => {
+  const refs = engine.submitMany(callee, args, isGenerator ? returns + 1 : returns, to)
+  const [task] = refs as [ObjectRef]
+  if (signal !== undefined) cancelOn(signal, engine, task)
+  if (!isGenerator) return refs
+  task[Symbol.dispose]()
+  return refs.slice(1)
 }
 
 export const checkRefs = (refs: readonly ObjectRef[]): void => {
@@ -91,12 +109,19 @@ const shipping: RemoteTarget[] = []
 const ship = (target: RemoteTarget): Shipped => {
   const { engine } = current() as Runtime
   const { name, options } = target
-  const { source, isAsync, env } = takeAlong(target)
-  const id = engine.define({ name, source, isAsync, ...termsOf(options) })
-  const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, env }
+  const { source, isAsync, isGenerator, env } = takeAlong(target)
+  const { returns = 1, backpressure = BACKPRESSURE } = options
+  const isOne = generates(target, isGenerator)
+  const id = engine.define({ name, source, isAsync, ...termsOf(options, isOne && returns > 1), ...(isOne && returns === 1 && { stream: backpressure }) })
+  const shipped: Shipped = { runtime: engine.runtime, id, source, isAsync, isGenerator: isOne, env }
   target.shipped = shipped
   return shipped
 }
+
+/** Whether calls are those of a generator, as far as that can be told here. */
+const generates = ({ described, options }: RemoteTarget, isGenerator: boolean): boolean =>
+  // Nobody looks further into a module before a worker does.
+  isGenerator || (described.kind === 'module' && options.backpressure !== undefined)
 
 /** What a function or a class is, with what it takes along; read once for all variants that take the same. */
 export const takeAlong = (target: RemoteTarget): Taken => {
@@ -110,6 +135,7 @@ export const takeAlong = (target: RemoteTarget): Taken => {
 interface Taken {
   readonly source: string
   readonly isAsync: boolean
+  readonly isGenerator: boolean
   readonly env: ObjectRef | undefined
 }
 
@@ -125,7 +151,7 @@ const take = (target: RemoteTarget, described: Described, held: unknown): Taken 
     case 'module': {
       const source: Source = { kind: 'module', url: described.url, name: described.exported, env: held !== undefined }
       const env = held === undefined ? undefined : store(target, new TaskParts(undefined, held))
-      return { source: JSON.stringify(source), isAsync: false, env }
+      return { source: JSON.stringify(source), isAsync: false, isGenerator: exportsGenerator(described.url, described.exported), env }
     }
     case 'function':
       return takeFunction(target, described.fn, held)
@@ -134,17 +160,18 @@ const take = (target: RemoteTarget, described: Described, held: unknown): Taken 
 
 const takeFunction = (target: RemoteTarget, fn: AnyFunction, held: unknown): Taken => {
   const isAsync = isAsyncFunction(fn)
+  const isGenerator = isGeneratorFunction(fn)
   const root: CaptureRoot = { fn, wishes: wishesOf(target.options), ...(target.described.kind === 'function' && { file: target.described.file }) }
   const encoded = encodeFunction(target, root, held)
   const capsule = root.capsule as Capsule | undefined
   if (capsule !== undefined && capsule.values.length === 0 && held === undefined) {
     const source: Source = { kind: 'text', template: capsule.template, env: false }
-    return { source: JSON.stringify(source), isAsync, env: undefined }
+    return { source: JSON.stringify(source), isAsync, isGenerator, env: undefined }
   }
   const { engine } = current() as Runtime
   for (const ref of encoded.refs) checkCaptured(target.name, ref)
   const source: Source = { kind: 'closure', at: placeOf(capsule), isAsync, env: true }
-  return { source: JSON.stringify(source), isAsync, env: engine.put(encoded) }
+  return { source: JSON.stringify(source), isAsync, isGenerator, env: engine.put(encoded) }
 }
 
 const checkCaptured = (name: string, ref: ObjectRef): void => {
@@ -180,6 +207,8 @@ const placeOf = (capsule: Capsule | undefined): string => {
   return at
 }
 
+type How = Pick<RemoteTemplate, 'source' | 'isAsync' | 'isGenerator'>
+
 const targets = new WeakMap<Handle, RemoteTarget>()
 
 /** Makes the object that users hold a remote function. */
@@ -195,27 +224,29 @@ export const takeHandle = (handle: Handle, isDry: boolean): Capsule => {
     throw captureRefusal(`is the remote function '${name}' with the option signal, which belongs to this thread; leave it out, and use cancel`)
   const { signal: _, captures: __, ...travelling } = options
   const held = heldOf(options)
-  const template = (how: RemoteTemplate['how'], source: string, isAsync: boolean): string =>
+  const template = (how: RemoteTemplate['how'], { source, isAsync, isGenerator }: How): string =>
     JSON.stringify({
       kind: 'remote',
       name: described.name,
       options: JSON.stringify(held === undefined ? travelling : { ...travelling, retryable: HELD }),
       isAsync,
+      isGenerator,
       how,
       source,
     })
-  const whole = (how: RemoteTemplate['how'], { source, isAsync }: { source: string; isAsync: boolean }, values: readonly unknown[]): Capsule => ({
-    template: template(how, source, isAsync),
+  const whole = (how: RemoteTemplate['how'], of: How, values: readonly unknown[]): Capsule => ({
+    template: template(how, of),
     values,
     steps: values.map((_value, k) => (k === 0 ? '' : "'s retryExceptions")),
     id: '',
   })
   if (shipping.includes(target) && described.kind === 'function') {
-    if (target === shipping.at(-1)) return whole('self', { source: selfSource(described.fn, target), isAsync: isAsyncFunction(described.fn) }, [])
-    return whole('inside', { source: '', isAsync: isAsyncFunction(described.fn) }, [described.fn, held])
+    const kind = { isAsync: isAsyncFunction(described.fn), isGenerator: isGeneratorFunction(described.fn) }
+    if (target === shipping.at(-1)) return whole('self', { ...kind, source: selfSource(described.fn, target) }, [])
+    return whole('inside', { ...kind, source: '' }, [described.fn, held])
   }
   // What it would take along is looked at, not stored.
-  if (isDry) return whole('inside', { source: '', isAsync: false }, described.kind === 'function' ? [described.fn, held] : [])
+  if (isDry) return whole('inside', { source: '', isAsync: false, isGenerator: false }, described.kind === 'function' ? [described.fn, held] : [])
   const { engine } = current() as Runtime
   const shipped = target.shipped?.runtime === engine.runtime ? target.shipped : ship(target)
   return shipped.env === undefined ? whole('alone', shipped, []) : whole('ref', shipped, [shipped.env])
@@ -226,12 +257,16 @@ const selfSource = (fn: AnyFunction, target: RemoteTarget): string =>
   JSON.stringify({ kind: 'closure', at: `${target.name} by itself`, isAsync: isAsyncFunction(fn), env: true } satisfies Source)
 
 /** The target of a remote function that came from another thread. */
-export const madeTarget = ({ name, options, how, source, isAsync }: RemoteTemplate, values: readonly unknown[], home: ObjectRef | undefined): RemoteTarget => {
+export const madeTarget = (
+  { name, options, how, source, isAsync, isGenerator }: RemoteTemplate,
+  values: readonly unknown[],
+  home: ObjectRef | undefined,
+): RemoteTarget => {
   const resolved = JSON.parse(options) as ResolvedTask
   if (how === 'inside') {
     const [fn, held] = values as [AnyFunction, unknown]
     return makeTarget({ kind: 'function', name, fn, file: '' }, held === undefined ? resolved : { ...resolved, retryable: { held } })
   }
   const env = how === 'ref' ? (values[0] as ObjectRef) : how === 'self' ? home : undefined
-  return makeTarget({ kind: 'shipped', name, source, isAsync, env }, resolved)
+  return makeTarget({ kind: 'shipped', name, source, isAsync, isGenerator, env }, resolved)
 }

@@ -37,7 +37,7 @@ export interface RunningTask {
 }
 
 /** What asynchronous work was started in: the task that it goes on for, if it is known to and the task has not ended. */
-interface Scope {
+export interface Scope {
   task: RunningTask | undefined
 }
 
@@ -78,6 +78,18 @@ export const keepScope = (task: RunningTask): void => {
   const scope = scopes.getStore()
   if (scope !== undefined) scope.task = task
   if (scope === spare) spare = { task: undefined }
+}
+
+/** A scope for code of a task that is called again and again. */
+export const ownScope = (task: RunningTask): Scope => ({ task })
+
+/** Such code goes on on this stack. Gives what was there before, for {@link leave}. */
+export const reenter = (scope: Scope): RunningTask | undefined => {
+  const before = onStack
+  onStack = scope.task
+  hasEntered = true
+  scopes.enterWith(scope)
+  return before
 }
 
 /** The task has ended, in code that goes on for it: what else was started in it belongs to none. */

@@ -20,6 +20,7 @@ import { endScope, enter, keepScope, leave, nested, taskOnStack } from '../runti
 import { Actors, type Instance } from './actors.ts'
 import { Begun } from './begun.ts'
 import { AFTER_RUN, BEFORE_RUN, BEFORE_SEAL, passes } from './fault-points.ts'
+import { iterationOf, Production } from './produce.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 
@@ -30,10 +31,14 @@ interface Made {
   readonly loading: Promise<LoadedFunction> | undefined
 }
 
+/** What comes of a call: its value; a generator's items, to whom asks for them or as the objects that it returns; nothing at all. */
+type Gives = 'value' | 'items' | 'several' | 'nothing'
+
 interface Loaded {
   readonly name: string
   /** How many objects a call returns. */
   readonly returns: number
+  readonly gives: Gives
   readonly made: Made
   /** Its last call returned a promise, or there was none. */
   goesOn: boolean
@@ -64,6 +69,7 @@ interface Definition {
   readonly first: number
   readonly name: string
   readonly returns: number
+  readonly isStream: boolean
   readonly notes: TaskNotes
   /** The same as it was written. */
   readonly noted: string
@@ -107,6 +113,12 @@ const smallError = (error: unknown): unknown => {
 const missingLoaded = async (missing: Missing, failed: unknown): Promise<void> => {
   if (!(await loadMissing(missing, mayImportAnything))) throw failed
 }
+
+/** A function that gives a generator, and is none as far as its caller can see. */
+const unseenGenerator = (name: string): TypeError =>
+  new TypeError(
+    `task '${name}': it returned a running generator, which does not travel; declare it as function*, or, where remote.module or a field names it, say .options({ backpressure: 16 })`,
+  )
 
 /** What `await` would wait for: query builders are such, without being promises. */
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
@@ -172,6 +184,8 @@ export class Executor {
   /** Async tasks that were begun here and have not ended. */
   readonly #inFlight = new Set<Task>()
   #forgetting: NodeJS.Timeout | undefined
+  /** Generators among them, by slot. */
+  readonly #productions = new Map<number, { readonly generation: number; readonly production: Production }>()
   /** This thread has called a leaky function often enough. */
   #isWorn = false
   readonly #flushOutput: () => void
@@ -206,6 +220,12 @@ export class Executor {
     if (task === undefined) return
     const { name } = task
     task.end(isTimeout ? new TaskTimeoutError(`task '${name}' took longer than its timeout`) : new TaskCancelledError(`task '${name}' was cancelled`))
+  }
+
+  /** A generator that was begun here may yield more items. */
+  resume({ slot, generation }: Stored): void {
+    const known = this.#productions.get(slot)
+    if (known?.generation === generation) known.production.resume()
   }
 
   /** Tasks that run inside of each other's waits. */
@@ -353,7 +373,8 @@ export class Executor {
     const env = definition.envs === 1 ? peekEnv(this.#port, L.TASKS) : undefined
     const canRun = definition.envs === 0 || env !== undefined
     const ready = canRun ? this.#load(definition, L.TASKS, env).made.ready : undefined
-    if (ready === undefined || types.isAsyncFunction(ready.fn)) {
+    // A generator may have to wait until somebody takes its items.
+    if (ready === undefined || definition.isStream || types.isAsyncFunction(ready.fn)) {
       const { slot, generation } = partsOf(ref)
       this.#port.handBack(slot, generation)
       this.#port.flush()
@@ -372,6 +393,7 @@ export class Executor {
         first: record?.first ?? id,
         name: record?.name ?? 'task',
         returns: record?.returns ?? 1,
+        isStream: record?.isStream ?? false,
         notes: record?.notes ? (JSON.parse(record.notes) as TaskNotes) : NO_NOTES,
         noted: record?.notes ?? '',
         source,
@@ -503,8 +525,9 @@ export class Executor {
     this.#closuresMax = Math.max(CLOSURES_MIN, this.#closures.size * 2)
   }
 
-  #loaded({ name, returns, notes }: Definition, made: Made): Loaded {
-    return { name, returns, made, goesOn: true, isAsync: undefined, notes, isRetryable: undefined, calls: 0, role: undefined, method: '' }
+  #loaded({ name, returns, isStream, notes }: Definition, made: Made): Loaded {
+    const gives = isStream ? 'items' : notes.isSeveral === true ? 'several' : returns === 0 ? 'nothing' : 'value'
+    return { name, returns, gives, made, goesOn: true, isAsync: undefined, notes, isRetryable: undefined, calls: 0, role: undefined, method: '' }
   }
 
   /** For a task of which nothing could be read. */
@@ -539,6 +562,11 @@ export class Executor {
     let later: Promise<unknown> | undefined
     try {
       result = fn(...args)
+      const { gives } = begun.loaded
+      if (gives !== 'value' && (gives !== 'nothing' || types.isGeneratorObject(result))) {
+        this.#produce(begun, result)
+        return
+      }
       if (isThenable(result)) later = Promise.resolve(result)
     } catch (error) {
       this.#flushOutput()
@@ -555,14 +583,50 @@ export class Executor {
   }
 
   #settle(begun: Task, promise: Promise<unknown>): void {
+    begun.loaded.goesOn = true
+    if (begun.loaded.isAsync !== true) this.#note(begun.function, begun.loaded, true)
+    const settled = this.#goOn(begun)
+    promise.then(
+      (value) => settled(() => this.#complete(begun, value)),
+      (error: unknown) => settled(() => this.#fail(begun, error, this.#isRetryable(begun, error))),
+    )
+  }
+
+  /** A generator is gone through, for those who ask for its items. */
+  #produce(begun: Task, result: unknown): void {
+    const { name, returns, gives } = begun.loaded
+    const iteration = iterationOf(result)
+    if (iteration === undefined)
+      throw new TypeError(
+        `task '${name}': a function that is called with the option backpressure returns a generator, and this one returned ${shown(result)}; leave the option out`,
+      )
+    begun.loaded.goesOn = true
+    const settled = this.#goOn(begun)
+    const end = (report: () => void): void => {
+      this.#productions.delete(begun.slot)
+      settled(report)
+    }
+    const production = new Production(this.#port, begun, {
+      iteration,
+      ending: {
+        returned: (value) => end(() => (gives === 'several' ? this.#completeAs(begun, undefined) : this.#complete(begun, value))),
+        threw: (error) => end(() => this.#fail(begun, error, this.#isRetryable(begun, error))),
+      },
+      most: gives === 'several' ? returns : gives === 'nothing' ? 0 : undefined,
+      beforeHandIn: this.#flushOutput,
+    })
+    this.#productions.set(begun.slot, { generation: begun.generation, production })
+    production.start()
+  }
+
+  /** The code of a task goes on after it has returned. What is given is to be called when it has ended. */
+  #goOn(begun: Task): (report: () => void) => void {
     const { role } = begun.loaded
     this.#inFlight.add(begun)
     role?.instance.goesOn(role.group, begun)
     this.#port.hold(this.#inFlight.size)
-    begun.loaded.goesOn = true
-    if (begun.loaded.isAsync !== true) this.#note(begun.function, begun.loaded, true)
     keepScope(begun)
-    const settled = (report: () => void): void => {
+    return (report) => {
       this.#inFlight.delete(begun)
       role?.instance.ended(role.group, begun)
       this.#port.hold(this.#inFlight.size)
@@ -574,10 +638,6 @@ export class Executor {
       this.#port.flush()
       this.#endThread()
     }
-    promise.then(
-      (value) => settled(() => this.#complete(begun, value)),
-      (error: unknown) => settled(() => this.#fail(begun, error, this.#isRetryable(begun, error))),
-    )
   }
 
   /** A worker that has called a leaky function often enough ends, when nothing that it has begun is unfinished. */
@@ -610,8 +670,13 @@ export class Executor {
       passes(this.#port, BEFORE_SEAL)
       this.#port.result(begun, encoded, L.HOW_DONE)
     } catch (error) {
-      this.#fail(begun, error)
+      this.#fail(begun, types.isGeneratorObject(value) ? unseenGenerator(name) : error)
     }
+  }
+
+  /** Its objects are there already, and its own is nobody's. */
+  #completeAs(begun: Task, value: unknown): void {
+    this.#port.result(begun, encode(value, begun.loaded.name), L.HOW_DONE)
   }
 
   /** Hands in all that a task returns but the first, which it gives back. They count when the result is in. */

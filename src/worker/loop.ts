@@ -38,6 +38,7 @@ export const install = async (start: WorkerStart): Promise<void> => {
     runningTask,
     onUnwanted: (task, isTimeout) => executor.endTask(task, isTimeout),
     onActorDropped: (actor) => executor.dropActor(actor),
+    onRoom: (task) => executor.resume(task),
   })
   const retirement: Retirement = new Retirement(port)
   const executor: Executor = new Executor(port, () => flushOutput())

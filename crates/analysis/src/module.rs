@@ -26,6 +26,8 @@ pub struct ModuleFacts {
     pub reassigned: Vec<String>,
     /// Names that are declared in it, at any depth, by `const` alone.
     pub constants: Vec<String>,
+    /// Generator functions of its top level, by the names that they have there; `default` if that is all that names one.
+    pub generators: Vec<String>,
 }
 
 /// A name that an `import` statement binds.
@@ -98,6 +100,7 @@ fn facts(source: &str, ts: bool, jsx: bool) -> Result<ModuleFacts, String> {
         imports: top.imports,
         requires: top.requires,
         exports: top.exports,
+        generators: top.generators,
         is_strict: is_module || program.has_use_strict_directive(),
         is_module,
     })

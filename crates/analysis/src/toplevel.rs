@@ -11,6 +11,7 @@ pub(crate) struct TopLevel {
     pub(crate) imports: Vec<Import>,
     pub(crate) requires: Vec<Require>,
     pub(crate) exports: Vec<Export>,
+    pub(crate) generators: Vec<String>,
     scopes: Vec<ScopeId>,
 }
 
@@ -20,6 +21,7 @@ impl TopLevel {
             imports: Vec::new(),
             requires: Vec::new(),
             exports: Vec::new(),
+            generators: Vec::new(),
             scopes: vec![scoping.root_scope_id()],
         };
         top.statements(&program.body);
@@ -56,6 +58,7 @@ impl TopLevel {
             Statement::ImportDeclaration(it) => self.import(it),
             Statement::TSImportEqualsDeclaration(it) => self.import_equals(it),
             Statement::VariableDeclaration(it) => self.variables(it),
+            Statement::FunctionDeclaration(it) => self.function(it),
             Statement::ExportDeclaration(it) => self.export_declaration(&it.declaration),
             Statement::ExportNamedDeclaration(it) => self.export_names(it),
             Statement::ExportDefaultDeclaration(it) => self.export_default(&it.declaration),
@@ -118,7 +121,21 @@ impl TopLevel {
         for declarator in &it.declarations {
             if let Some(init) = &declarator.init {
                 commonjs::require(&declarator.id, init, &mut self.requires);
+                if let (Some(id), Expression::FunctionExpression(function)) = (
+                    declarator.id.get_binding_identifier(),
+                    init.get_inner_expression(),
+                ) && function.generator
+                {
+                    self.generators.push(id.name.to_string());
+                }
             }
+        }
+    }
+
+    fn function(&mut self, it: &Function<'_>) {
+        if it.generator {
+            let name = it.id.as_ref().map_or("default", |id| id.name.as_str());
+            self.generators.push(name.to_owned());
         }
     }
 
@@ -147,6 +164,9 @@ impl TopLevel {
                 self.export(&it.id.name, &it.id.name);
             }
             declaration => {
+                if let Declaration::FunctionDeclaration(it) = declaration {
+                    self.function(it);
+                }
                 if let Some(id) = declaration.id() {
                     self.export(&id.name, &id.name);
                 }
@@ -166,6 +186,7 @@ impl TopLevel {
     fn export_default(&mut self, declaration: &ExportDefaultDeclarationKind<'_>) {
         let local = match declaration {
             ExportDefaultDeclarationKind::FunctionDeclaration(it) => {
+                self.function(it);
                 it.id.as_ref().map(|id| id.name)
             }
             ExportDefaultDeclarationKind::ClassDeclaration(it) => it.id.as_ref().map(|id| id.name),

@@ -314,3 +314,20 @@ fn languages_are_as_said() {
     assert!(analyze_module("const a = <b/>", false, true).is_ok());
     assert!(analyze_module("let (", true, true).is_err_and(|it| !it.is_empty()));
 }
+
+#[test]
+fn generators_are_told_by_their_names() {
+    let source = "export function* a() {}\nexport async function* b() {}\nconst c = function* () {}\n\
+                  export { c as d }\nexport default function* () {}\nfunction e() { function* inner() {} }\n\
+                  export const f = async function* g() {}, h = () => 1";
+    let found = facts(source);
+    assert_eq!(found.generators, ["a", "b", "c", "default", "f"]);
+    assert_eq!(
+        ts("export const t = (function* (): Generator<number> {}) as unknown").generators,
+        ["t"]
+    );
+    assert_eq!(
+        facts("export default function* named() {}").generators,
+        ["named"]
+    );
+}

@@ -324,6 +324,8 @@ pub struct ModuleAnalysis {
     pub reassigned: Vec<String>,
     /// Names that are declared in it, at any depth, by `const` alone.
     pub constants: Vec<String>,
+    /// Generator functions of its top level, by the names that they have there; `default` if that is all that names one.
+    pub generators: Vec<String>,
 }
 
 impl From<ModuleFacts> for ModuleAnalysis {
@@ -336,6 +338,7 @@ impl From<ModuleFacts> for ModuleAnalysis {
             is_module: facts.is_module,
             reassigned: facts.reassigned,
             constants: facts.constants,
+            generators: facts.generators,
         }
     }
 }

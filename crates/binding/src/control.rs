@@ -244,6 +244,8 @@ pub struct FunctionRecord {
     pub first: u32,
     /// How many objects each call returns.
     pub returns: u32,
+    /// Calls give their items one by one.
+    pub is_stream: bool,
     /// More on its terms, as it was defined.
     pub notes: String,
 }
@@ -278,6 +280,8 @@ pub struct DefinitionRecord {
     pub actor: Option<ActorRecord>,
     /// It is a method of an actor's.
     pub is_method: Option<bool>,
+    /// It is a generator: so many of its items at most are there that nobody has taken.
+    pub stream: Option<u32>,
 }
 
 /// On what terms the actors of a class live.
@@ -360,6 +364,7 @@ pub fn define_function(definition: DefinitionRecord) -> Result<DefinedRecord> {
         notes: definition.notes,
         actor: definition.actor.map(ActorTerms::from),
         is_method: definition.is_method.unwrap_or_default(),
+        stream: definition.stream,
     };
     let defined = runtime.define_on(Function { name, source }, terms);
     if definition.is_async {
@@ -391,6 +396,7 @@ pub fn function_record(id: u32) -> Option<FunctionRecord> {
         source,
         first,
         returns: definition.terms.returns,
+        is_stream: definition.terms.stream.is_some(),
         notes: definition.terms.notes.clone(),
     })
 }
@@ -766,7 +772,15 @@ pub fn layout_constants() -> HashMap<String, u32> {
         LETTERS_MAX,
         EXIT_TEXT_AT
     );
-    name!("", layout, EXIT_TEXT_MAX, INLINE_MAX, COPY_MAX, NO_TIMEOUT);
+    name!(
+        "",
+        layout,
+        EXIT_TEXT_MAX,
+        INLINE_MAX,
+        COPY_MAX,
+        NO_TIMEOUT,
+        STATES_OF_ITEMS
+    );
     name!(
         "H_",
         layout::header,
@@ -804,7 +818,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         ORIGIN_HIGH,
         ORIGIN_LOW,
         LETTERS,
-        FAULTS
+        FAULTS,
+        ADMITTED
     );
     name!(
         "OP_",
@@ -830,10 +845,14 @@ pub fn layout_constants() -> HashMap<String, u32> {
         EXIT,
         LET_GO,
         BRING,
+        NEXT,
+        TOOK,
+        YIELD,
+        ASK,
         STORED
     );
     name!("HOW_", layout::how, DONE, FAILED, FAILED_AGAIN);
-    name!("CANCEL_", layout::cancel, FORCED, RECURSIVE);
+    name!("CANCEL_", layout::cancel, FORCED, RECURSIVE, LEFT);
     name!(
         "LETTER_",
         layout::letter,
@@ -841,7 +860,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         TIMED_OUT,
         TERMINATE,
         DROP_ACTOR,
-        START_FOR
+        START_FOR,
+        RESUME
     );
     name!("KILL_", layout::kill, NO_RESTART);
     name!(
@@ -870,7 +890,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         TIMED_OUT,
         ACTOR_DIED,
         ACTOR_BROKEN,
-        ACTOR_UNAVAILABLE
+        ACTOR_UNAVAILABLE,
+        END
     );
     name!("STATUS_", layout::status, READY, FAILED, ENDED, CIRCLE);
     name!(

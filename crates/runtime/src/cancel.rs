@@ -6,6 +6,7 @@ use std::time::Duration;
 use mobula_sched::{Key, Phase};
 use mobula_sync::atomic::Ordering;
 
+use crate::actor::Bound;
 use crate::complete::Struck;
 use crate::failure::Kind;
 use crate::functions::is_bound;
@@ -68,10 +69,14 @@ impl Runtime {
         };
         if struck.before == Phase::Offered && member.claims.take_one(key) {
             self.withdraw_unused(key);
+            if let Some(Bound::Call { actor, .. }) = struck.bound.as_deref() {
+                self.not_run(actor, key, struck.place);
+            }
             self.let_linger_no_more(key);
             return;
         }
-        if wish.is_forced {
+        // Other calls would go with an actor's thread.
+        if wish.is_forced && !is_bound(struck.function) {
             self.stop_thread(key, struck.place, struck.function);
         }
         // After that: it may be back in its loop at once.

@@ -37,12 +37,14 @@ pub(crate) enum Body {
     #[default]
     Vacant,
     Task(Task),
-    /// A further return of this task, which has not ended.
+    /// A further return of this task, which has not ended, or the slot of an item that it has not yielded yet.
     Return(Key),
     Waiter(Waiter),
     /// Of a task that lingers: its further returns, on the way to their end. In no cell.
     Struck(Vec<Key>),
     Value(Value),
+    /// In place of an item: the stream is over.
+    End,
     Failed(Arc<Failure>),
 }
 

@@ -289,11 +289,9 @@ impl Runtime {
             self.stop_thread(key, place, self.cell(key).function.load(Ordering::Relaxed));
             return;
         }
-        let function = self.cell(key).function.load(Ordering::Relaxed);
         let wish = Wish {
             why: Why::TimedOut { limit: due.limit },
-            // Other calls would go with an actor's thread.
-            is_forced: !is_bound(function),
+            is_forced: true,
             is_recursive: true,
         };
         self.cancel(key, wish);

@@ -8,6 +8,7 @@ use mobula_sync::atomic::{Ordering, fence};
 use crate::actor::Bound;
 use crate::cell::{Body, Task};
 use crate::failure::{Failure, Kind};
+use crate::functions::is_stream;
 use crate::history::{Outcome, Run, Stamp};
 use crate::layout::status;
 use crate::runtime::Runtime;
@@ -23,6 +24,8 @@ pub(crate) struct Struck {
     pub(crate) before: Phase,
     /// The place of the worker that it was last handed to, if it was handed out.
     pub(crate) place: usize,
+    /// Whose call it is.
+    pub(crate) bound: Option<Box<Bound>>,
 }
 
 impl Runtime {
@@ -70,6 +73,9 @@ impl Runtime {
         if let Body::Task(mut task) = before {
             if let Some(returns) = task.returns.take() {
                 self.settle_returns(*returns, task.function, local, now);
+            }
+            if is_stream(task.function) {
+                self.finish_stream(key);
             }
             self.release_task(&task, key);
         }
@@ -139,6 +145,7 @@ impl Runtime {
         let mut dependents = Vec::new();
         while let Some(key) = open.pop() {
             let mut bound = None;
+            let mut is_streaming = false;
             let before = {
                 let mut body = self.cell(key).body.lock();
                 if !matches!(*body, Body::Task(_) | Body::Return(_))
@@ -150,6 +157,7 @@ impl Runtime {
                 if let Body::Task(task) = &before {
                     self.no_longer_pending(task);
                     bound = task.bound.clone();
+                    is_streaming = is_stream(task.function);
                 }
                 match (&before, tell.take()) {
                     (Body::Task(task), Some(tell)) => {
@@ -183,6 +191,9 @@ impl Runtime {
                     self.heard_failure(dependent);
                 }
             }
+            if is_streaming {
+                open.extend(self.fail_stream(key, &failure));
+            }
             match before {
                 Body::Task(task) => {
                     if let Some(returns) = &task.returns {
@@ -212,9 +223,9 @@ impl Runtime {
     }
 
     fn struck(&self, key: Key, before: Phase, body: &mut Body) -> Struck {
-        let (function, children) = match body {
-            Body::Task(task) => (task.function, task.children.take()),
-            _ => (u32::MAX, None),
+        let (function, children, bound) = match body {
+            Body::Task(task) => (task.function, task.children.take(), task.bound.clone()),
+            _ => (u32::MAX, None, None),
         };
         // With the one in `start_round`: whoever is handed the task sees that it is settled, or is seen here.
         fence(Ordering::SeqCst);
@@ -223,6 +234,7 @@ impl Runtime {
             children: children.map_or_else(Vec::new, |all| all.into_keys()),
             before,
             place: self.cell(key).place.load(Ordering::Relaxed) as usize,
+            bound,
         }
     }
 

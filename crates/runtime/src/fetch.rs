@@ -20,6 +20,7 @@ impl Port {
         let mut area = Area::new(bytes);
         let asked = (area.header(header::FETCH_ASKED) as usize).min(layout::FETCH_MAX);
         let states_only = area.header(header::FETCH_STATES) != 0;
+        let of_items = area.header(header::FETCH_STATES) == layout::STATES_OF_ITEMS;
         let mut heap = Heap::new(layout::FETCH_HEAP_AT);
         let mut answered = 0;
         while answered < asked {
@@ -28,14 +29,13 @@ impl Port {
             if states_only {
                 let phase = self.runtime.table.phase(Key { index, generation });
                 let settled = phase.is_none_or(|phase| phase.is_settled() || phase == Phase::Free);
-                area.set_word(
-                    at,
-                    if settled {
-                        state::VALUE
-                    } else {
-                        state::PENDING
-                    },
-                );
+                let key = Key { index, generation };
+                let word = match settled {
+                    false => state::PENDING,
+                    true if of_items && self.is_end(key) => state::END,
+                    true => state::VALUE,
+                };
+                area.set_word(at, word);
                 answered += 1;
                 continue;
             }
@@ -51,6 +51,12 @@ impl Port {
             answered += 1;
         }
         area.set_header(header::FETCH_ANSWERED, answered as u32);
+    }
+
+    /// True for the slot of an item that never came, since the stream was over. The asking isolate holds it.
+    fn is_end(&self, key: Key) -> bool {
+        self.runtime.table.phase(key).is_some()
+            && matches!(*self.runtime.cell(key).body.lock(), Body::End)
     }
 
     fn answer(
@@ -124,6 +130,7 @@ impl Port {
                     }
                 }
             }
+            Body::End => entry[0] = state::END,
             _ => entry[0] = state::GONE,
         }
         Some(entry)

@@ -40,6 +40,8 @@ pub struct Terms {
     pub actor: Option<ActorTerms>,
     /// It is a method, whose calls go to an actor.
     pub is_method: bool,
+    /// It is a generator: so many of its items at most are there that nobody has taken.
+    pub stream: Option<u32>,
 }
 
 /// On what terms the actors of a class live.
@@ -87,8 +89,10 @@ const SPECIAL: u32 = 1 << 30;
 const TIMED: u32 = 1 << 29;
 /// This one that calls do not wait in a line: they are an actor's.
 const BOUND: u32 = 1 << 28;
+/// This one that calls give their items one by one.
+const STREAM: u32 = 1 << 27;
 /// The rest of it.
-const NUMBER: u32 = BOUND - 1;
+const NUMBER: u32 = STREAM - 1;
 
 /// Whether calls of the function with this id make an actor, or are an actor's.
 pub(crate) fn is_bound(id: u32) -> bool {
@@ -98,6 +102,11 @@ pub(crate) fn is_bound(id: u32) -> bool {
 /// Whether runs of the function with this id have a time limit.
 pub(crate) fn is_timed(id: u32) -> bool {
     id != u32::MAX && id & TIMED != 0
+}
+
+/// Whether calls of the function with this id are streams.
+pub(crate) fn is_stream(id: u32) -> bool {
+    id != u32::MAX && id & STREAM != 0
 }
 
 /// All definitions, by id. Equal ones share an id.
@@ -138,8 +147,12 @@ impl Functions {
         let number = state.by_id.len() as u32;
         let is_bound = definition.terms.actor.is_some() || definition.terms.is_method;
         let bit = |is_set, bit| if is_set { bit } else { 0 };
-        let id =
-            number | bit(line != COMMON, SPECIAL) | bit(is_timed, TIMED) | bit(is_bound, BOUND);
+        let is_stream = definition.terms.stream.is_some();
+        let id = number
+            | bit(line != COMMON, SPECIAL)
+            | bit(is_timed, TIMED)
+            | bit(is_bound, BOUND)
+            | bit(is_stream, STREAM);
         let source = definition.function.source.clone();
         state.sources.entry(source).or_insert(id);
         let definition = Arc::new(definition);

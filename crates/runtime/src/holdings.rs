@@ -47,6 +47,8 @@ impl Runtime {
                 _ => {}
             }
         }
+        self.streams
+            .each_item(|value| count(Origin::Result(value.function), value));
         let mut holdings: Vec<Holding> = found
             .into_iter()
             .map(|(origin, (objects, bytes))| Holding {

@@ -45,7 +45,7 @@ pub mod header {
     pub const OUTSTANDING: usize = 15;
     /// Not zero: the store fills up; collect garbage, since what is forgotten may hold objects.
     pub const COLLECT: usize = 19;
-    /// Not zero: `fetch` answers with states alone.
+    /// Not zero: `fetch` answers with states alone; `STATES_OF_ITEMS`: of what may be the end of a stream.
     pub const FETCH_STATES: usize = 18;
     /// How many more tasks may be submitted, as of the last crossing.
     pub const ROOM: usize = 20;
@@ -62,6 +62,8 @@ pub mod header {
     pub const LETTERS: usize = 25;
     /// A bit for each point at which a fault is set.
     pub const FAULTS: usize = 26;
+    /// How many items more the run may yield that asked last.
+    pub const ADMITTED: usize = 27;
     /// The object that `write` made.
     pub const WRITTEN_SLOT: usize = 16;
     /// Its generation.
@@ -132,6 +134,8 @@ pub const AREA_BYTES: usize = EXIT_TEXT_AT + EXIT_TEXT_MAX;
 pub const INLINE_MAX: usize = 1024;
 /// Stored values up to this size are copied out into the heap; larger ones are viewed.
 pub const COPY_MAX: usize = 16 * 1024;
+/// In `FETCH_STATES`: whether a slot is that of an item, or of the end in its place, is told as well.
+pub const STATES_OF_ITEMS: u32 = 2;
 /// No time limit for `park`.
 pub const NO_TIMEOUT: u32 = u32::MAX;
 
@@ -160,6 +164,10 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// KILL      slot  generation  flags
 /// EXIT      slot  generation
 /// LET_GO    slot  generation
+/// NEXT      slot  generation  slot and generation of the item (of a stream, which is named by its task's slot, as in what follows)
+/// TOOK      slot  generation  count
+/// YIELD     slot  generation  -  number   heap offset length  -      refs  object  generation    (the number in words 5 and 6)
+/// ASK       slot  generation  -  number   (how many were yielded)
 /// ```
 /// The last two words of a wait are those of the task whose code waits without a time limit, if one does.
 ///
@@ -211,6 +219,14 @@ pub mod op {
     pub const LET_GO: u32 = 20;
     /// What tasks bring along from now on.
     pub const BRING: u32 = 21;
+    /// This slot stands for the next item of a stream.
+    pub const NEXT: u32 = 22;
+    /// The consumer has taken so many of the items that it asked for.
+    pub const TOOK: u32 = 23;
+    /// An item.
+    pub const YIELD: u32 = 24;
+    /// A run asks how many more items it may yield; the answer is in the header. With none a letter tells when that changes.
+    pub const ASK: u32 = 25;
     /// In place of a length: the bytes lie in the store.
     pub const STORED: u32 = u32::MAX;
 }
@@ -231,6 +247,8 @@ pub mod cancel {
     pub const FORCED: u32 = 1;
     /// With all tasks that it started.
     pub const RECURSIVE: u32 = 2;
+    /// Of a stream, also one that has ended: nobody asks for items any more.
+    pub const LEFT: u32 = 4;
 }
 
 /// Flags of a KILL.
@@ -251,6 +269,8 @@ pub mod letter {
     pub const START_FOR: u32 = 5;
     /// Slot, generation: the instance of this actor is nobody's any more.
     pub const DROP_ACTOR: u32 = 4;
+    /// Slot, generation: the run of this task may yield more items.
+    pub const RESUME: u32 = 6;
 }
 
 /// How bytes come out: where a task's arguments or an object's value lie.
@@ -291,6 +311,8 @@ pub mod state {
     pub const ACTOR_BROKEN: u32 = 11;
     /// The actor is being made anew: text in the heap.
     pub const ACTOR_UNAVAILABLE: u32 = 12;
+    /// In place of an item: the stream is over.
+    pub const END: u32 = 13;
 }
 
 /// Why an actor has ended.

@@ -40,6 +40,8 @@ mod retry;
 mod returns;
 mod runtime;
 mod seniority;
+mod stream;
+mod streams;
 mod submit;
 mod tend;
 mod turn;

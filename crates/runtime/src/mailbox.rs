@@ -35,6 +35,8 @@ pub(crate) enum Letter {
     DropActor { key: Key },
     /// A thread is to be started for this actor of this class alone (driver).
     StartFor { key: Key, class: u32 },
+    /// There is room for more items of this task.
+    Resume { key: Key },
 }
 
 #[derive(Debug, Default)]
@@ -151,15 +153,27 @@ impl Mailbox {
         self.deliver(|mail| mail.letters.push_back(Letter::DropActor { key }));
     }
 
+    pub(crate) fn resume(&self, key: Key) {
+        self.deliver(|mail| mail.letters.push_back(Letter::Resume { key }));
+    }
+
     pub(crate) fn start_for(&self, key: Key, class: u32) {
         self.deliver(|mail| mail.letters.push_back(Letter::StartFor { key, class }));
     }
 
-    /// There is something to run: wakes the owner if its loop sleeps, and nobody who blocks.
-    pub(crate) fn nudge(&self) {
-        if std::mem::take(&mut self.mail.lock().parked) {
+    /// There is something to run: wakes the owner if its loop sleeps, and nobody who blocks. True if it slept.
+    pub(crate) fn nudge(&self) -> bool {
+        let is_asleep = std::mem::take(&mut self.mail.lock().parked);
+        if is_asleep {
             self.faulty.ring();
         }
+        is_asleep
+    }
+
+    /// The owner has not been told yet that it has lost its instance of this actor.
+    pub(crate) fn has_drop_of(&self, key: Key) -> bool {
+        let drops = Letter::DropActor { key };
+        self.mail.lock().letters.contains(&drops)
     }
 
     /// Takes up to `max` letters.

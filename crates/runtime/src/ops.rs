@@ -2,7 +2,6 @@
 
 use mobula_sched::{Key, Phase};
 use mobula_store::Object;
-use mobula_sync::atomic::Ordering;
 
 use std::sync::Arc;
 
@@ -12,7 +11,6 @@ use crate::cancel::{Why, Wish};
 use crate::cell::{Task, Waiter};
 use crate::deadlock::Need;
 use crate::failure::{Failure, Kind};
-use crate::functions::is_bound;
 use crate::layout::{self, cancel, header, how, kill, op};
 use crate::port::Port;
 use crate::returns::Returns;
@@ -47,7 +45,7 @@ impl Port {
         area.set_header(header::OP_HEAP, 0);
         for k in 0..count {
             let words = area.words::<16>(layout::OPS_AT + k * layout::OP_BYTES);
-            self.perform(&area, &words);
+            self.perform(&mut area, &words);
         }
         // Together, since the table's lock is taken for each call. Whatever else these records say came before.
         self.runtime.release(self.released.drain(..));
@@ -58,7 +56,7 @@ impl Port {
         area.set_header(header::ROOM, self.runtime.room_for_tasks());
     }
 
-    fn perform(&mut self, area: &Area<'_>, words: &[u32; 16]) {
+    fn perform(&mut self, area: &mut Area<'_>, words: &[u32; 16]) {
         let key = Key {
             index: words[1],
             generation: words[2],
@@ -71,7 +69,8 @@ impl Port {
                 let no_restart = words[3] & kill::NO_RESTART != 0;
                 self.runtime.kill(key, no_restart);
             }
-            op::EXIT => self.runtime.exit_actor(key),
+            op::EXIT => self.exit_actor(key),
+            op::LET_GO if self.let_go_of_stale(key) => {}
             op::LET_GO => {
                 self.end_time(key);
                 self.let_go_of_call(key);
@@ -96,7 +95,11 @@ impl Port {
                 let phase = self.runtime.table.phase(key);
                 let exists = phase.is_some_and(|phase| phase != Phase::Free);
                 if exists && self.ledger.add(key) {
-                    self.runtime.retain(key);
+                    match self.runtime.retain_actor(key) {
+                        None => self.runtime.retain(key),
+                        Some(true) => {}
+                        Some(false) => drop(self.ledger.remove(key)),
+                    }
                 }
             }
             op::REFS => {
@@ -125,7 +128,7 @@ impl Port {
                     self.runtime.end_wait(wait);
                 }
             }
-            op::HAND_BACK if self.has_call(key) => {
+            op::HAND_BACK if self.is_of_actor(key) => {
                 self.end_time(key);
                 self.hand_back_call(key);
             }
@@ -150,6 +153,35 @@ impl Port {
                 }
             }
             op::FREE => self.runtime.free(key),
+            op::NEXT => {
+                let slot = Key {
+                    index: words[3],
+                    generation: words[4],
+                };
+                self.ledger.add(slot);
+                self.runtime.ask_item(key, slot);
+            }
+            op::TOOK => self.runtime.take_items(key, words[3]),
+            op::YIELD => {
+                let value = self.value(area, words);
+                // A run that is not this thread's any more counts nothing.
+                if self.ends_here(key) {
+                    self.runtime.yield_item(key, number(words), value);
+                }
+            }
+            op::ASK => {
+                let room = match self.ends_here(key) {
+                    true => self
+                        .runtime
+                        .room_in_stream(key, number(words), &self.mailbox),
+                    false => 0,
+                };
+                area.set_header(header::ADMITTED, u32::try_from(room).unwrap_or(u32::MAX));
+            }
+            op::CANCEL if words[3] & cancel::LEFT != 0 => {
+                self.runtime.leave_stream(key);
+                self.queued = true;
+            }
             op::CANCEL => {
                 let wish = Wish {
                     why: Why::Cancelled,
@@ -286,9 +318,7 @@ impl Port {
         let value = self.value(area, words);
         self.withdraw(key);
         self.end_time(key);
-        let is_host = self.seat.as_ref().is_some_and(|seat| seat.host.is_some());
-        // Not that of a task that ran inside of a call's wait for it.
-        if is_host && is_bound(self.runtime.cell(key).function.load(Ordering::Relaxed)) {
+        if self.is_of_actor(key) {
             return self.result_of_actor(key, words, value);
         }
         if self.end_run(key, words[7], value, words[3]) {
@@ -398,4 +428,9 @@ impl Port {
 fn waiting_task(words: &[u32; 16]) -> Option<Key> {
     let [_, _, _, index, generation, ..] = *words;
     (generation != 0).then_some(Key { index, generation })
+}
+
+/// The number of an item.
+fn number(words: &[u32; 16]) -> u64 {
+    u64::from(words[5]) << 32 | u64::from(words[6])
 }

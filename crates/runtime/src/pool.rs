@@ -706,8 +706,8 @@ impl Pool {
         let mut allowed = state
             .threads_max()
             .saturating_sub(state.live + state.starting + state.singles);
-        if state.hosts == 0 && state.starting == 0 {
-            // One there is for actors in any case.
+        if state.hosts == 0 && state.starting == 0 && state.live <= state.threads_max() {
+            // One there is for actors in any case, and no more than that.
             allowed = allowed.max(1);
         }
         let count = missing.min(allowed);

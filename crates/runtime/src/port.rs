@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use mobula_sched::{Bell, Claims, Key, Lane, Local, Phase, Sleeper};
 use mobula_store::{Object, Reader, View};
-use mobula_sync::atomic::Ordering;
 
 use crate::actor::{Actor, Bound, Host};
 use crate::area::Area;
@@ -14,7 +13,6 @@ use crate::budget::Holder;
 use crate::cell::Body;
 use crate::deadlock::{Lookout, Need};
 use crate::failure::Kind;
-use crate::functions::is_bound;
 use crate::history::{Burst, Outcome, OwnClock, Run, Segment, Stamp};
 use crate::layout::{self, header, how, letter};
 use crate::ledger::Ledger;
@@ -161,13 +159,21 @@ impl Seat {
         self.may_run(runtime) && runtime.pool.has_room(&self.holder)
     }
 
-    /// Nothing goes on here: it may run actors from now on.
-    pub(crate) fn can_host(&self) -> bool {
-        self.host.is_none()
-            && self.in_flight.is_empty()
-            && !self.holder.is_encumbered
-            && !self.holder.is_blocked
-            && !self.is_leaving
+    /// Nothing goes on here, or what went on of actors that have ended: it may run actors from now on.
+    pub(crate) fn can_host(&self, runtime: &Runtime) -> bool {
+        let is_free = match &self.host {
+            None => self.in_flight.is_empty(),
+            Some(host) => !host.is_single && runtime.hosts.is_vacant(self.place),
+        };
+        is_free && !self.holder.is_encumbered && !self.holder.is_blocked && !self.is_leaving
+    }
+
+    /// It has something to do as a host: a turn of some actor's, a place for one, or, since its last one has ended, to be a worker like
+    /// others. `forage` and `announce` must agree on it, and `next` has to do it.
+    pub(crate) fn host_finds(&self, runtime: &Runtime, host: &Host) -> bool {
+        runtime.hosts.has_turn(self.place)
+            || (host.is_idle() && self.in_flight.is_empty() && runtime.hosts.is_vacant(self.place))
+            || (runtime.hosts.unplaced() > 0 && self.can_host(runtime))
     }
 
     /// False while it is blocked, and when everything has come to its end.
@@ -470,6 +476,7 @@ impl Port {
                 Letter::StartFor { key, class } => {
                     [letter::START_FOR, key.index, key.generation, class]
                 }
+                Letter::Resume { key } => [letter::RESUME, key.index, key.generation, 0],
             };
             area.set_words(layout::LETTERS_AT + k * layout::LETTER_BYTES, &words);
         }
@@ -603,26 +610,22 @@ impl Port {
             runtime.idle.end_search();
         }
         runtime.idle.retract(seat.place);
-        let was_host = seat.host.is_some();
-        if !runtime.is_stopped() {
-            runtime.lose_actors(&mut seat, &ending(exit_code, &text));
-        }
+        let was_host =
+            !runtime.is_stopped() && runtime.lose_actors(&mut seat, &ending(exit_code, &text));
         let mut unbegun = Vec::new();
         let (in_flight, returned) = (&mut seat.in_flight, &seat.returned);
         let begun = |key| {
-            if !returned.contains(&key) {
+            if !returned.contains(&key) && !was_host {
                 in_flight.insert(key);
             }
         };
         seat.claims.end_round(begun, &mut unbegun);
-        runtime.queues.leave(seat.local);
         if was_host {
-            // Its actors have seen to their calls, which may be others' by now.
-            let function = |key: &Key| runtime.cell(*key).function.load(Ordering::Relaxed);
-            seat.in_flight.retain(|key| !is_bound(function(key)));
-        } else {
-            runtime.hand_back(&unbegun, None);
+            // What it was handed has been seen to, and may be elsewhere by now.
+            unbegun.clear();
         }
+        runtime.queues.leave(seat.local);
+        runtime.hand_back(&unbegun, None);
         runtime.pool.encumber(&mut seat.holder, false);
         if seat.holder.is_blocked {
             runtime.blocked.leave(seat.place);
@@ -677,9 +680,9 @@ impl Port {
                 self.is_announced = true;
                 return true;
             }
-            if seat.host.is_some() {
+            if let Some(host) = &seat.host {
                 // Those who have something for it ring.
-                if seat.may_run(&self.runtime) && self.runtime.hosts.has_turn(seat.place) {
+                if seat.may_run(&self.runtime) && seat.host_finds(&self.runtime, host) {
                     self.mailbox.retract();
                     return false;
                 }
@@ -703,7 +706,7 @@ impl Port {
                 .announce(seat.place, bell, seat.sleeper(&self.runtime));
             // Once more: others may have gone meanwhile, and rely on who is announced.
             let relief = seat.relief(&self.runtime);
-            let may_host = self.runtime.hosts.unplaced() > 0 && seat.can_host();
+            let may_host = self.runtime.hosts.unplaced() > 0 && seat.can_host(&self.runtime);
             if may_host || seat.may_run(&self.runtime) && seat.finds(&self.runtime, relief) {
                 self.retract();
                 return false;

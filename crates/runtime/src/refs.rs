@@ -10,7 +10,9 @@ use mobula_sync::atomic::Ordering;
 use crate::actor::ACTOR;
 use crate::cell::Body;
 use crate::failure::Failure;
+use crate::functions::is_stream;
 use crate::runtime::Runtime;
+use crate::streams::STREAM;
 use crate::value::{RefEntry, Value};
 
 /// Multiplies once; keys are small numbers that nobody chooses maliciously.
@@ -35,6 +37,8 @@ impl Hasher for KeyHasher {
 
 /// Of an actor that has not ended, and that only one beside itself holds.
 const LAST_OF_ACTOR: u32 = ACTOR | 2;
+/// The same of a stream whose producer has not ended.
+const LAST_OF_STREAM: u32 = STREAM | 2;
 
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
 pub(crate) type KeySet = HashSet<Key, BuildHasherDefault<KeyHasher>>;
@@ -43,6 +47,19 @@ impl Runtime {
     /// One holder more. The caller knows of another holder that stays until this returns.
     pub(crate) fn retain(&self, key: Key) {
         self.cell(key).holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One holder more of a living actor, of whose holders the caller may know none but the actor itself. `None`: it is no actor, or
+    /// has ended. False: it ends at this very moment.
+    pub(crate) fn retain_actor(&self, key: Key) -> Option<bool> {
+        let holders = &self.cell(key).holders;
+        if holders.load(Ordering::Relaxed) & ACTOR == 0 {
+            return None;
+        }
+        // The actor's own hold keeps the slot for as long as the bit is set.
+        let one_more = |holders| (holders & ACTOR != 0).then_some(holders + 1);
+        let held = holders.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more);
+        Some(held.is_ok())
     }
 
     pub(crate) fn retain_all(&self, refs: &[RefEntry]) {
@@ -62,26 +79,37 @@ impl Runtime {
                     self.bury(key, &mut open);
                     dead.push(key);
                 }
-                LAST_OF_ACTOR => out_of_scope.push(key),
+                LAST_OF_ACTOR | LAST_OF_STREAM => out_of_scope.push(key),
                 _ => {}
             }
         }
-        while let Some(key) = open.pop() {
-            // AcqRel: the last one sees what all holders did with it.
-            match self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) {
-                1 => {
-                    self.bury(key, &mut open);
-                    dead.push(key);
+        loop {
+            while let Some(key) = open.pop() {
+                // AcqRel: the last one sees what all holders did with it.
+                match self.cell(key).holders.fetch_sub(1, Ordering::AcqRel) {
+                    1 => {
+                        self.bury(key, &mut open);
+                        dead.push(key);
+                    }
+                    LAST_OF_ACTOR | LAST_OF_STREAM => out_of_scope.push(key),
+                    _ => {}
                 }
-                LAST_OF_ACTOR => out_of_scope.push(key),
-                _ => {}
             }
-        }
-        if !dead.is_empty() {
-            self.table.free_many(&dead);
-        }
-        for key in out_of_scope {
-            self.out_of_scope(key);
+            if !dead.is_empty() {
+                self.table.free_many(&dead);
+                dead.clear();
+            }
+            // An actor that ends may be the last that holds another.
+            let Some(key) = out_of_scope.pop() else {
+                return;
+            };
+            open = match is_stream(self.cell(key).function.load(Ordering::Relaxed)) {
+                true => {
+                    self.leave_stream(key);
+                    Vec::new()
+                }
+                false => self.out_of_scope(key),
+            };
         }
     }
 
@@ -95,7 +123,11 @@ impl Runtime {
                 open.extend(keys_of(&task.arguments));
                 open.extend(task.deps.iter().chain(&task.brought).map(|entry| entry.key));
             }
-            Body::Return(_) | Body::Waiter(_) | Body::Struck(_) | Body::Vacant => {}
+            Body::Return(_) | Body::Waiter(_) | Body::Struck(_) | Body::End | Body::Vacant => {}
+        }
+        // Of a slot that was a stream's in an earlier life there is none.
+        if is_stream(self.cell(key).function.load(Ordering::Relaxed)) {
+            self.forget_stream(key, open);
         }
     }
 

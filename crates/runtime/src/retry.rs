@@ -4,6 +4,7 @@ use mobula_sched::{Key, Phase};
 use mobula_sync::atomic::Ordering;
 
 use crate::cell::Body;
+use crate::functions::is_stream;
 use crate::history::{Outcome, Run};
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
@@ -12,7 +13,10 @@ use crate::submit::NOBODY;
 impl Runtime {
     /// The constructor of an actor runs once more.
     pub(crate) fn count_restart(&self, key: Key) {
-        if let Body::Task(task) = &mut *self.cell(key).body.lock() {
+        let mut body = self.cell(key).body.lock();
+        // Asked under the lock: a slot that is somebody else's by now was emptied under it before.
+        let is_open = !self.table.phase(key).is_none_or(Phase::is_settled);
+        if let (true, Body::Task(task)) = (is_open, &mut *body) {
             task.attempt += 1;
             task.children = None;
             self.cell(key).place.store(NOBODY, Ordering::Relaxed);
@@ -48,6 +52,9 @@ impl Runtime {
                 .collect::<Vec<_>>()
         };
         self.release(returned.iter().flat_map(keys_of));
+        if is_stream(self.cell(key).function.load(Ordering::Relaxed)) {
+            self.restart_stream(key);
+        }
         let is_ready = [Phase::Offered, Phase::Running]
             .into_iter()
             .any(|begun| self.table.advance(key, begun, Phase::Ready));

@@ -64,7 +64,20 @@ impl Runtime {
         }
     }
 
-    /// The task ended well: each return gets its value.
+    /// The further return of this number, while its task goes on.
+    pub(crate) fn further_return(&self, task: Key, number: u64) -> Option<Key> {
+        let body = self.cell(task).body.lock();
+        let is_open = !self.table.phase(task).is_none_or(Phase::is_settled);
+        match &*body {
+            Body::Task(task) if is_open => {
+                let returns = task.returns.as_ref()?;
+                returns.keys.get(usize::try_from(number).ok()?).copied()
+            }
+            _ => None,
+        }
+    }
+
+    /// The task ended well: each return gets its value, unless it was settled before as a generator's are.
     pub(crate) fn settle_returns(
         &self,
         returns: Returns,
@@ -72,29 +85,40 @@ impl Runtime {
         mut local: Option<&mut Local>,
         now: Stamp,
     ) {
-        debug_assert_eq!(returns.keys.len(), returns.values.len(), "a value each");
         for (key, mut value) in returns.keys.into_iter().zip(returns.values) {
             value.function = function;
-            let mut ready = Vec::new();
-            let refused = {
-                let mut body = self.cell(key).body.lock();
-                let is_open = !self.table.phase(key).is_none_or(Phase::is_settled);
-                if is_open && matches!(*body, Body::Return(_)) {
-                    *body = Body::Value(value);
-                    self.table.resolve(key, Phase::Done, &mut ready);
-                    None
-                } else {
-                    // Freed meanwhile.
-                    Some(value)
-                }
-            };
-            match refused {
-                Some(value) => self.drop_value(&value),
-                None => self.release([key]),
+            self.settle_return(key, Body::Value(value), local.as_deref_mut(), now);
+        }
+    }
+
+    /// One return is there, or the end of a stream in its place.
+    pub(crate) fn settle_return(
+        &self,
+        key: Key,
+        with: Body,
+        mut local: Option<&mut Local>,
+        now: Stamp,
+    ) {
+        let mut ready = Vec::new();
+        let refused = {
+            let mut body = self.cell(key).body.lock();
+            let is_open = !self.table.phase(key).is_none_or(Phase::is_settled);
+            if is_open && matches!(*body, Body::Return(_)) {
+                *body = with;
+                self.table.resolve(key, Phase::Done, &mut ready);
+                None
+            } else {
+                // Freed meanwhile.
+                Some(with)
             }
-            for waiter in ready {
-                self.arrived(waiter, status::READY, local.as_deref_mut(), now);
-            }
+        };
+        match refused {
+            Some(Body::Value(value)) => self.drop_value(&value),
+            Some(_) => {}
+            None => self.release([key]),
+        }
+        for waiter in ready {
+            self.arrived(waiter, status::READY, local.as_deref_mut(), now);
         }
     }
 

@@ -25,6 +25,7 @@ use crate::lingering::Lingering;
 use crate::mailbox::Mailbox;
 use crate::pool::{ABANDONED_MAX, Departure, Ended, Pool, Relief, Want};
 use crate::resources::{Totals, WHOLE};
+use crate::streams::Streams;
 
 /// What a runtime is made with.
 #[derive(Debug, Clone)]
@@ -89,6 +90,7 @@ pub struct Runtime {
     pub(crate) pool: Pool,
     pub(crate) blocked: Blocked,
     pub(crate) lingering: Lingering,
+    pub(crate) streams: Streams,
     pub(crate) hosts: Hosts,
     pub(crate) names: Names,
     pub(crate) circles: Circles,
@@ -138,6 +140,7 @@ impl Runtime {
         let words = Arc::new(Words::new(places));
         Arc::new_cyclic(|me| Self {
             lingering: Lingering::default(),
+            streams: Streams::default(),
             hosts: Hosts::new(places),
             names: Names::default(),
             circles: Circles::default(),
@@ -564,10 +567,12 @@ impl Runtime {
     fn ask_for_hosts(&self) {
         self.place_the_poor();
         self.start_singles();
-        let waiting = self.hosts.unplaced() as u32;
+        self.place_the_homeless();
+        let waiting = self.hosts.unplaced();
         if waiting == 0 {
             return;
         }
+        let waiting = waiting.saturating_sub(self.hosts.call_vacant()) as u32;
         for _ in 0..waiting {
             if !self.idle.wake_one() {
                 break;

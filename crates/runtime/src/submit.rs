@@ -6,10 +6,12 @@ use mobula_sync::atomic::Ordering;
 use crate::actor::{ACTOR, Bound, Call};
 use crate::cell::{Body, Task};
 use crate::failure::{Failure, Kind};
+use crate::functions::is_stream;
 use crate::history::Stamp;
 use crate::lines::{OF_ACTOR, lane_of};
 use crate::refs::keys_of;
 use crate::runtime::Runtime;
+use crate::streams::STREAM;
 use crate::value::Value;
 
 /// Instead of a worker's place.
@@ -23,6 +25,10 @@ impl Runtime {
             // It may last for long.
             Some(Bound::Constructor(_)) => holders |= ACTOR,
             _ => self.began_pending(),
+        }
+        if is_stream(task.function) {
+            holders |= STREAM;
+            self.open_stream(key, task.function);
         }
         // The submitting isolate, and the task itself until it is settled.
         self.cell(key).holders.store(holders, Ordering::Relaxed);
@@ -146,6 +152,7 @@ impl Runtime {
     /// What a settled task held.
     pub(crate) fn release_task(&self, task: &Task, key: Key) {
         let deps = task.deps.iter().chain(&task.brought).map(|entry| entry.key);
+        self.no_longer_streams(key, task.function);
         // Handed in and not settled: the task failed after that.
         let values = task.returns.iter().flat_map(|returns| &returns.values);
         let refs = values.flat_map(keys_of);

@@ -72,6 +72,7 @@ impl Port {
             }
             _ => 0,
         };
+        self.look_at_constructors(&keys);
         area.set_header(header::TASKS, keys.len() as u32);
         area.set_header(header::ROUND, round);
         let in_flight = self.seat.as_ref().map_or(0, |seat| seat.in_flight.len());
@@ -268,7 +269,7 @@ impl Port {
         }
         let at = layout::TASKS_AT + k * layout::TASK_BYTES;
         area.set_words(at, &record);
-        // Of no actor, unless its thread says so: another round may have left one there.
+        // Of no actor, unless whoever hands it out says so: records lie where others lay before.
         area.set_words(at + layout::TASK_ACTOR_AT, &[0, 0]);
         true
     }
@@ -316,16 +317,13 @@ impl Port {
         if !seat.may_run(&runtime) {
             return Forage::Nothing;
         }
-        if seat.host.is_some() {
-            if runtime.hosts.has_turn(seat.place) {
-                return Forage::Work;
-            }
-            self.be_host_no_more();
+        if let Some(host) = &seat.host {
+            return match seat.host_finds(&runtime, host) {
+                true => Forage::Work,
+                false => Forage::Nothing,
+            };
         }
-        let Some(seat) = self.seat.as_mut().filter(|seat| seat.host.is_none()) else {
-            return Forage::Nothing;
-        };
-        if runtime.hosts.unplaced() > 0 && seat.can_host() {
+        if runtime.hosts.unplaced() > 0 && seat.can_host(&runtime) {
             return Forage::Work;
         }
         if seat.room(&runtime, self.outstanding) == 0 {
@@ -391,9 +389,9 @@ impl Port {
     pub fn has_work(&self) -> bool {
         let seat = self.seat.as_ref();
         if let Some(seat) = seat
-            && seat.host.is_some()
+            && let Some(host) = &seat.host
         {
-            return self.runtime.hosts.has_turn(seat.place);
+            return seat.host_finds(&self.runtime, host);
         }
         seat.is_some_and(|seat| {
             seat.room(&self.runtime, self.outstanding) > 0
@@ -463,9 +461,7 @@ impl Port {
             }
         }
         for key in &taken {
-            if self.has_call(*key) {
-                self.hand_back_call(*key);
-            }
+            self.hand_back_call(*key);
         }
         !taken.is_empty()
     }
@@ -515,6 +511,10 @@ impl Seat {
         fence(Ordering::SeqCst);
         for key in keys {
             if runtime.table.phase(*key) != Some(Phase::Offered) && self.claims.take_one(*key) {
+                if self.host.is_some() {
+                    self.takes_no_part(runtime, *key);
+                    continue;
+                }
                 runtime.pool.withdraw(*key);
                 runtime.let_settled_linger_no_more(*key);
             }

@@ -16,7 +16,7 @@ import {
   trim,
 } from '../../binding.ts'
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
-import type { ObjectRef, RefParts } from '../../refs/object-ref.ts'
+import { type ObjectRef, partsOf, type RefParts } from '../../refs/object-ref.ts'
 import type {
   ActorName,
   Addressee,
@@ -31,6 +31,7 @@ import type {
   FoundActor,
   FunctionRecord,
   Holding,
+  ItemState,
   Outcome,
   PendingWait,
   ResourceFigure,
@@ -39,7 +40,7 @@ import type {
   WaitRequest,
   WaitStatus,
 } from '../engine.ts'
-import { fetchOutcomes, fetchSettled, type Link, readCycle } from './fetch.ts'
+import { fetchItemState, fetchOutcomes, fetchSettled, type Link, readCycle } from './fetch.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
 import { warnBeyond } from './warn-beyond.ts'
@@ -211,6 +212,26 @@ export class LocalEngine implements Engine {
 
   isOver({ slot, generation }: RefParts): boolean {
     return this.#port.raw.over(slot, generation)
+  }
+
+  nextItem(stream: RefParts): ObjectRef {
+    return this.#port.nextItem(stream)
+  }
+
+  tookItem(stream: RefParts): void {
+    this.#port.tookItem(stream)
+  }
+
+  itemState(item: ObjectRef): ItemState {
+    return fetchItemState(this.#port, item)
+  }
+
+  leaveStream(stream: RefParts): void {
+    this.#port.leaveStream(stream)
+  }
+
+  again(ref: ObjectRef): ObjectRef {
+    return this.#port.again(partsOf(ref))
   }
 
   free(refs: readonly ObjectRef[]): void {

@@ -5,7 +5,7 @@ import { mayRunUserCode, regionOf } from '../../codec/codec.ts'
 import { ObjectFreedError } from '../../errors/errors.ts'
 import { fromCode } from '../../errors/from-code.ts'
 import { type ObjectRef, partsOf } from '../../refs/object-ref.ts'
-import type { ActorReason, FoundValue, Memory, Outcome } from '../engine.ts'
+import type { ActorReason, FoundValue, ItemState, Memory, Outcome } from '../engine.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
 
@@ -187,6 +187,21 @@ export const fetchSettled = (port: Port, refs: readonly ObjectRef[], visit: (pos
       visit(start + k)
     }
   })
+
+/** What is in the slot of a stream's item. */
+export const fetchItemState = (port: Port, item: ObjectRef): ItemState => {
+  const { words } = port
+  const parts = partsOf(item)
+  words[L.FETCH] = parts.slot
+  words[L.FETCH + 1] = parts.generation
+  words[L.H_FETCH_ASKED] = 1
+  words[L.H_FETCH_STATES] = L.STATES_OF_ITEMS
+  port.fetch()
+  const state = words[L.FETCH]
+  if (state === L.STATE_PENDING) return 'pending'
+  parts.settled = true
+  return state === L.STATE_END ? 'end' : 'there'
+}
 
 /** One step along a cycle of waits. */
 export interface Link {

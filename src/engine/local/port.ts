@@ -96,6 +96,8 @@ export interface PortOptions {
   onEnd?(): void
   /** The instance of this actor, which lives here, is nobody's any more (worker). */
   onActorDropped?(actor: Stored): void
+  /** The run of this stream, which was begun here, may yield more items (worker). */
+  onRoom?(task: Stored): void
 }
 
 export class Port {
@@ -737,6 +739,69 @@ export class Port {
     this.#commit()
   }
 
+  /** The slot of a stream's next item: a handle, or the end in its place. */
+  nextItem({ slot, generation }: Stored): ObjectRef {
+    this.#reserve(1, 0)
+    this.#needStock()
+    const parts = this.#fromStock(++this.#serial, 0)
+    const record = this.#record(L.OP_NEXT)
+    this.words[record + 1] = slot
+    this.words[record + 2] = generation
+    this.words[record + 3] = parts.slot
+    this.words[record + 4] = parts.generation
+    const ref = this.#handle(parts)
+    this.#commit()
+    return ref
+  }
+
+  /** There is room for one more item, from the next crossing on: who takes one looks what it is. */
+  tookItem({ slot, generation }: Stored): void {
+    this.#reserve(1, 0)
+    const record = this.#record(L.OP_TOOK)
+    this.words[record + 1] = slot
+    this.words[record + 2] = generation
+    this.words[record + 3] = 1
+    this.#commit()
+  }
+
+  leaveStream({ slot, generation }: Stored): void {
+    if (this.#isStopped) return
+    this.#reserve(1, 0)
+    const record = this.#record(L.OP_CANCEL)
+    this.words[record + 1] = slot
+    this.words[record + 2] = generation
+    this.words[record + 3] = L.CANCEL_LEFT
+    this.#commit()
+    this.#later()
+  }
+
+  /** One more handle of the same object. */
+  again({ origin, serial, slot, generation, index }: RefParts): ObjectRef {
+    this.#key(L.OP_RETAIN, slot, generation)
+    return this.#handle({ ...this.#parts(origin, serial, slot, generation), index })
+  }
+
+  /** An item that a run of a generator has yielded (worker). */
+  yieldItem({ slot, generation }: Stored, number: number, value: EncodedValue): void {
+    const record = this.#outcome(L.OP_YIELD, { slot, generation }, value)
+    this.words[record + 5] = Math.floor(number / 2 ** 32)
+    this.words[record + 6] = number
+    this.#commit()
+  }
+
+  /** Hands in what was yielded, and gives how many items more the run may yield, which has yielded so many. With none it is told (worker). */
+  roomFor({ slot, generation }: Stored, yielded: number): number {
+    this.#reserve(1, 0)
+    const record = this.#record(L.OP_ASK)
+    this.words[record + 1] = slot
+    this.words[record + 2] = generation
+    this.words[record + 5] = Math.floor(yielded / 2 ** 32)
+    this.words[record + 6] = yielded
+    this.#commit()
+    this.flush()
+    return this.words[L.H_ADMITTED] as number
+  }
+
   #outcome(kind: number, { slot, generation }: Stored, value: EncodedValue): number {
     const stored = this.#store(value)
     if (value.refs.length > 0) this.#writeRefs(value.refs)
@@ -843,6 +908,7 @@ export class Port {
       const slot = letters[at + 1] as number
       if (kind === L.LETTER_TERMINATE) this.#options.onDoomed?.(slot)
       else if (kind === L.LETTER_START_FOR) this.#options.onWantedFor?.({ slot, generation: letters[at + 2] as number }, letters[at + 3] as number)
+      else if (kind === L.LETTER_RESUME) this.#options.onRoom?.({ slot, generation: letters[at + 2] as number })
       else if (kind === L.LETTER_DROP_ACTOR) this.#options.onActorDropped?.({ slot, generation: letters[at + 2] as number })
       else this.#options.onUnwanted?.({ slot, generation: letters[at + 2] as number }, kind === L.LETTER_TIMED_OUT)
     }

@@ -62,6 +62,9 @@ impl Group {
     }
 }
 
+/// Instead of a place.
+const NOWHERE: usize = usize::MAX;
+
 #[derive(Copy, Clone, Debug)]
 struct Handed {
     group: usize,
@@ -169,7 +172,8 @@ impl Calls {
         }
     }
 
-    /// Those whose turn it is go to the thread at a place, at most so many. What is no longer `wanted` is dropped.
+    /// Those whose turn it is go to the thread at a place, at most so many. What is no longer `wanted` is dropped; it is asked once
+    /// for each that goes.
     pub(crate) fn hand_out(
         &mut self,
         place: usize,
@@ -278,6 +282,21 @@ impl Calls {
     /// Those that were handed out and have not ended.
     pub(crate) fn handed(&self) -> Vec<Key> {
         self.handed.keys().copied().collect()
+    }
+
+    /// The thread that has those that were handed out has them no longer: each comes back, or ends.
+    pub(crate) fn leave(&mut self) -> Vec<Key> {
+        for handed in self.handed.values_mut() {
+            handed.place = NOWHERE;
+        }
+        self.handed()
+    }
+
+    /// A call that will not run has no turn.
+    pub(crate) fn forget(&mut self, key: Key) {
+        for group in &mut self.groups {
+            group.ready.retain(|(_, other)| *other != key);
+        }
     }
 
     /// Those that were not handed out, in turn, then by lines.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use mobula_sched::{Key, Phase};
 use mobula_sync::atomic::Ordering;
 
-use super::{ACTOR, Actor, Life};
+use super::{ACTOR, Actor, Begins, Life};
+use crate::cell::Body;
 use crate::failure::{Failure, Kind, Reason};
 use crate::runtime::Runtime;
 
@@ -16,29 +17,34 @@ const GRACE: Duration = Duration::from_millis(10);
 const GRACE_ON_SHARED: Duration = Duration::from_secs(1);
 
 impl Runtime {
-    /// The last handle of an actor is gone: it ends when its calls have ended.
-    pub(crate) fn out_of_scope(&self, key: Key) {
-        let Some(actor) = self.actor(key) else { return };
+    /// The last handle of an actor is gone: it ends when its calls have ended. If it does at once: what it held, which is the caller's to
+    /// let go of. Actors that hold each other are a chain, however long, and no recursion.
+    pub(crate) fn out_of_scope(&self, key: Key) -> Vec<Key> {
+        let Some(actor) = self.actor(key) else {
+            return Vec::new();
+        };
         if actor.terms().is_some_and(|terms| terms.is_detached) {
-            return;
+            return Vec::new();
         }
         let is_over = {
             let mut state = actor.state.lock();
             state.is_out_of_scope = true;
             state.is_over()
         };
-        if is_over {
-            self.end_if_idle(&actor);
+        match is_over {
+            true => self.end_if_idle(&actor),
+            false => Vec::new(),
         }
     }
 
-    /// Ends an actor that nobody has a handle to and that has nothing to do, unless its own code took a handle meanwhile.
-    pub(super) fn end_if_idle(&self, actor: &Arc<Actor>) {
+    /// Ends an actor that nobody has a handle to and that has nothing to do, unless its own code took a handle meanwhile. Gives what its
+    /// constructor held, which is the caller's to let go of.
+    pub(super) fn end_if_idle(&self, actor: &Arc<Actor>) -> Vec<Key> {
         let holders = &self.cell(actor.key).holders;
         {
             let mut state = actor.state.lock();
             if !state.is_over() {
-                return;
+                return Vec::new();
             }
             // From here on nobody can have one: `find_actor` asks for the bit.
             let is_last = holders.compare_exchange(
@@ -50,10 +56,27 @@ impl Runtime {
             );
             if is_last.is_err() {
                 state.is_out_of_scope = false;
-                return;
+                return Vec::new();
             }
         }
+        let held = self.take_arguments(actor.key);
         self.end_actor(actor, died(Reason::OutOfScope, String::new()));
+        held
+    }
+
+    /// What the constructor of an actor holds, in place of the actor.
+    fn take_arguments(&self, key: Key) -> Vec<Key> {
+        let mut body = self.cell(key).body.lock();
+        let is_open = !self.table.phase(key).is_none_or(Phase::is_settled);
+        let Body::Task(task) = &mut *body else {
+            return Vec::new();
+        };
+        if !is_open {
+            return Vec::new();
+        }
+        let refs = std::mem::take(&mut task.arguments.refs);
+        let deps = std::mem::take(&mut task.deps);
+        refs.iter().chain(&deps).map(|entry| entry.key).collect()
     }
 
     /// Somebody wants an actor to end now, whatever it does. It is made anew after that, if it may be.
@@ -62,16 +85,16 @@ impl Runtime {
         if no_restart {
             self.end_actor(&actor, died(Reason::Killed, String::new()));
         } else {
-            self.lose(&actor, died(Reason::Killed, String::new()));
+            self.lose(&actor, died(Reason::Killed, String::new()), None);
         }
-        self.ask_for_workers();
     }
 
-    /// An actor's own code wants it to end.
-    pub(crate) fn exit_actor(&self, key: Key) {
-        if let Some(actor) = self.actor(key) {
+    /// An actor's own code, at this place, wants it to end. Not if that is the code of an instance that was lost.
+    pub(crate) fn exit_actor(&self, key: Key, at: Option<usize>) {
+        let Some(actor) = self.actor(key) else { return };
+        let is_there = actor.state.lock().life.place() == at;
+        if is_there {
             self.end_actor(&actor, died(Reason::Exited, String::new()));
-            self.ask_for_workers();
         }
     }
 
@@ -89,17 +112,18 @@ impl Runtime {
     }
 
     fn end_actor_by(&self, actor: &Arc<Actor>, failure: Arc<Failure>) {
-        let (place, queued, handed) = {
+        let (place, begins, queued, handed) = {
             let mut state = actor.state.lock();
             if state.is_dead() {
                 drop(state);
                 return self.let_go(failure);
             }
             let place = state.life.place();
+            let begins = self.begins_at(&state.life, actor.key);
             state.life = Life::Dead(failure.clone());
             let queued = state.calls.queued();
             state.calls.retain(|_| false);
-            (place, queued, state.calls.handed())
+            (place, begins, queued, state.calls.handed())
         };
         self.names.remove(actor);
         self.cell(actor.key)
@@ -111,13 +135,15 @@ impl Runtime {
         for key in &handed {
             self.fail_of_actor(*key, failure.clone(), true);
         }
-        let (unbegun, begun): (Vec<Key>, Vec<Key>) = handed
+        let (unbegun, mut begun): (Vec<Key>, Vec<Key>) = handed
             .into_iter()
             .partition(|key| self.takes_back(place, *key));
         for key in unbegun {
             self.let_linger_no_more(key);
             self.call_ended(actor, key);
         }
+        let constructs = begins == Begins::Now;
+        begun.extend(constructs.then_some(actor.key));
         if let Some(place) = place {
             self.stop_instance(actor, place, &begun);
         }
@@ -126,7 +152,27 @@ impl Runtime {
         }
         self.hosts.forget(actor);
         // Last: with its slot go the arguments of the constructor, and its own hold on itself.
-        self.fail_of_actor(actor.key, failure, false);
+        self.fail_of_actor(actor.key, failure, constructs);
+        // What it held may be what others wait for.
+        self.ask_for_workers();
+    }
+
+    /// How far an actor with such a life has come with its constructor; it is taken back if it has not begun. Under the actor's lock.
+    pub(super) fn begins_at(&self, life: &Life, key: Key) -> Begins {
+        match life {
+            Life::Starting { place, has_begun } => {
+                let is_there = *has_begun && !self.takes_back(Some(*place), key);
+                if is_there { Begins::Now } else { Begins::Not }
+            }
+            Life::Alive { .. } => Begins::Over,
+            _ => Begins::Not,
+        }
+    }
+
+    /// What a dead actor held was its code's until now.
+    pub(super) fn give_back(&self, actor: &Actor) {
+        self.pool.withdraw(actor.key);
+        self.ask_for_workers();
     }
 
     fn fail_of_actor(&self, key: Key, failure: Arc<Failure>, lingers: bool) {
@@ -156,23 +202,29 @@ impl Runtime {
         member.mailbox.drop_actor(actor.key);
     }
 
-    /// The constructor's run has ended. `Err`: with what it threw.
-    pub(super) fn constructed(&self, actor: &Arc<Actor>, outcome: Result<(), Kind>) {
-        let kind = match outcome {
-            Ok(()) => {
-                self.change(actor, |state| {
-                    if let Life::Starting { place, .. } = state.life {
-                        state.life = Life::Alive { place };
-                        state.was_alive = true;
-                    }
-                });
+    /// The constructor's run at a place has ended. `Err`: with what it threw. It counts nothing if that instance was lost meanwhile.
+    pub(super) fn constructed(&self, actor: &Arc<Actor>, place: usize, outcome: Result<(), Kind>) {
+        let throws = outcome.is_err();
+        let is_there = self.change(actor, |state| {
+            let is_there = state.life.constructs_at(place);
+            if is_there && throws {
+                // Nothing of it goes on.
+                state.life = Life::Starting {
+                    place,
+                    has_begun: false,
+                };
+            } else if is_there {
+                state.life = Life::Alive { place };
+                state.was_alive = true;
+                // Under its lock: who loses it after this has it ready once more.
                 self.table
                     .advance(actor.key, Phase::Offered, Phase::Running);
-                return;
             }
-            Err(kind) => kind,
-        };
-        self.end_actor(actor, kind);
+            is_there
+        });
+        if let (true, Err(kind)) = (is_there, outcome) {
+            self.end_actor(actor, kind);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use mobula_sched::Key;
 use mobula_sync::Mutex;
 use mobula_sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -16,7 +17,28 @@ pub(crate) struct Host {
     /// Handed out here and not ended, with whose they are: calls, and constructors by the actors' own keys.
     pub(crate) handed: KeyMap<Arc<Actor>>,
     /// It was started for one actor alone, and ends with it.
-    pub(super) is_single: bool,
+    pub(crate) is_single: bool,
+    /// How many runs of a call go on here that count nothing, since their instance was lost before the call was handed out again.
+    pub(crate) stale: KeyMap<u32>,
+}
+
+impl Host {
+    /// Nothing that was begun here goes on, but for what `seat` knows of.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.handed.is_empty() && self.stale.is_empty()
+    }
+
+    /// A run has ended here that counts nothing. False: there is none of this call.
+    pub(crate) fn ends_stale(&mut self, key: Key) -> bool {
+        let Some(count) = self.stale.get_mut(&key) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.stale.remove(&key);
+        }
+        true
+    }
 }
 
 #[derive(Debug)]
@@ -30,6 +52,8 @@ pub(crate) struct Hosts {
     hosts: AtomicUsize,
     /// Actors that a worker may take: where there are none, nobody looks.
     unplaced: AtomicUsize,
+    /// Actors that wait for a thread that others bring along.
+    sharing: AtomicUsize,
     /// Actors that lack resources.
     poor: AtomicUsize,
 }
@@ -56,7 +80,48 @@ pub(super) struct Thread {
     pub(super) is_shared: bool,
 }
 
+/// It may have others beside it.
+pub(super) fn may_share(actor: &Arc<Actor>) -> bool {
+    actor.terms().is_none_or(|terms| !terms.is_own)
+}
+
 impl Placement {
+    /// An actor that has what it needs is to have a thread, if there are fewer than so many.
+    pub(super) fn add(&mut self, actor: &Arc<Actor>, threads_max: usize) {
+        let is_one_of_few = self.threads.len() + self.waiting.len() < threads_max;
+        match is_one_of_few || !may_share(actor) {
+            true => self.waiting.push_back(actor.clone()),
+            false => self.sharing.push_back(actor.clone()),
+        }
+    }
+
+    /// Those that share threads with others get their places, the threads with the fewest first. If there is no such thread one of them
+    /// brings it along, and the others wait for that.
+    pub(super) fn assign(&mut self) -> Vec<(Arc<Actor>, usize)> {
+        let mut placed = Vec::new();
+        let one_comes = self.waiting.iter().any(may_share);
+        while let Some(actor) = self.sharing.pop_front() {
+            if let Some(place) = self.least_busy() {
+                self.lodge(&actor, place);
+                placed.push((actor, place));
+            } else if one_comes {
+                self.sharing.push_front(actor);
+                break;
+            } else {
+                self.waiting.push_back(actor);
+                break;
+            }
+        }
+        placed
+    }
+
+    /// The thread at this place has one more.
+    pub(super) fn lodge(&mut self, actor: &Arc<Actor>, place: usize) {
+        if let Some(thread) = self.threads.get_mut(&place) {
+            thread.actors.insert(actor.key, actor.clone());
+        }
+    }
+
     /// The thread with the fewest actors among those that take more.
     pub(super) fn least_busy(&self) -> Option<usize> {
         let shared = self.threads.iter().filter(|(_, thread)| thread.is_shared);
@@ -74,6 +139,7 @@ impl Hosts {
             are_hosts: (0..places).map(|_| AtomicBool::new(false)).collect(),
             hosts: AtomicUsize::new(0),
             unplaced: AtomicUsize::new(0),
+            sharing: AtomicUsize::new(0),
             poor: AtomicUsize::new(0),
         }
     }
@@ -85,6 +151,8 @@ impl Hosts {
         // Release: whoever reads it finds what it counts.
         self.unplaced
             .store(placement.waiting.len(), Ordering::Release);
+        self.sharing
+            .store(placement.sharing.len(), Ordering::Release);
         self.poor.store(placement.poor.len(), Ordering::Release);
         result
     }
@@ -92,6 +160,11 @@ impl Hosts {
     /// How many actors wait for a thread.
     pub(crate) fn unplaced(&self) -> usize {
         self.unplaced.load(Ordering::Acquire)
+    }
+
+    /// Some wait for a thread, be it for one that another brings along.
+    pub(crate) fn has_homeless(&self) -> bool {
+        self.unplaced() + self.sharing.load(Ordering::Acquire) > 0
     }
 
     pub(super) fn has_poor(&self) -> bool {
@@ -146,10 +219,10 @@ impl Hosts {
         thread.map_or_else(Vec::new, |thread| thread.actors.into_values().collect())
     }
 
-    /// An actor is nowhere any more.
+    /// An actor is nowhere any more. If it was the last on its thread, that is told.
     pub(super) fn forget(&self, actor: &Actor) {
         let key = actor.key;
-        let place = self.arrange(|placement| {
+        let left = self.arrange(|placement| {
             placement.waiting.retain(|other| other.key != key);
             placement.sharing.retain(|other| other.key != key);
             placement.singles.retain(|other| other.key != key);
@@ -157,12 +230,41 @@ impl Hosts {
             let mut threads = placement.threads.iter_mut();
             threads.find_map(|(place, thread)| {
                 let was_there = thread.actors.remove(&key).is_some();
-                was_there.then_some(*place)
+                let vacated = thread.actors.is_empty().then(|| thread.mailbox.clone());
+                was_there.then_some((*place, vacated))
             })
         });
-        if let Some(place) = place {
-            self.inboxes[place].lock().retain(|other| other.key != key);
+        let Some((place, vacated)) = left else { return };
+        self.inboxes[place].lock().retain(|other| other.key != key);
+        if let Some(mailbox) = vacated {
+            mailbox.nudge();
         }
+    }
+
+    /// The actor lives, or is to live, on the thread at this place.
+    pub(super) fn is_at(&self, actor: &Actor, place: usize) -> bool {
+        let placement = self.placement.lock();
+        let thread = placement.threads.get(&place);
+        thread.is_some_and(|thread| thread.actors.contains_key(&actor.key))
+    }
+
+    /// No actor lives there.
+    pub(crate) fn is_vacant(&self, place: usize) -> bool {
+        let placement = self.placement.lock();
+        let thread = placement.threads.get(&place);
+        thread.is_none_or(|thread| thread.actors.is_empty())
+    }
+
+    /// Wakes threads whose actors have all ended, and on which code goes on that nobody can end: they may take others. How many of
+    /// them slept.
+    pub(crate) fn call_vacant(&self) -> usize {
+        let vacant: Vec<Arc<Mailbox>> = {
+            let placement = self.placement.lock();
+            let threads = placement.threads.values();
+            let vacant = threads.filter(|thread| thread.actors.is_empty());
+            vacant.map(|thread| thread.mailbox.clone()).collect()
+        };
+        vacant.iter().filter(|mailbox| mailbox.nudge()).count()
     }
 
     /// Actors share the thread at a place, or may.

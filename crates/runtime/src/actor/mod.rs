@@ -98,12 +98,28 @@ pub(crate) enum Life {
     Dead(Arc<Failure>),
 }
 
+/// How far an actor that has a place has come with its constructor there.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Begins {
+    /// It has not begun, and will not from now on.
+    Not,
+    /// Its code runs, or is about to.
+    Now,
+    /// It has ended.
+    Over,
+}
+
 impl Life {
     fn place(&self) -> Option<usize> {
         match self {
             Life::Starting { place, .. } | Life::Alive { place } => Some(*place),
             _ => None,
         }
+    }
+
+    /// Its constructor was handed out at this place.
+    fn constructs_at(&self, at: usize) -> bool {
+        matches!(self, Life::Starting { place, has_begun: true } if *place == at)
     }
 }
 

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use super::hosts::Thread;
-use super::{Actor, Host, Life};
 use mobula_sched::Key;
 
+use super::hosts::{Placement, Thread, may_share};
+use super::{Actor, Host, Life};
+use crate::budget::Budget;
 use crate::failure::{Failure, Kind};
 use crate::port::Port;
 use crate::runtime::Runtime;
@@ -24,44 +25,70 @@ impl Runtime {
                 _ => return,
             }
         }
-        let terms = &actor.definition.terms;
-        let has_all = self
-            .pool
-            .with_budget(|budget| budget.hold(actor.key, &terms.demand));
-        if !has_all {
-            self.hosts
-                .arrange(|placement| placement.poor.push_back(actor.clone()));
+        if !self.has_all(actor) {
             return;
         }
-        if actor.is_dead() {
-            // Killed in between, by one who could not give back what it did not have.
-            self.pool.withdraw(actor.key);
-            return;
-        }
-        if terms.actor.as_ref().is_some_and(|terms| terms.is_single) {
-            self.hosts
-                .arrange(|placement| placement.singles.push_back(actor.clone()));
-            return self.start_singles();
-        }
-        let needs_own = terms.actor.as_ref().is_some_and(|terms| terms.is_own);
-        let place = self.hosts.arrange(|placement| {
-            let threads = placement.threads.len() + placement.waiting.len();
-            if needs_own || threads < self.config.hosts_max as usize {
-                placement.waiting.push_back(actor.clone());
-                return None;
-            }
-            let place = placement.least_busy();
-            match place.and_then(|place| placement.threads.get_mut(&place)) {
-                Some(thread) => {
-                    thread.actors.insert(actor.key, actor.clone());
-                }
-                None => placement.sharing.push_back(actor.clone()),
-            }
-            place
+        let is_single = actor.terms().is_some_and(|terms| terms.is_single);
+        self.place_all(|placement, threads_max| match is_single {
+            true => placement.singles.push_back(actor.clone()),
+            false => placement.add(actor, threads_max),
         });
-        match place {
-            Some(place) => self.move_in(actor, place),
-            None => self.ask_for_workers(),
+        if actor.is_dead() {
+            // It ended in between, and whoever ended it could not give back what it did not have, nor find it where it was not.
+            self.hosts.forget(actor);
+            self.pool.withdraw(actor.key);
+        }
+        if is_single {
+            self.start_singles();
+        }
+        if self.hosts.unplaced() > 0 {
+            self.ask_for_workers();
+        }
+    }
+
+    /// The actor has all that it is to hold while it lives. False: others have it, and the actor waits.
+    fn has_all(&self, actor: &Arc<Actor>) -> bool {
+        let demand = &actor.definition.terms.demand;
+        let hold = || {
+            let budget = |budget: &mut Budget| budget.hold(actor.key, demand);
+            self.pool.with_budget(budget)
+        };
+        if hold() {
+            return true;
+        }
+        self.hosts
+            .arrange(|placement| placement.poor.push_back(actor.clone()));
+        // Once more: who gave something back in between saw nobody who waits for it.
+        if !hold() {
+            if actor.is_dead() {
+                self.hosts.forget(actor);
+            }
+            return false;
+        }
+        // Not if somebody else has found it there: then he goes on with it.
+        self.hosts.arrange(|placement| {
+            let poor = &mut placement.poor;
+            let at = poor.iter().position(|other| other.key == actor.key);
+            at.is_some_and(|at| poor.remove(at).is_some())
+        })
+    }
+
+    /// Changes who waits for a thread, and gives threads to those who share them.
+    fn place_all(&self, change: impl FnOnce(&mut Placement, usize)) {
+        let threads_max = self.config.hosts_max as usize;
+        let placed = self.hosts.arrange(|placement| {
+            change(placement, threads_max);
+            placement.assign()
+        });
+        for (actor, place) in placed {
+            self.move_in(&actor, place);
+        }
+    }
+
+    /// Those that share threads with others get theirs, if there are any.
+    pub(crate) fn place_the_homeless(&self) {
+        if self.hosts.has_homeless() {
+            self.place_all(|_, _| ());
         }
     }
 
@@ -112,25 +139,30 @@ impl Runtime {
 
     /// An actor has its place: the constructor goes first.
     fn move_in(&self, actor: &Arc<Actor>, place: usize) {
-        let is_wanted = {
+        let is_there = {
             let mut state = actor.state.lock();
             let is_wanted = matches!(state.life, Life::Unplaced);
-            if is_wanted {
+            // Under its lock: whoever closes the thread after this finds that the actor is there.
+            let is_there = is_wanted.then(|| self.hosts.is_at(actor, place));
+            if is_there == Some(true) {
                 state.life = Life::Starting {
                     place,
                     has_begun: false,
                 };
                 state.is_scheduled = true;
             }
-            is_wanted
+            is_there
         };
-        if is_wanted {
-            self.pool
-                .with_budget(|budget| budget.move_grant(actor.key, place));
-            self.wake_for(actor, place);
-        } else {
-            // It ended in between.
-            self.hosts.forget(actor);
+        match is_there {
+            Some(true) => {
+                self.pool
+                    .with_budget(|budget| budget.move_grant(actor.key, place));
+                self.wake_for(actor, place);
+            }
+            // The thread has ended in between.
+            Some(false) => self.place(actor),
+            // The actor has.
+            None => self.hosts.forget(actor),
         }
     }
 
@@ -150,16 +182,11 @@ impl Runtime {
                 let Some(place) = placement.least_busy() else {
                     break;
                 };
-                let may_share =
-                    |actor: &Arc<Actor>| actor.terms().is_none_or(|terms| !terms.is_own);
                 let Some(at) = placement.waiting.iter().position(may_share) else {
                     break;
                 };
-                if let (Some(actor), Some(thread)) = (
-                    placement.waiting.remove(at),
-                    placement.threads.get_mut(&place),
-                ) {
-                    thread.actors.insert(actor.key, actor.clone());
+                if let Some(actor) = placement.waiting.remove(at) {
+                    placement.lodge(&actor, place);
                     placed.push((actor, place));
                 }
             }
@@ -192,20 +219,18 @@ impl Port {
         let Some(seat) = &mut self.seat else {
             return false;
         };
-        if runtime.hosts.unplaced() == 0 || !seat.can_host() {
+        if runtime.hosts.unplaced() == 0 || !seat.can_host(&runtime) {
             return false;
         }
         let (place, mailbox) = (seat.place, self.mailbox.clone());
         let taken = runtime.hosts.arrange(|placement| {
             let actor = placement.waiting.pop_front()?;
-            let is_shared = actor.terms().is_none_or(|terms| !terms.is_own);
+            let is_shared = may_share(&actor);
             let mut actors = vec![actor];
             if is_shared {
                 // Those that come up later have their share.
-                let share = placement
-                    .sharing
-                    .len()
-                    .div_ceil(placement.waiting.len() + 1);
+                let others = placement.waiting.iter().filter(|actor| may_share(actor));
+                let share = placement.sharing.len().div_ceil(others.count() + 1);
                 actors.extend(placement.sharing.drain(..share));
             }
             let thread = Thread {
@@ -220,10 +245,12 @@ impl Port {
             Some(actors)
         });
         let Some(actors) = taken else { return false };
-        runtime.hosts.set_host(place, true);
-        runtime.pool.release(&mut seat.holder);
-        runtime.pool.hosts_more(&mut seat.holder);
-        seat.host = Some(Host::default());
+        if seat.host.is_none() {
+            runtime.hosts.set_host(place, true);
+            runtime.pool.release(&mut seat.holder);
+            runtime.pool.hosts_more(&mut seat.holder);
+            seat.host = Some(Host::default());
+        }
         for actor in actors {
             runtime.move_in(&actor, place);
         }
@@ -263,7 +290,7 @@ impl Port {
         let runtime = self.runtime.clone();
         let Some(seat) = &mut self.seat else { return };
         let Some(host) = &seat.host else { return };
-        if !host.handed.is_empty() || !seat.in_flight.is_empty() {
+        if !host.is_idle() || !seat.in_flight.is_empty() {
             return;
         }
         let (place, is_single) = (seat.place, host.is_single);

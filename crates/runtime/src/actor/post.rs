@@ -107,7 +107,12 @@ impl Runtime {
 
     /// A call was settled. If it was in its line it holds up nobody any more.
     pub(crate) fn call_settled(&self, actor: &Arc<Actor>, key: Key, caller: Caller) {
-        self.change(actor, |state| state.calls.drop_out(key, caller));
+        self.change(actor, |state| {
+            // One that has its turn is dropped when it comes to that; with no thread it never does.
+            if !state.calls.drop_out(key, caller) && !matches!(state.life, Life::Alive { .. }) {
+                state.calls.forget(key);
+            }
+        });
     }
 
     /// The code of a call has ended on the actor's thread.
@@ -116,9 +121,7 @@ impl Runtime {
             state.calls.end(key) && state.is_dead() && state.calls.handed().is_empty()
         });
         if is_last {
-            // What a dead actor held was its code's until now.
-            self.pool.withdraw(actor.key);
-            self.ask_for_workers();
+            self.give_back(actor);
         }
     }
 
@@ -133,7 +136,7 @@ impl Runtime {
             self.wake_for(actor, place);
         }
         if is_over {
-            self.end_if_idle(actor);
+            self.release(self.end_if_idle(actor));
         }
         result
     }

@@ -8,7 +8,7 @@ use super::{Actor, Life};
 use crate::area::{Area, Heap};
 use crate::failure::{Kind, Reason};
 use crate::layout;
-use crate::port::Port;
+use crate::port::{Port, Seat};
 use crate::runtime::Runtime;
 use crate::value::Value;
 
@@ -23,14 +23,18 @@ impl Runtime {
     fn turn_of(&self, actor: &Arc<Actor>, at: usize, most: usize) -> Turn {
         let mut state = actor.state.lock();
         state.is_scheduled = false;
-        let is_ready = |key| self.table.phase(key) == Some(Phase::Ready);
+        // Under the actor's lock: whoever loses the instance after this finds them handed out. Not those that were settled meanwhile.
+        let offer = |key| self.table.advance(key, Phase::Ready, Phase::Offered);
         match &mut state.life {
             Life::Starting { place, has_begun } if *place == at && !*has_begun => {
-                *has_begun = true;
-                Turn::Constructor
+                *has_begun = offer(actor.key);
+                match *has_begun {
+                    true => Turn::Constructor,
+                    false => Turn::Calls(Vec::new()),
+                }
             }
             Life::Alive { place } if *place == at => {
-                Turn::Calls(state.calls.hand_out(at, most, is_ready))
+                Turn::Calls(state.calls.hand_out(at, most, offer))
             }
             _ => Turn::Calls(Vec::new()),
         }
@@ -53,13 +57,18 @@ impl Port {
             };
             let turn = runtime.turn_of(&actor, place, most - keys.len());
             let list = match turn {
+                Turn::Constructor if self.mailbox.has_drop_of(actor.key) => {
+                    // Told of that after it, the thread would drop the new instance.
+                    runtime.not_begun(&actor, actor.key, place);
+                    break;
+                }
                 Turn::Constructor => vec![actor.key],
                 Turn::Calls(list) => list,
             };
             for (k, key) in list.iter().enumerate() {
                 if !self.hand_over(area, &mut heap, &mut keys, (*key, &actor)) {
                     for key in &list[k..] {
-                        runtime.not_begun(&actor, *key);
+                        runtime.not_begun(&actor, *key, place);
                     }
                     is_full = true;
                     break;
@@ -96,15 +105,20 @@ impl Port {
         }
         let at = layout::TASKS_AT + keys.len() * layout::TASK_BYTES + layout::TASK_ACTOR_AT;
         area.set_words(at, &[actor.key.index, actor.key.generation]);
-        if !runtime.table.advance(key, Phase::Ready, Phase::Offered) {
-            // Settled meanwhile.
-            runtime.call_ended(actor, key);
+        let Some(seat) = &mut self.seat else {
+            return true;
+        };
+        if runtime.table.phase(key) != Some(Phase::Offered) {
+            // Settled meanwhile, or its instance was lost.
+            runtime.not_run(actor, key, seat.place);
             return true;
         }
-        if let Some(seat) = &mut self.seat
-            && let Some(host) = &mut seat.host
-        {
-            host.handed.insert(key, actor.clone());
+        if let Some(host) = &mut seat.host {
+            if host.handed.insert(key, actor.clone()).is_some() {
+                // A run goes on here whose instance was lost.
+                seat.in_flight.remove(&key);
+                *host.stale.entry(key).or_default() += 1;
+            }
             keys.push(key);
             if let Some(limit) = limit {
                 seat.timed_now = Some((key, limit));
@@ -138,12 +152,30 @@ impl Port {
                 runtime.goes_on_in(actor, *key);
             }
         }
-        // Neither begun nor given back: somebody took them back, and has seen to them.
-        let in_flight = &seat.in_flight;
+        let (in_flight, place) = (&seat.in_flight, seat.place);
         let others = host.handed.extract_if(|key, _| !in_flight.contains(key));
         for (key, actor) in others.collect::<Vec<_>>() {
-            if unbegun.contains(&key) {
-                runtime.not_begun(&actor, key);
+            match unbegun.contains(&key) {
+                true => runtime.not_begun(&actor, key, place),
+                // Somebody took them back.
+                false => {
+                    runtime.not_run(&actor, key, place);
+                }
+            }
+        }
+    }
+
+    /// A round has started. Constructors whose actors were lost or have ended since they were handed out do not begin: whoever does that
+    /// later finds them here.
+    pub(crate) fn look_at_constructors(&mut self, keys: &[Key]) {
+        let Some(seat) = &mut self.seat else { return };
+        for key in keys {
+            let is_lost = seat.host.as_ref().is_some_and(|host| {
+                let actor = host.handed.get(key).filter(|actor| actor.key == *key);
+                actor.is_some_and(|actor| !actor.state.lock().life.constructs_at(seat.place))
+            });
+            if is_lost && seat.claims.take_one(*key) {
+                seat.takes_no_part(&self.runtime, *key);
             }
         }
     }
@@ -157,7 +189,7 @@ impl Port {
         };
         let state = actor.state.lock();
         if key == actor.key {
-            return matches!(state.life, Life::Starting { place, has_begun: true } if place == seat.place);
+            return state.life.constructs_at(seat.place);
         }
         state.is_dead() || state.calls.is_at(key, seat.place)
     }
@@ -172,14 +204,27 @@ impl Port {
         let Some(actor) = host.handed.remove(&key) else {
             return;
         };
-        let is_here = {
-            let state = actor.state.lock();
-            state.calls.is_at(key, place)
-        };
-        if is_here {
-            runtime.call_ended(&actor, key);
+        if runtime.not_run(&actor, key, place) {
+            runtime.let_linger_no_more(key);
         }
-        runtime.let_linger_no_more(key);
+    }
+
+    /// The code of a call has ended whose instance was lost before the call was handed out here once more. False: there is none.
+    pub(crate) fn let_go_of_stale(&mut self, key: Key) -> bool {
+        let host = self.seat.as_mut().and_then(|seat| seat.host.as_mut());
+        host.is_some_and(|host| host.ends_stale(key))
+    }
+
+    /// What is reported of this key is of an actor's: not of a task that was run here inside of a wait.
+    pub(crate) fn is_of_actor(&self, key: Key) -> bool {
+        let Some(seat) = &self.seat else { return false };
+        let host = seat.host.as_ref();
+        host.is_some_and(|host| host.handed.contains_key(&key) || !seat.in_flight.contains(&key))
+    }
+
+    /// An actor's code has this one end.
+    pub(crate) fn exit_actor(&self, key: Key) {
+        self.runtime.exit_actor(key, self.place());
     }
 
     /// True for a call or a constructor that was handed out here.
@@ -191,15 +236,22 @@ impl Port {
     /// A call was claimed and cannot begin yet.
     pub(crate) fn hand_back_call(&mut self, key: Key) {
         let runtime = self.runtime.clone();
-        let is_here = self.ends_here(key);
+        if !self.has_call(key) {
+            // Of an instance that was lost.
+            return;
+        }
+        if !self.ends_here(key) {
+            return self.let_go_of_call(key);
+        }
         let Some(seat) = &mut self.seat else { return };
         if !seat.in_flight.remove(&key) {
             // Claimed in the round that is not over yet.
             seat.returned.insert(key);
         }
-        let handed = seat.host.as_mut().and_then(|host| host.handed.remove(&key));
-        if let (Some(actor), true) = (handed, is_here) {
-            runtime.not_begun(&actor, key);
+        let (place, host) = (seat.place, &mut seat.host);
+        let handed = host.as_mut().and_then(|host| host.handed.remove(&key));
+        if let Some(actor) = handed {
+            runtime.not_begun(&actor, key, place);
         }
     }
 
@@ -225,7 +277,9 @@ impl Port {
                 thrown,
             }),
         };
-        runtime.constructed(actor, outcome);
+        if let Some(place) = self.place() {
+            runtime.constructed(actor, place, outcome);
+        }
         self.queued = true;
     }
 
@@ -239,32 +293,73 @@ impl Port {
     }
 }
 
+impl Seat {
+    /// What was handed out here was taken back before it began, by one who knows of nobody to tell.
+    pub(crate) fn takes_no_part(&mut self, runtime: &Runtime, key: Key) {
+        let handed = self.host.as_mut().and_then(|host| host.handed.remove(&key));
+        if handed.is_some_and(|actor| runtime.not_run(&actor, key, self.place)) {
+            runtime.let_settled_linger_no_more(key);
+        }
+    }
+}
+
 impl Runtime {
-    /// A call that was handed out and not begun has its turn again; a constructor, too.
-    fn not_begun(&self, actor: &Arc<Actor>, key: Key) {
-        self.is_nowhere(key);
-        let is_ready = self.table.advance(key, Phase::Offered, Phase::Ready)
-            || self.table.phase(key) == Some(Phase::Ready);
+    /// A call that was handed out at a place and not begun has its turn again; a constructor, too. Not if it is somewhere else by now.
+    fn not_begun(&self, actor: &Arc<Actor>, key: Key, place: usize) {
         if key == actor.key {
-            let place = {
-                let mut state = actor.state.lock();
-                match &mut state.life {
-                    Life::Starting { place, has_begun } => {
-                        *has_begun = false;
-                        Some(*place)
-                    }
-                    _ => None,
-                }
-            };
-            if let Some(place) = place {
-                self.wake_for(actor, place);
-            }
-        } else if is_ready {
-            self.change(actor, |state| state.calls.come_back(key));
-        } else {
+            return self.constructor_not_begun(actor, place);
+        }
+        let is_ready = self.change(actor, |state| {
+            let is_here = state.calls.is_at(key, place);
+            is_here.then(|| {
+                self.is_nowhere(key);
+                let is_ready = self.table.advance(key, Phase::Offered, Phase::Ready);
+                is_ready && state.calls.come_back(key)
+            })
+        });
+        if is_ready == Some(false) {
             self.let_settled_linger_no_more(key);
             self.call_ended(actor, key);
         }
+    }
+
+    fn constructor_not_begun(&self, actor: &Arc<Actor>, at: usize) {
+        let is_here = {
+            let mut state = actor.state.lock();
+            let is_here = state.life.constructs_at(at);
+            if is_here {
+                self.is_nowhere(actor.key);
+                self.table.advance(actor.key, Phase::Offered, Phase::Ready);
+                state.life = Life::Starting {
+                    place: at,
+                    has_begun: false,
+                };
+                state.is_scheduled = true;
+            }
+            is_here
+        };
+        if is_here {
+            self.wake_for(actor, at);
+        } else if self.not_run(actor, actor.key, at) {
+            self.let_settled_linger_no_more(actor.key);
+        }
+    }
+
+    /// What was handed out at a place was settled, or its instance was lost, before it began there, or its code has ended. False: it is
+    /// somewhere else by now, and others see to it.
+    pub(crate) fn not_run(&self, actor: &Arc<Actor>, key: Key, place: usize) -> bool {
+        let (is_dead, is_at) = {
+            let state = actor.state.lock();
+            (state.is_dead(), state.calls.is_at(key, place))
+        };
+        if key == actor.key {
+            if is_dead {
+                self.give_back(actor);
+            }
+        } else if is_at {
+            self.call_ended(actor, key);
+        }
+        is_dead || is_at
     }
 
     /// A call goes on after it has returned.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mobula_runtime::layout::{self, cancel, header, how, letter, op, place, state};
-use mobula_runtime::{Port, Role, Runtime, Which};
+use mobula_runtime::layout::{self, cancel, header, how, kill, letter, op, place, state};
+use mobula_runtime::{Found, Port, Role, Runtime, Which};
 use mobula_sched::Key;
 
 use super::bell::TestBell;
@@ -15,6 +15,19 @@ const CLAIMED: u32 = 2;
 
 /// Refs or keys that one record carries here: few, so that long tables take several.
 const TABLE_MAX: usize = 64;
+
+/// No task's code.
+pub(crate) const NOBODY: Key = Key {
+    index: 0,
+    generation: 0,
+};
+
+/// What a call calls: a definition, and the group of methods that it belongs to.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Method {
+    pub(crate) function: u32,
+    pub(crate) group: u32,
+}
 
 #[derive(Debug)]
 pub(crate) struct Isolate {
@@ -35,6 +48,10 @@ pub(crate) struct Isolate {
     pub(crate) unwanted: Vec<(Key, bool)>,
     /// Starts whose threads are to be terminated (driver).
     pub(crate) doomed: Vec<u32>,
+    /// Actors whose instances here are nobody's any more.
+    pub(crate) dropped: Vec<Key>,
+    /// Streams begun here that may yield more items.
+    pub(crate) resumed: Vec<Key>,
 }
 
 /// What a task is given beside bytes.
@@ -74,6 +91,8 @@ impl Isolate {
             free_tokens: Vec::new(),
             unwanted: Vec::new(),
             doomed: Vec::new(),
+            dropped: Vec::new(),
+            resumed: Vec::new(),
         };
         isolate.flush();
         Some(isolate)
@@ -181,16 +200,12 @@ impl Isolate {
         deps: &[Key],
         refs: &[Key],
     ) -> Key {
-        let parent = Key {
-            index: 0,
-            generation: 0,
-        };
         let given = Given {
             deps,
             refs,
             brings: None,
         };
-        self.submit_in(parent, function, bytes, &given)
+        self.submit_in(NOBODY, function, bytes, &given)
     }
 
     /// The same in the code of a task.
@@ -199,19 +214,123 @@ impl Isolate {
         parent: Key,
         function: u32,
         bytes: &[u8],
-        Given { deps, refs, brings }: &Given<'_>,
+        given: &Given<'_>,
+    ) -> Key {
+        self.submit_as(op::SUBMIT, parent, function, bytes, given)
+    }
+
+    /// An actor of a class; the deps are those of its constructor.
+    pub(crate) fn create(&mut self, class: u32, bytes: &[u8], deps: &[Key], refs: &[Key]) -> Key {
+        let given = Given {
+            deps,
+            refs,
+            brings: None,
+        };
+        self.submit_as(op::CREATE, NOBODY, class, bytes, &given)
+    }
+
+    /// The same under a name, unless there is one of that name: then it is that one, to which this isolate has a handle more. True
+    /// for a new one.
+    pub(crate) fn create_named(&mut self, class: u32, name: &str, bytes: &[u8]) -> (Key, bool) {
+        let key = self.create(class, bytes, &[], &[]);
+        let name = (String::new(), name.to_owned());
+        let found = self.port.create_named(&mut self.area, name);
+        self.crossed();
+        found.map_or((key, true), |Found { key, .. }| (key, false))
+    }
+
+    /// The actor of this name, to which this isolate has a handle more then.
+    pub(crate) fn find(&mut self, name: &str) -> Option<Key> {
+        self.flush();
+        let found = self.port.find_actor(&(String::new(), name.to_owned()));
+        found.map(|Found { key, .. }| key)
+    }
+
+    /// A call of an actor, made by the code of a task or of nobody's.
+    pub(crate) fn call_in(
+        &mut self,
+        parent: Key,
+        actor: Key,
+        method: Method,
+        bytes: &[u8],
+        (deps, refs): (&[Key], &[Key]),
     ) -> Key {
         self.write_refs(deps);
         self.write_refs(refs);
-        if let Some(key) = brings {
-            self.bring(*key);
+        // Both records in one piece: the next submission is the call.
+        self.reserve(2, bytes.len().min(layout::INLINE_MAX) + 64);
+        self.need_room(bytes);
+        self.record(&[op::TO, actor.index, actor.generation, method.group]);
+        let given = Given {
+            deps,
+            refs,
+            brings: None,
+        };
+        self.submit_written(op::SUBMIT, parent, method.function, bytes, &given)
+    }
+
+    pub(crate) fn call(&mut self, actor: Key, method: Method, bytes: &[u8]) -> Key {
+        self.call_in(NOBODY, actor, method, bytes, (&[], &[]))
+    }
+
+    pub(crate) fn kill(&mut self, actor: Key, no_restart: bool) {
+        self.reserve(1, 0);
+        let flags = if no_restart { kill::NO_RESTART } else { 0 };
+        self.record(&[op::KILL, actor.index, actor.generation, flags]);
+        self.flush();
+    }
+
+    /// The actor's own code ends it.
+    pub(crate) fn exit_actor(&mut self, actor: Key) {
+        self.key_record(op::EXIT, actor);
+        self.flush();
+    }
+
+    /// The code of a call has ended, and nothing comes of it: its instance is nobody's.
+    pub(crate) fn let_go(&mut self, call: Key) {
+        self.key_record(op::LET_GO, call);
+    }
+
+    /// A constructor has returned; so many calls may go on at once, if its class says nothing else.
+    pub(crate) fn constructed(&mut self, actor: Key, limit: u32) {
+        self.need_room(&[]);
+        let mut words = [0; 15];
+        words[..3].copy_from_slice(&[op::RESULT, actor.index, actor.generation]);
+        words[7] = how::DONE;
+        words[14] = limit;
+        self.record(&words);
+    }
+
+    fn submit_as(
+        &mut self,
+        kind: u32,
+        parent: Key,
+        function: u32,
+        bytes: &[u8],
+        given: &Given<'_>,
+    ) -> Key {
+        self.write_refs(given.deps);
+        self.write_refs(given.refs);
+        if let Some(key) = given.brings {
+            self.bring(key);
         }
         self.need_room(bytes);
+        self.submit_written(kind, parent, function, bytes, given)
+    }
+
+    fn submit_written(
+        &mut self,
+        kind: u32,
+        parent: Key,
+        function: u32,
+        bytes: &[u8],
+        Given { deps, refs, brings }: &Given<'_>,
+    ) -> Key {
         let [offset, len, object, generation] = self.place(bytes);
         let key = self.mint();
         let (deps, refs) = (deps.len() as u32, refs.len() as u32);
         self.record(&[
-            op::SUBMIT,
+            kind,
             key.index,
             key.generation,
             parent.index,
@@ -239,6 +358,45 @@ impl Isolate {
         let heap = self.heap_take(layout::REF_BYTES);
         record::write_ref(&mut self.area, layout::OP_HEAP_AT + heap, key);
         self.record(&[op::BRING, heap as u32]);
+    }
+
+    /// A task with so many further returns.
+    pub(crate) fn submit_many(&mut self, function: u32, further: usize) -> (Key, Vec<Key>) {
+        self.flush();
+        let returns: Vec<Key> = (0..further).map(|_| self.mint()).collect();
+        let heap = self.write_keys(&returns);
+        self.record(&[op::KEYS, heap as u32, returns.len() as u32]);
+        let key = self.mint();
+        let further = further as u32;
+        self.record(&[
+            op::SUBMIT,
+            key.index,
+            key.generation,
+            0,
+            0,
+            0,
+            0,
+            function,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            further,
+        ]);
+        (key, returns)
+    }
+
+    fn write_keys(&mut self, keys: &[Key]) -> usize {
+        self.reserve(1, keys.len() * 8);
+        let heap = self.heap_take(keys.len() * 8);
+        for (k, key) in keys.iter().enumerate() {
+            let at = layout::OP_HEAP_AT + heap + 8 * k;
+            record::set_word(&mut self.area, at, key.index);
+            record::set_word(&mut self.area, at + 4, key.generation);
+        }
+        heap
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8], refs: &[Key]) -> Key {
@@ -329,6 +487,73 @@ impl Isolate {
         self.flush();
     }
 
+    /// The slot of a stream's next item.
+    pub(crate) fn next_item(&mut self, stream: Key) -> Key {
+        self.need_room(&[]);
+        let item = self.mint();
+        self.record(&[
+            op::NEXT,
+            stream.index,
+            stream.generation,
+            item.index,
+            item.generation,
+        ]);
+        item
+    }
+
+    /// One item is taken.
+    pub(crate) fn took(&mut self, stream: Key) {
+        self.reserve(1, 0);
+        self.record(&[op::TOOK, stream.index, stream.generation, 1]);
+    }
+
+    /// Asks for an item, takes it, and looks what it is.
+    pub(crate) fn take_item(&mut self, stream: Key) -> (Key, Outcome) {
+        let item = self.next_item(stream);
+        self.took(stream);
+        let outcome = self.fetch(&[item]).remove(0);
+        (item, outcome)
+    }
+
+    /// Nobody asks for items any more.
+    pub(crate) fn leave_stream(&mut self, stream: Key) {
+        self.reserve(1, 0);
+        self.record(&[op::CANCEL, stream.index, stream.generation, cancel::LEFT]);
+        self.flush();
+    }
+
+    /// The run of a task yields its item of this number.
+    pub(crate) fn yields(&mut self, key: Key, number: u32, bytes: &[u8], refs: &[Key]) {
+        self.write_refs(refs);
+        self.need_room(bytes);
+        let [offset, len, object, generation] = self.place(bytes);
+        let refs = refs.len() as u32;
+        self.record(&[
+            op::YIELD,
+            key.index,
+            key.generation,
+            0,
+            0,
+            0,
+            number,
+            0,
+            offset,
+            len,
+            0,
+            refs,
+            object,
+            generation,
+        ]);
+    }
+
+    /// How many items more the run may yield, which has yielded so many.
+    pub(crate) fn room(&mut self, key: Key, yielded: u32) -> u32 {
+        self.reserve(1, 0);
+        self.record(&[op::ASK, key.index, key.generation, 0, 0, 0, yielded]);
+        self.flush();
+        self.header(header::ADMITTED)
+    }
+
     /// Waits for all of them, or the first failure (`None`), or for so many.
     pub(crate) fn wait_for(&mut self, keys: &[Key], count: Option<u32>) -> u32 {
         let token = self.free_tokens.pop().unwrap_or(self.waits.len() as u32);
@@ -337,13 +562,7 @@ impl Isolate {
         }
         self.waits[token as usize] = true;
         for keys in keys.chunks(TABLE_MAX) {
-            self.reserve(1, keys.len() * 8);
-            let heap = self.heap_take(keys.len() * 8);
-            for (k, key) in keys.iter().enumerate() {
-                let at = layout::OP_HEAP_AT + heap + 8 * k;
-                record::set_word(&mut self.area, at, key.index);
-                record::set_word(&mut self.area, at + 4, key.generation);
-            }
+            let heap = self.write_keys(keys);
             self.record(&[op::KEYS, heap as u32, keys.len() as u32]);
         }
         self.reserve(1, 0);
@@ -403,7 +622,9 @@ impl Isolate {
                     record::key_at(&self.area, at + 4),
                     kind == letter::TIMED_OUT,
                 )),
+                letter::RESUME => self.resumed.push(record::key_at(&self.area, at + 4)),
                 letter::TERMINATE => self.doomed.push(record::word(&self.area, at + 4)),
+                letter::DROP_ACTOR => self.dropped.push(record::key_at(&self.area, at + 4)),
                 other => panic!("unknown letter {other}"),
             }
         }
@@ -443,7 +664,9 @@ impl Isolate {
             .filter(|n| word(n + 1) > 0)
             .map(|n| self.area[heap(n)..heap(n) + word(n + 1) as usize].to_vec())
             .collect();
+        let actor = record::key_at(&self.area, at + layout::TASK_ACTOR_AT);
         TaskRecord {
+            actor: (actor.generation != 0).then_some(actor),
             carried,
             k,
             key,
@@ -575,10 +798,14 @@ impl Isolate {
             state::GONE => Outcome::Gone,
             state::FREED => Outcome::Freed,
             state::LOST => Outcome::Lost,
+            state::END => Outcome::End,
             state::CANCELLED => Outcome::Cancelled,
             state::TIMED_OUT => Outcome::TimedOut {
                 ms: u64::from(word(1)) | u64::from(word(2)) << 32,
             },
+            state::ACTOR_DIED => Outcome::ActorDied { reason: word(7) },
+            state::ACTOR_BROKEN => Outcome::ActorBroken { bytes: value().0 },
+            state::ACTOR_UNAVAILABLE => Outcome::ActorUnavailable,
             other => panic!("unknown state {other}"),
         }
     }

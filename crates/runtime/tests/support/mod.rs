@@ -3,9 +3,11 @@
 
 pub(crate) mod bell;
 pub(crate) mod crew;
+pub(crate) mod hand;
 pub(crate) mod isolate;
 pub(crate) mod record;
 pub(crate) mod rng;
+pub(crate) mod stage;
 
 use std::sync::Arc;
 use std::time::Duration;

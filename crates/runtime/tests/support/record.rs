@@ -18,6 +18,8 @@ pub(crate) struct TaskRecord {
     pub(crate) refs: Vec<Key>,
     /// The values of the deps, if the record has them.
     pub(crate) carried: Vec<Vec<u8>>,
+    /// Whose call it is, or whose constructor.
+    pub(crate) actor: Option<Key>,
 }
 
 /// What became of an object.
@@ -42,10 +44,21 @@ pub(crate) enum Outcome {
     Gone,
     Freed,
     Lost,
+    /// In place of an item.
+    End,
     Cancelled,
     TimedOut {
         ms: u64,
     },
+    /// A reason of `layout`.
+    ActorDied {
+        reason: u32,
+    },
+    /// What its constructor threw.
+    ActorBroken {
+        bytes: Vec<u8>,
+    },
+    ActorUnavailable,
 }
 
 impl fmt::Debug for Outcome {
@@ -64,8 +77,12 @@ impl fmt::Debug for Outcome {
             Outcome::Gone => f.write_str("Gone"),
             Outcome::Freed => f.write_str("Freed"),
             Outcome::Lost => f.write_str("Lost"),
+            Outcome::End => f.write_str("End"),
             Outcome::Cancelled => f.write_str("Cancelled"),
             Outcome::TimedOut { ms } => write!(f, "TimedOut({ms})"),
+            Outcome::ActorDied { reason } => write!(f, "ActorDied({reason})"),
+            Outcome::ActorBroken { bytes } => value("ActorBroken", bytes, &[]),
+            Outcome::ActorUnavailable => f.write_str("ActorUnavailable"),
         }
     }
 }
