@@ -43,6 +43,7 @@ const analyses = ['ClassRecord', 'FreeNameRecord', 'FunctionAnalysis', 'ImportRe
 const control = {
   rooms: /^src\/(driver|functions|worker)\//,
   names: new Set([
+    'actorThreadEnded',
     'analyzeFunction',
     'analyzeLoading',
     'analyzeModule',

@@ -62,9 +62,9 @@ export const remote: {
   <F extends AnyFunction, const O extends TaskOptions = {}>(fn: F, options?: O): RemoteFunction<F, ReturnsOf<O, 1>>
   <C extends AnyClass>(Class: C, options?: ActorOptions): RemoteClass<C>
   /**
-   * Names an exported function or class instead, by the rule that names of classes begin with a capital letter. It takes nothing along: workers import the module, once each. For modules with much state of their
-   * own, and where Node's inspector may not be used. Errors of classes that the module exports come
-   * back as those classes.
+   * Names an exported function or class instead, by the rule that names of classes begin with a capital letter. It takes nothing along:
+   * workers import the module, once each. For modules with much state of their own, and where Node's inspector may not be used. Errors
+   * of classes that the module exports come back as those classes.
    *
    * @example
    * ```ts
