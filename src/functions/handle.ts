@@ -32,9 +32,11 @@ export const setHandles = (all: Handles): void => {
 }
 
 interface ActorHandles {
-  /** `undefined`: it is no handle of an actor's. */
+  /** `undefined`: it is no handle of an actor's, and no remote class. */
   take(value: unknown): Capsule | undefined
   make(classId: number, ref: ObjectRef): unknown
+  /** A remote class that is there before what it is made of: its class may refer to it. */
+  beginClass(): { readonly value: object; readonly finish: (values: readonly unknown[]) => void }
 }
 
 let actors: ActorHandles | undefined
@@ -43,9 +45,19 @@ export const setActorHandles = (all: ActorHandles): void => {
   actors = all
 }
 
-export const makeActor = (classId: number, ref: ObjectRef): unknown => {
+const actorsHere = (): ActorHandles => {
   if (actors === undefined) throw new Error("a handle of an actor's came to a thread that knows none: please report this")
-  return actors.make(classId, ref)
+  return actors
+}
+
+export const makeActor = (classId: number, ref: ObjectRef): unknown => actorsHere().make(classId, ref)
+
+export const beginRemoteClass: ActorHandles['beginClass'] = () => actorsHere().beginClass()
+
+export const makeRemoteClass = (values: readonly unknown[]): unknown => {
+  const { value, finish } = beginRemoteClass()
+  finish(values)
+  return value
 }
 
 export const takeRemote = (value: unknown): Capsule | undefined => {

@@ -8,7 +8,7 @@ import { classHere } from './classes.ts'
 import { makeCodec } from './codecs.ts'
 import { factoryOf, type Made, metaOf } from './compile.ts'
 import { globalAt } from './globals.ts'
-import { makeActor, makeHandle } from './handle.ts'
+import { beginRemoteClass, makeActor, makeHandle, makeRemoteClass } from './handle.ts'
 import { importedValue } from './imports.ts'
 import { beginObject, defineProperty, makeObject } from './objects.ts'
 import { keepThing, versionOf } from './origins.ts'
@@ -76,6 +76,8 @@ export const makeValue = (text: string, values: readonly unknown[], id: string):
       return makeHandle(template, values)
     case 'actor':
       return makeActor(template.classId, values[0] as ObjectRef)
+    case 'remote-class':
+      return makeRemoteClass(values)
   }
 }
 
@@ -120,6 +122,7 @@ const Later = class {}
 export const beginValue = (text: string, id: string): Unfinished => {
   const template = templateOf(text)
   if (template.kind === 'object') return beginObject(template)
+  if (template.kind === 'remote-class') return beginRemoteClass()
   if (template.kind !== 'function') throw new SerializationError('damaged bytes: something that refers to itself and is no function')
   const imports = template.imports.length === 0 ? NONE : template.imports.map(bindingOf)
   const made = factoryOf(template, true)({ values: [], imports, base: Later })

@@ -88,6 +88,8 @@ export type Template =
   | RemoteTemplate
   /** A handle of an actor's: the value is the ref of the actor. */
   | { readonly kind: 'actor'; readonly classId: number }
+  /** A remote class. Values: what was given to `remote`, and its options. */
+  | { readonly kind: 'remote-class' }
   /** A codec that was registered where nobody else can import it. Values: its class, the object with its functions. */
   | { readonly kind: 'codec'; readonly key: string }
   /** A function and what its options hold: the values. */

@@ -1,10 +1,11 @@
 /** The object that users hold a remote class by. */
 
-import type { Capsule } from '../codec/capsules.ts'
+import { type Capsule, Taken } from '../codec/capsules.ts'
 import { setActorHandles } from '../functions/handle.ts'
+import type { Described } from '../functions/record.ts'
 import { captureRefusal } from '../functions/refuse-capture.ts'
-import { resolveActor } from '../options/actor.ts'
-import { type ClassTarget, classVariantOf, createActor } from './actor-class.ts'
+import { type ResolvedActor, resolveActor } from '../options/actor.ts'
+import { type ClassTarget, classVariantOf, createActor, makeClassTarget } from './actor-class.ts'
 import { disposeActor } from './actor-end.ts'
 import { type ActorHandle, actorPartsOf, isActorHandle, isDisposedHandle, setDisposeHandle } from './actor-handle.ts'
 import { handleOf } from './actor-methods.ts'
@@ -12,21 +13,41 @@ import { current, type Runtime } from './current.ts'
 import { runtimeHere } from './remote-handle.ts'
 
 /** Methods are own properties, which keep working when they are taken off. */
-export class RemoteClassHandle {
+export class RemoteClassHandle extends Taken {
   readonly remote: (...args: unknown[]) => unknown
   readonly options: (options: unknown) => unknown
+  /** Not there while one that came from elsewhere is made. */
+  #target: ClassTarget | undefined
 
-  constructor(target: ClassTarget) {
-    this.remote = (...args) => createActor(runtimeHere(), target, args)
-    this.options = (options) => new RemoteClassHandle(classVariantOf(target, resolveActor(options, '.options()')))
+  constructor(target?: ClassTarget) {
+    super()
+    this.#target = target
+    this.remote = (...args) => createActor(runtimeHere(), this.#target as ClassTarget, args)
+    this.options = (options) => new RemoteClassHandle(classVariantOf(this.#target as ClassTarget, resolveActor(options, '.options()')))
+  }
+
+  /** On its way to another thread, which ships the class by itself. */
+  static take(value: object): Capsule | undefined {
+    if (!(#target in value)) return undefined
+    const { carrier, options } = value.#target as ClassTarget
+    return { template: JSON.stringify({ kind: 'remote-class' }), values: [carrier.described, options], steps: ['', "'s options"], id: '' }
+  }
+
+  static begin(): { readonly value: RemoteClassHandle; readonly finish: (values: readonly unknown[]) => void } {
+    const value = new RemoteClassHandle()
+    const finish = ([described, options]: readonly unknown[]): void => {
+      value.#target = makeClassTarget(described as Described, options as ResolvedActor)
+    }
+    return { value, finish }
   }
 }
 
 setDisposeHandle(disposeActor)
 
 setActorHandles({
-  take: (value) => (isActorHandle(value) ? takeActor(value) : undefined),
+  take: (value) => (isActorHandle(value) ? takeActor(value) : RemoteClassHandle.take(value as object)),
   make: (classId, ref) => handleOf((current() as Runtime).engine, { ref, classId }),
+  beginClass: RemoteClassHandle.begin,
 })
 
 /** A handle on its way to another thread. */
