@@ -430,6 +430,27 @@ test(
   }),
 )
 
+class Twin {
+  n = 0
+  add(k: number): number {
+    this.n += k
+    return this.n
+  }
+  another(): Promise<number> {
+    return get(RemoteTwin.remote().add.remote(7))
+  }
+}
+const RemoteTwin = remote(Twin)
+
+for (const runtime of ['one runtime', 'the next'])
+  test(
+    `a remote class is captured by tasks, and by its own methods, in ${runtime}`,
+    withRuntime({ numCpus: 2 }, async () => {
+      assert.is(await get(RemoteTwin.remote().another.remote()), 7)
+      assert.is(await get(remote(async (k: number) => get(RemoteTwin.remote().add.remote(k))).remote(3)), 3)
+    }),
+  )
+
 test('a class that cannot ship says which variable it uses', async () => {
   const socket = new WeakMap()
   class Uses {
