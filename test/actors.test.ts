@@ -451,6 +451,14 @@ for (const runtime of ['one runtime', 'the next'])
     }),
   )
 
+test(
+  'an actor that a task waits for has a thread, though the thread of the task is free for others',
+  withRuntime({ numCpus: 2 }, async () => {
+    const twins = remote(async () => get(RemoteTwin.remote().another.remote()))
+    assert.equal(await get([1, 2, 3, 4].map(() => twins.remote())), [7, 7, 7, 7])
+  }),
+)
+
 test('a class that cannot ship says which variable it uses', async () => {
   const socket = new WeakMap()
   class Uses {

@@ -702,7 +702,8 @@ impl Pool {
         if state.failed_starts >= FAILED_STARTS_MAX {
             return (0, waiting);
         }
-        let missing = waiting.saturating_sub(state.hands(0));
+        // Those with unfinished async tasks take none.
+        let missing = waiting.saturating_sub(state.hands(state.budget.resting()));
         let mut allowed = state
             .threads_max()
             .saturating_sub(state.live + state.starting + state.singles);
