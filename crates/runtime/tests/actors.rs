@@ -354,7 +354,7 @@ fn calls_that_are_cancelled_while_there_is_no_thread_do_not_keep_an_actor() {
     stage.driver.release(actor);
     stage.driver.cancel(call, false, false);
     stage.settle();
-    assert_eq!(stage.driver.port.is_over(actor), true);
+    assert!(stage.driver.port.is_over(actor));
     stage.end();
 }
 
