@@ -143,7 +143,7 @@ impl Runtime {
         if let Some(place) = place {
             self.stop_instance(actor, place, &begun);
         }
-        if begun.is_empty() {
+        if actor.state.lock().is_done() {
             self.pool.withdraw(actor.key);
         }
         self.hosts.forget(actor);
