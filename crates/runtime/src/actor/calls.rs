@@ -249,6 +249,16 @@ impl Calls {
             && groups.all(|group| group.ready.is_empty())
     }
 
+    /// True if some were handed out, and their code has not ended.
+    pub(crate) fn has_handed(&self) -> bool {
+        !self.handed.is_empty()
+    }
+
+    /// True if a call was handed out, and its code has not ended.
+    pub(crate) fn is_handed(&self, key: Key) -> bool {
+        self.handed.contains_key(&key)
+    }
+
     /// True if a call runs at this place, or is to: not if it runs elsewhere by now, or has come back.
     pub(crate) fn is_at(&self, key: Key, place: usize) -> bool {
         let handed = self.handed.get(&key);

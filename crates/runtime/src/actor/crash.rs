@@ -113,7 +113,8 @@ impl Runtime {
                 text.to_owned(),
             )
         });
-        for key in host.handed.keys() {
+        for (key, actor) in &host.handed {
+            self.not_run(actor, *key, seat.place);
             self.let_linger_no_more(*key);
         }
         // Tasks that were run inside of waits are left.

@@ -113,6 +113,7 @@ impl Runtime {
             let place = state.life.place();
             let begins = self.begins_at(&state.life, actor.key);
             state.life = Life::Dead(failure.clone());
+            state.is_constructing = begins == Begins::Now;
             let queued = state.calls.queued();
             state.calls.retain(|_| false);
             (place, begins, queued, state.calls.handed())
@@ -124,6 +125,10 @@ impl Runtime {
         }
         for key in &handed {
             self.fail_of_actor(*key, failure.clone(), true);
+            if !actor.state.lock().calls.is_handed(*key) {
+                // Its code ended before it lingered.
+                self.let_linger_no_more(*key);
+            }
         }
         let (unbegun, mut begun): (Vec<Key>, Vec<Key>) = handed
             .into_iter()
@@ -137,12 +142,15 @@ impl Runtime {
         if let Some(place) = place {
             self.stop_instance(actor, place, &begun);
         }
-        if begun.is_empty() {
+        if actor.state.lock().is_done() {
             self.pool.withdraw(actor.key);
         }
         self.hosts.forget(actor);
         // Last: with its slot go the arguments of the constructor, and its own hold on itself.
         self.fail_of_actor(actor.key, failure, constructs);
+        if constructs && !actor.state.lock().is_constructing {
+            self.let_linger_no_more(actor.key);
+        }
         // What it held may be what others wait for.
         self.ask_for_workers();
     }
@@ -212,7 +220,11 @@ impl Runtime {
             }
             is_there
         });
-        if let (true, Err(kind)) = (is_there, outcome) {
+        if !is_there {
+            if self.not_run(actor, actor.key, place) {
+                self.let_linger_no_more(actor.key);
+            }
+        } else if let Err(kind) = outcome {
             self.end_actor(actor, kind);
         }
     }

@@ -10,6 +10,14 @@
 //!                 resources)  ▲            │        │ killed, exited, out of scope, no restarts left
 //!                   ╰─────────┴── crash ◀──╯ ───────╯
 //! ```
+//!
+//! Locks are taken in this order, and released in any: those who block (`deadlock`) or the names, an actor's state, then one of these, each
+//! by itself: a cell's body, the placement, an inbox, the members, a thread's claims, the functions. Under the placement's nothing is taken.
+//! A mailbox's is taken with none of these held, and the pool's with that of those who block at most.
+//!
+//! What an actor comes to is decided under its lock, by where it is: a report that names another place, or a place that it has not got any
+//! more, counts nothing. What follows from a decision is done after it, without the lock: so whoever does it asks again, or leaves behind
+//! what is found to be stale and dropped (an inbox's entry, a turn of a call that was settled).
 
 mod calls;
 mod crash;
@@ -77,6 +85,8 @@ struct State {
     was_alive: bool,
     /// Nobody has a handle any more.
     is_out_of_scope: bool,
+    /// It is dead, and its constructor's code runs on.
+    is_constructing: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -155,6 +165,7 @@ impl Actor {
                 restarts: 0,
                 was_alive: false,
                 is_out_of_scope: false,
+                is_constructing: false,
             }),
             definition,
             pending: AtomicU32::new(0),

@@ -65,12 +65,16 @@ impl Runtime {
             }
             return false;
         }
-        // Not if somebody else has found it there: then he goes on with it.
-        self.hosts.arrange(|placement| {
+        // Not if somebody else has found it there: then he goes on with it, unless it was he who ended it.
+        let is_mine = self.hosts.arrange(|placement| {
             let poor = &mut placement.poor;
             let at = poor.iter().position(|other| other.key == actor.key);
             at.is_some_and(|at| poor.remove(at).is_some())
-        })
+        });
+        if !is_mine && actor.is_dead() {
+            self.pool.withdraw(actor.key);
+        }
+        is_mine
     }
 
     /// Changes who waits for a thread, and gives threads to those who share them.
@@ -190,6 +194,8 @@ impl Runtime {
                     placed.push((actor, place));
                 }
             }
+            // Those that waited for the thread that one of them would have brought along.
+            placed.extend(placement.assign());
             placed
         });
         for (actor, place) in placed {

@@ -20,6 +20,11 @@ impl State {
         is_news.then_some(place)
     }
 
+    /// It is dead, and so is its code, whether it ended or came back when it was dead already.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_dead() && !self.calls.has_handed() && !self.is_constructing
+    }
+
     /// Nobody has a handle, and nothing is left to do.
     pub(super) fn is_over(&self) -> bool {
         let rests = matches!(
@@ -117,21 +122,19 @@ impl Runtime {
 
     /// The code of a call has ended on the actor's thread.
     pub(super) fn call_ended(&self, actor: &Arc<Actor>, key: Key) {
-        let is_last = self.change(actor, |state| {
-            state.calls.end(key) && state.is_dead() && state.calls.handed().is_empty()
-        });
-        if is_last {
-            self.give_back(actor);
-        }
+        self.change(actor, |state| state.calls.end(key));
     }
 
     /// Changes what an actor has to do, and sees to what follows.
     pub(super) fn change<T>(&self, actor: &Arc<Actor>, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, news, is_over) = {
+        let (result, news, is_over, is_done) = {
             let mut state = actor.state.lock();
             let result = change(&mut state);
-            (result, state.news(), state.is_over())
+            (result, state.news(), state.is_over(), state.is_done())
         };
+        if is_done {
+            self.give_back(actor);
+        }
         if let Some(place) = news {
             self.wake_for(actor, place);
         }

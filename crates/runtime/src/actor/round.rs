@@ -110,7 +110,9 @@ impl Port {
         };
         if runtime.table.phase(key) != Some(Phase::Offered) {
             // Settled meanwhile, or its instance was lost.
-            runtime.not_run(actor, key, seat.place);
+            if runtime.not_run(actor, key, seat.place) {
+                runtime.let_settled_linger_no_more(key);
+            }
             return true;
         }
         if let Some(host) = &mut seat.host {
@@ -159,7 +161,9 @@ impl Port {
                 true => runtime.not_begun(&actor, key, place),
                 // Somebody took them back.
                 false => {
-                    runtime.not_run(&actor, key, place);
+                    if runtime.not_run(&actor, key, place) {
+                        runtime.let_settled_linger_no_more(key);
+                    }
                 }
             }
         }
@@ -349,7 +353,8 @@ impl Runtime {
     /// somewhere else by now, and others see to it.
     pub(crate) fn not_run(&self, actor: &Arc<Actor>, key: Key, place: usize) -> bool {
         let (is_dead, is_at) = {
-            let state = actor.state.lock();
+            let mut state = actor.state.lock();
+            state.is_constructing &= key != actor.key;
             (state.is_dead(), state.calls.is_at(key, place))
         };
         if key == actor.key {

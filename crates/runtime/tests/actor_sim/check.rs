@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use mobula_runtime::WHOLE;
+use mobula_sched::Key;
 
 use crate::support::hand::Hand;
 use crate::support::record::{Outcome, TaskRecord};
@@ -100,13 +101,19 @@ impl Sim {
         let hands = || self.stage.hands.iter().flatten();
         let is_full =
             hands().count() >= self.workers_max && hands().all(|hand| !hand.actors().is_empty());
+        let is_own = |key: &Key| {
+            let mut actors = self.actors.iter();
+            let actor = actors.find(|actor| actor.key == *key);
+            actor.is_some_and(|actor| self.classes[actor.class].1.is_own)
+        };
+        let are_own = hands().all(|hand| hand.actors().iter().all(is_own));
         (0..self.actors.len()).rev().find(|actor| {
             let Actor { key, class, .. } = &self.actors[*actor];
             let (_, terms, demand) = &self.classes[*class];
             let db: u64 = demand.named.iter().map(|(_, parts)| parts).sum();
             let lacks = self.stage.left("db") < db
                 || self.stage.left("CPU") < demand.cpu
-                || (terms.is_own && is_full);
+                || (is_full && (terms.is_own || are_own));
             let lives = hands().any(|hand| hand.has(*key));
             lacks && !lives && !self.stage.driver.port.is_over(*key)
         })

@@ -29,7 +29,7 @@ use support::rng::Rng;
 use support::stage::{Stage, cpus};
 
 const SEEDS: u64 = 250;
-const SEEDS_LONG: u64 = 20_000;
+const SEEDS_LONG: u64 = 4000;
 /// What has to happen in some run, or the simulation shows less than it says.
 const MUST_BE_SEEN: [&str; 12] = [
     "an actor is killed for good",
