@@ -11,7 +11,7 @@
 //!                   ╰─────────┴── crash ◀──╯ ───────╯
 //! ```
 //!
-//! Locks are taken in this order, and released in any: those who block (`deadlock`) or the names, an actor's state, then one of these, each
+//! Locks are taken in this order, and released in any: those who block (`deadlock`), the waits (`circle`) or the names, an actor's state, then one of these, each
 //! by itself: a cell's body, the placement, an inbox, the members, a thread's claims, the functions. Under the placement's nothing is taken.
 //! A mailbox's is taken with none of these held, and the pool's with that of those who block at most.
 //!
