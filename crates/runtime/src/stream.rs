@@ -102,7 +102,7 @@ impl<V, S, F, W> Stream<V, S, F, W> {
         if let Some(item) = self.items.pop_front() {
             return Answer::Item(item);
         }
-        match std::mem::replace(&mut self.end, None) {
+        match self.end.take() {
             None => {
                 self.asked.push_back(slot);
                 Answer::Later
