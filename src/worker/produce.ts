@@ -15,6 +15,16 @@ export interface Ending {
 
 type Iteration = Iterator<unknown, unknown> | AsyncIterator<unknown, unknown>
 
+/** What is gone through, and for whom. */
+export interface Produced {
+  readonly iteration: Iteration
+  readonly ending: Ending
+  /** So many items are wanted, without being asked for; undefined: as many as are asked for. */
+  readonly most: number | undefined
+  /** Called before an item is handed in. */
+  readonly beforeHandIn: () => void
+}
+
 /** What can be gone through; generators give themselves. */
 export const iterationOf = (value: unknown): Iteration | undefined => {
   if (typeof value !== 'object' || value === null) return undefined
@@ -32,7 +42,6 @@ export class Production {
   readonly #task: RunningTask
   readonly #iteration: Iteration
   readonly #ending: Ending
-  /** So many items are wanted, without being asked for; undefined: as many as are asked for. */
   readonly #most: number | undefined
   readonly #beforeHandIn: () => void
   /** Of its code, whenever that goes on. */
@@ -165,11 +174,4 @@ export class Production {
       leave(before)
     }
   }
-}
-
-export interface Produced {
-  readonly iteration: Iteration
-  readonly ending: Ending
-  readonly most: number | undefined
-  readonly beforeHandIn: () => void
 }
