@@ -380,8 +380,8 @@ test(
 )
 
 test(
-  'ten thousand light actors share a bounded number of threads',
-  withRuntime({ numCpus: 2 }, async () => {
+  'two thousand light actors share a bounded number of threads',
+  withRuntime({ numCpus: 2, maxWorkers: 4 }, async () => {
     const actors = Array.from({ length: 2000 }, (_, k) => Remote.remote(k))
     const sums = await get(actors.map((actor) => actor.add.remote(1)))
     assert.equal(
