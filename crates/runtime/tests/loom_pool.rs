@@ -47,7 +47,7 @@ fn pool(cpus: u64) -> Arc<Pool> {
         named: vec![("db".to_owned(), WHOLE)],
     };
     let pool = Arc::new(Pool::new(&totals, 4));
-    (0..3).for_each(|start| pool.joined(start));
+    (0..3).for_each(|start| pool.joined(start, false));
     pool
 }
 
