@@ -48,3 +48,6 @@ export const methodsOf = (Class: AnyClass): Methods => {
   }
   return { names: [...names], fields: [...fields], isOpen, hasAsync, generators: [...generators] }
 }
+
+/** So many calls of an actor go on at once, if nothing is said. */
+export const concurrencyOf = (hasAsync: boolean): number => (hasAsync ? 1000 : 1)

@@ -3,7 +3,7 @@
 import { badType } from '../errors/bad-input.ts'
 import { optionalRetryable, type Retryable } from '../functions/retryable.ts'
 import { checkOptions, optionalInteger, optionalSignal, optionalString } from './check.ts'
-import { optionalBackpressure, optionalLimit, type TaskOptions } from './task.ts'
+import { COUNT_MAX, optionalBackpressure, optionalLimit, RETURNS_MAX, type TaskOptions } from './task.ts'
 
 export interface ActorCallOptions extends Pick<TaskOptions, 'name' | 'timeout' | 'numReturns' | 'retryExceptions' | 'backpressure' | 'signal'> {
   /** Counted among the calls of this group, of `concurrencyGroups`. Default: what `static methods` says; none. */
@@ -24,9 +24,6 @@ export interface ResolvedCall {
 }
 
 const KNOWN = ['name', 'timeout', 'numReturns', 'concurrencyGroup', 'maxTaskRetries', 'retryExceptions', 'backpressure', 'signal']
-
-const RETURNS_MAX = 100_000
-const COUNT_MAX = 2 ** 31 - 1
 
 /** `where` names the options: `add.options()`, or `static methods.add`. */
 export const resolveCall = (options: unknown, where: string, argument = 'options'): ResolvedCall => {

@@ -5,7 +5,7 @@ import { badRange, badType, notSupported } from '../errors/bad-input.ts'
 import { optionalRetryable, type Retryable } from '../functions/retryable.ts'
 import { checkOptions, optionalBoolean, optionalInteger, optionalRecord, optionalResourceLimits, optionalString, optionalStrings } from './check.ts'
 import { type Amount, optionalAmount, optionalAmounts, optionalGpus } from './resources.ts'
-import type { TaskOptions } from './task.ts'
+import { COUNT_MAX, type TaskOptions } from './task.ts'
 
 export interface ActorOptions extends Pick<TaskOptions, 'captures' | 'byValue' | 'byReference' | 'retryExceptions'> {
   /**
@@ -117,8 +117,6 @@ const KNOWN = [
   'byValue',
   'byReference',
 ]
-const COUNT_MAX = 2 ** 31 - 1
-
 export const resolveActor = (options: unknown, where: string): ResolvedActor => {
   const raw = checkOptions(options, `${where}: options`, KNOWN, [])
   const all = {

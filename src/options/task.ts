@@ -230,7 +230,7 @@ export const termsOf = (
 }
 
 /** More than a table of refs in one record is for; whoever returns more wants a list. */
-const RETURNS_MAX = 100_000
+export const RETURNS_MAX = 100_000
 
 const KNOWN = [
   'name',
@@ -253,7 +253,7 @@ const KNOWN = [
 const LATER = ['isolation']
 
 /** What a counter holds. Of retries -1 means no limit, and so does this. */
-const COUNT_MAX = 2 ** 31 - 1
+export const COUNT_MAX: number = 2 ** 31 - 1
 
 export const resolveTask = (options: unknown, where: string): ResolvedTask => {
   const raw = checkOptions(options, `${where}: options`, KNOWN, LATER)

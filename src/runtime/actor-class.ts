@@ -6,7 +6,7 @@ import { badType, nearest } from '../errors/bad-input.ts'
 import { ERROR_CODES } from '../errors/codes.ts'
 import { MobulaError } from '../errors/errors.ts'
 import { type ClassNotes, groupNumber, type MethodNotes } from '../functions/actor-class.ts'
-import { methodsOf } from '../functions/methods.ts'
+import { concurrencyOf, methodsOf } from '../functions/methods.ts'
 import type { AnyClass, Described } from '../functions/record.ts'
 import { HELD } from '../functions/retryable.ts'
 import type { RemoteClassTemplate, RemoteTemplate } from '../functions/template.ts'
@@ -123,9 +123,6 @@ const ship = (engine: Runtime['engine'], target: ClassTarget): Shipped => {
   return shipped
 }
 
-/** So many calls of an actor with async methods go on at once. */
-export const ASYNC_CONCURRENCY = 1000
-
 const notesOf = ({ options, carrier: { described, name }, notes }: ClassTarget): ClassNotes => {
   const { groups = [], callRetries = 0, resourceLimits, retryable } = options
   const isHeld = typeof retryable === 'object' && 'held' in retryable
@@ -144,7 +141,7 @@ const notesOf = ({ options, carrier: { described, name }, notes }: ClassTarget):
   const own = resolveMethods((Class as unknown as { methods?: unknown }).methods, name)
   checkMethods(Object.keys(own), names, { name, isOpen })
   const methods = Object.fromEntries(names.map((method) => [method, methodNotes(method, own[method] ?? {}, { name, groups, generators })]))
-  return { ...common, methods, fields: isOpen ? undefined : fields, concurrency: options.concurrency ?? (hasAsync ? ASYNC_CONCURRENCY : 1) }
+  return { ...common, methods, fields: isOpen ? undefined : fields, concurrency: options.concurrency ?? concurrencyOf(hasAsync) }
 }
 
 const checkMethods = (said: readonly string[], names: readonly string[], { name, isOpen }: { readonly name: string; readonly isOpen: boolean }): void => {

@@ -4,16 +4,13 @@ import type { Stored } from '../engine/local/port.ts'
 import { nearest } from '../errors/bad-input.ts'
 import { ActorDiedError } from '../errors/errors.ts'
 import { type ClassNotes, classNotesOf } from '../functions/actor-class.ts'
-import { methodsOf } from '../functions/methods.ts'
+import { concurrencyOf, methodsOf } from '../functions/methods.ts'
 import type { AnyClass } from '../functions/record.ts'
 
 /** A call that can be told that nobody wants it. */
 interface Ending {
   end(reason: Error): void
 }
-
-/** So many calls of an actor whose class has async methods go on at once, if nothing is said. */
-const ASYNC_CONCURRENCY = 1000
 
 /** An actor, from the beginning of its constructor on. */
 export class Instance {
@@ -53,7 +50,7 @@ export class Instance {
   constructed(Class: AnyClass, value: unknown): void {
     this.Class = Class
     this.value = value as Record<string, unknown>
-    if (this.notes.concurrency === 0) this.#limits[0] = methodsOf(Class).hasAsync ? ASYNC_CONCURRENCY : 1
+    if (this.notes.concurrency === 0) this.#limits[0] = concurrencyOf(methodsOf(Class).hasAsync)
   }
 
   /** So many calls of no group may go on at once. */

@@ -248,6 +248,16 @@ const REASONS: Readonly<Record<number, ActorReason>> = {
 const PLAIN: Outcome = { state: 'value', value: plain }
 const PENDING: Outcome = { state: 'pending' }
 
+/** The bytes that an entry tells of: a value, or what was thrown. */
+const valueAt = (port: Port, at: number, ref: ObjectRef): FoundArguments => {
+  const { words } = port
+  const { slot, generation } = partsOf(ref)
+  const owner: Owner = { slot, generation, which: VALUE }
+  return words[at + 1] === L.PLACE_BULK
+    ? readBulk(port, owner, 0, words[at + 4] as number, 0)
+    : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE, carried: NONE, envs: 0 })
+}
+
 const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   const { words } = port
   const state = words[at]
@@ -257,15 +267,10 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
   if (state === L.STATE_FREED) return { state: 'freed' }
   if (state === L.STATE_LOST) return { state: 'lost' }
   if (state === L.STATE_VALUE || state === L.STATE_THROWN) {
-    const { slot, generation } = partsOf(ref)
-    const owner: Owner = { slot, generation, which: VALUE }
     port.met(ref, words[at + 1] === L.PLACE_HEAP ? (words[at + 3] as number) : Number.POSITIVE_INFINITY, words[at + 4] as number)
     let value: FoundArguments
     try {
-      value =
-        words[at + 1] === L.PLACE_BULK
-          ? readBulk(port, owner, 0, words[at + 4] as number, 0)
-          : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE, carried: NONE, envs: 0 })
+      value = valueAt(port, at, ref)
     } catch (error) {
       // Of this one; others that are asked for together with it are not concerned.
       return { state: 'unreadable', error }
@@ -275,15 +280,8 @@ const outcomeAt = (port: Port, at: number, ref: ObjectRef): Outcome => {
     return { state: 'thrown', value, taskName: taskName(words[at + 6] as number), attempt: words[at + 7] as number }
   }
   if (state === L.STATE_ACTOR_BROKEN) {
-    const { slot, generation } = partsOf(ref)
-    const owner: Owner = { slot, generation, which: VALUE }
-    const actorName = taskName(words[at + 6] as number)
     try {
-      const isBulk = words[at + 1] === L.PLACE_BULK
-      const value = isBulk
-        ? readBulk(port, owner, 0, words[at + 4] as number, 0)
-        : readPlaced(port, owner, { at: at + 1, heap: L.FETCH_HEAP, deps: NONE, carried: NONE, envs: 0 })
-      return { state: 'actor-broken', value: { ...value }, actorName }
+      return { state: 'actor-broken', value: { ...valueAt(port, at, ref) }, actorName: taskName(words[at + 6] as number) }
     } catch (error) {
       return { state: 'unreadable', error }
     }
