@@ -595,6 +595,31 @@ test(
 )
 
 test(
+  'a run that ends long after its instance was lost does not take the next run of the same call along',
+  withWords({ numCpus: 1, maxWorkers: 1 }, async (words) => {
+    class Slow {
+      async *items(): AsyncGenerator<number> {
+        try {
+          for (let k = 0; k < 4; k++) yield k
+        } finally {
+          await new Promise((resolve) => setTimeout(resolve, 200))
+          note(1)
+        }
+      }
+    }
+    const slow = remote(Slow, { maxRestarts: 1, maxTaskRetries: 1 }).remote()
+    const stream = slow.items.options({ backpressure: 1 }).remote()
+    assert.is(await get(await next(stream)), 0)
+    kill(slow, { noRestart: false })
+    assert.is(await get(await next(stream)), 1)
+    // The second has no room now, and goes on when the first has ended.
+    await notes(words, [1])
+    await turn()
+    assert.equal(await rest(stream), [2, 3])
+  }),
+)
+
+test(
   'of an actor that is killed the next item rejects with that, and then there is nothing',
   withRuntime({ numCpus: 1 }, async () => {
     const feed = remote(AsyncFeed).remote()

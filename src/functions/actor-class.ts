@@ -30,6 +30,8 @@ export interface ClassNotes {
   /** Of calls that say nothing else. */
   readonly callRetries: number
   readonly retryable?: RetryableNote
+  /** Only so many of its calls may be unfinished: each asks first. */
+  readonly isBounded?: true
   /** Of the thread that each has to itself. */
   readonly resourceLimits?: ResourceLimits
 }

@@ -19,6 +19,8 @@ import { openStream } from './stream.ts'
 
 /** What each call brings along is what its options hold. */
 interface Defined extends Callee {
+  /** What errors call it. */
+  readonly title: string
   readonly engine: Engine
   readonly returns: number
   readonly isGenerator: boolean
@@ -35,7 +37,7 @@ export class ActorMethod {
     let defined: Defined | undefined
     this.remote = (...args) => {
       defined = definedHere(handle, name, options, defined)
-      return submit(handle, { name, defined, signal: options.signal }, args)
+      return submit(handle, { defined, signal: options.signal }, args)
     }
     this.options = (more) => {
       checkMethod(actorPartsOf(handle).notes, name)
@@ -92,7 +94,7 @@ const define = (engine: Engine, notes: ClassNotes, name: string, options: Resolv
     ...(isGenerator && returns === 1 && { stream }),
   })
   const env = held === undefined ? undefined : engine.put(encode(new TaskParts(undefined, held), `${notes.className}.${name}`))
-  return { engine, id, returns, isGenerator, group, env }
+  return { engine, id, title: `${notes.className}.${name}`, returns, isGenerator, group, env }
 }
 
 /** How many items of a call may be there that nobody has taken; undefined: it is no generator, as far as that is known. */
@@ -104,24 +106,23 @@ const streamOf = ({ methods }: ClassNotes, name: string, { backpressure }: Resol
 }
 
 interface Called {
-  readonly name: string
   readonly defined: Defined
   readonly signal: AbortSignal | undefined
 }
 
-const submit = (handle: ActorHandle, { name, defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | ObjectRefGenerator | undefined => {
-  const { engine, returns, isGenerator, group } = defined
+const submit = (handle: ActorHandle, { defined, signal }: Called, args: readonly unknown[]): ObjectRef | ObjectRef[] | ObjectRefGenerator | undefined => {
+  const { engine, title, returns, isGenerator, group } = defined
   const { ref: actor, notes } = actorPartsOf(handle)
   const parts = partsOf(actor)
-  if (!engine.hasRoomForCall(parts))
+  if (notes.isBounded === true && !engine.hasRoomForCall(parts))
     throw new PendingCallsLimitError(
-      `${notes.className}.${name}: as many calls of this actor are unfinished as maxPendingCalls allows. Nothing was queued: await some of them, then call again.`,
+      `${title}: as many calls of this actor are unfinished as maxPendingCalls allows. Nothing was queued: await some of them, then call again.`,
     )
   if (!engine.hasRoom())
     throw new PendingCallsLimitError(
-      `${notes.className}.${name}: as many tasks are unfinished as init({ maxPendingTasks }) allows. Nothing was queued: await some of them (wait, asCompleted), then call again.`,
+      `${title}: as many tasks are unfinished as init({ maxPendingTasks }) allows. Nothing was queued: await some of them (wait, asCompleted), then call again.`,
     )
-  const encoded = encodeArgs(args, `${notes.className}.${name}`)
+  const encoded = encodeArgs(args, title)
   checkRefs(encoded.deps)
   checkRefs(encoded.refs)
   const to = { actor: parts, group }

@@ -124,13 +124,14 @@ const ship = (engine: Runtime['engine'], target: ClassTarget): Shipped => {
 }
 
 const notesOf = ({ options, carrier: { described, name }, notes }: ClassTarget): ClassNotes => {
-  const { groups = [], callRetries = 0, resourceLimits, retryable } = options
+  const { groups = [], callRetries = 0, resourceLimits, retryable, pendingMax } = options
   const isHeld = typeof retryable === 'object' && 'held' in retryable
   const common = {
     className: name,
     groups,
     callRetries,
     ...(resourceLimits !== undefined && { resourceLimits }),
+    ...(pendingMax !== undefined && { isBounded: true as const }),
     ...(notes?.retryable !== undefined && { retryable: notes.retryable }),
     ...(retryable !== undefined && { retryable: isHeld ? (HELD as typeof HELD) : retryable }),
   }

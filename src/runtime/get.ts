@@ -2,6 +2,7 @@
 
 import { type DecodeOptions, decode } from '../codec/codec.ts'
 import type { ActorReason, Engine, Outcome } from '../engine/engine.ts'
+import { soon } from '../engine/microtask.ts'
 import { shown } from '../errors/bad-input.ts'
 import {
   ActorDiedError,
@@ -100,7 +101,7 @@ export const getValue = (engine: Engine, ref: ObjectRef, copy: boolean): Promise
 const ask = (engine: Engine, one: Asked): void => {
   if (askedOf !== engine && asked.length > 0) answerAsked()
   askedOf = engine
-  if (asked.push(one) === 1) queueMicrotask(answerAsked)
+  if (asked.push(one) === 1) soon(answerAsked)
 }
 
 const answerAsked = (): void => {

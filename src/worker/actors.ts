@@ -2,15 +2,9 @@
 
 import type { Stored } from '../engine/local/port.ts'
 import { nearest } from '../errors/bad-input.ts'
-import { ActorDiedError } from '../errors/errors.ts'
 import { type ClassNotes, classNotesOf } from '../functions/actor-class.ts'
 import { concurrencyOf, methodsOf } from '../functions/methods.ts'
 import type { AnyClass } from '../functions/record.ts'
-
-/** A call that can be told that nobody wants it. */
-interface Ending {
-  end(reason: Error): void
-}
 
 /** An actor, from the beginning of its constructor on. */
 export class Instance {
@@ -27,9 +21,8 @@ export class Instance {
   isDropped: boolean = false
   /** What its methods were made into, by the number of their definition. */
   readonly methods: Map<number, unknown> = new Map()
-  /** Its calls that have returned and go on. */
-  readonly #begun = new Set<Ending>()
   readonly #limits: number[]
+  /** By group: its calls that have returned and go on. */
   readonly #goingOn: number[]
 
   constructor(key: Stored, classId: number, notes: ClassNotes, restarts: number, held: unknown) {
@@ -64,13 +57,11 @@ export class Instance {
   }
 
   /** A call of this group has returned, and goes on. */
-  goesOn(group: number, call: Ending): void {
-    this.#begun.add(call)
+  goesOn(group: number): void {
     this.#goingOn[group] = (this.#goingOn[group] ?? 0) + 1
   }
 
-  ended(group: number, call: Ending): void {
-    this.#begun.delete(call)
+  ended(group: number): void {
     this.#goingOn[group] = (this.#goingOn[group] ?? 1) - 1
   }
 
@@ -90,12 +81,6 @@ export class Instance {
     return new TypeError(`actor ${this.name} has no method '${name}'${found === undefined ? '' : ': what has this name is no function'}; ${known}`)
   }
 
-  /** Nobody wants it any more. */
-  drop(): void {
-    this.isDropped = true
-    for (const call of this.#begun) call.end(new ActorDiedError(`actor ${this.name} has ended`, { reason: 'killed' }))
-  }
-
   /** What `static methods` says of errors that let a call of this name be made again. */
   retryableOf(name: string): unknown {
     const methods = (this.Class as unknown as { methods?: Record<string, { retryExceptions?: unknown }> } | undefined)?.methods
@@ -112,19 +97,19 @@ export class Actors {
     return instance?.key.generation === generation ? instance : undefined
   }
 
-  /** An actor's constructor begins. If there is an instance of it, that is from before. */
+  /** An actor's constructor begins. */
   add(key: Stored, record: { readonly classId: number; readonly notes: string; readonly restarts: number; readonly held: unknown }): Instance {
-    this.drop(key)
     const instance = new Instance(key, record.classId, classNotesOf(record.notes), record.restarts, record.held)
     this.#bySlot.set(key.slot, instance)
     return instance
   }
 
-  /** Nobody wants an instance any more: its code is told. */
-  drop(key: Stored): void {
+  /** Nobody wants an instance any more, which is given, if there is one. */
+  drop(key: Stored): Instance | undefined {
     const instance = this.find(key)
-    if (instance === undefined) return
+    if (instance === undefined) return undefined
     this.#bySlot.delete(key.slot)
-    instance.drop()
+    instance.isDropped = true
+    return instance
   }
 }

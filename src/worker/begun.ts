@@ -11,6 +11,8 @@ export class Begun<Loaded extends { readonly name: string; readonly role: { read
   readonly generation: number
   readonly function: number
   readonly loaded: Loaded
+  /** Among those that go on. */
+  place = -1
   /** The task inside of whose wait it runs. */
   outer: RunningTask | undefined
   #ended: Error | undefined

@@ -6,7 +6,7 @@ import { type FoundArguments, type FoundEnv, fetchOutcomes, peekEnv, readArgumen
 import * as L from '../engine/local/layout.ts'
 import type { Port, Stored } from '../engine/local/port.ts'
 import { shown } from '../errors/bad-input.ts'
-import { MobulaError, TaskCancelledError, TaskTimeoutError } from '../errors/errors.ts'
+import { ActorDiedError, MobulaError, TaskCancelledError, TaskTimeoutError } from '../errors/errors.ts'
 import { loadMissing, type Missing, mayImportAnything, noteClass, takeMissing } from '../functions/classes.ts'
 import { isHome, withHome } from '../functions/handle.ts'
 import { type LoadedFunction, loadFunction } from '../functions/load.ts'
@@ -20,6 +20,7 @@ import { endScope, enter, keepScope, leave, nested, taskOnStack } from '../runti
 import { Actors, type Instance } from './actors.ts'
 import { Begun } from './begun.ts'
 import { AFTER_RUN, BEFORE_RUN, BEFORE_SEAL, passes } from './fault-points.ts'
+import { InFlight } from './in-flight.ts'
 import { iterationOf, Production } from './produce.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
@@ -182,7 +183,7 @@ export class Executor {
   /** Tasks claimed here whose functions, or classes of whose arguments, are still being imported. */
   readonly #waiting = new Set<Task>()
   /** Async tasks that were begun here and have not ended. */
-  readonly #inFlight = new Set<Task>()
+  readonly #inFlight = new InFlight<Task>()
   #forgetting: NodeJS.Timeout | undefined
   /** Generators among them, by slot. */
   readonly #productions = new Map<number, { readonly generation: number; readonly production: Production }>()
@@ -216,7 +217,7 @@ export class Executor {
       this.#port.flush()
       return
     }
-    const task = this.#onStack(isIt) ?? [...this.#inFlight].find(isIt)
+    const task = this.#onStack(isIt) ?? this.#inFlight.find(isIt)
     if (task === undefined) return
     const { name } = task
     task.end(isTimeout ? new TaskTimeoutError(`task '${name}' took longer than its timeout`) : new TaskCancelledError(`task '${name}' was cancelled`))
@@ -255,12 +256,20 @@ export class Executor {
 
   /** Nobody wants an actor any more that lives here. */
   dropActor(key: Stored): void {
-    this.#actors.drop(key)
+    this.#drop(key)
     // What it kept is let go of when the collector finds that nobody has it.
     this.#forgetting ??= setTimeout(() => {
       this.#forgetting = undefined
       this.#port.forget(() => this.#port.flush())
     }, FORGET_AFTER_MS).unref()
+  }
+
+  /** Nobody wants an instance any more: its code is told. */
+  #drop(key: Stored): void {
+    const dropped = this.#actors.drop(key)
+    if (dropped === undefined) return
+    const calls = this.#inFlight.filter(({ loaded: { role } }) => role?.instance === dropped)
+    for (const call of calls) call.end(new ActorDiedError(`actor ${dropped.name} has ended`, { reason: 'killed' }))
   }
 
   /** Runs the task of the record at a word of the area. Never throws: whatever happens is the task's result. */
@@ -423,6 +432,8 @@ export class Executor {
     if (ready === undefined) return loaded
     const classId = this.#port.words[at + 2] as number
     const restarts = this.#port.raw.attempt(key.slot, key.generation)
+    // If there is an instance of it, that is from before.
+    this.#drop(key)
     const instance = this.#actors.add(key, { classId, notes: definition.noted, restarts, held: ready.held })
     const fn: AnyFunction = (...args) => {
       const Class = ready.fn as unknown as new (...args: unknown[]) => unknown
@@ -561,8 +572,9 @@ export class Executor {
     let result: unknown
     let later: Promise<unknown> | undefined
     try {
-      result = fn(...args)
-      const { gives } = begun.loaded
+      const { gives, role, method } = begun.loaded
+      // As they are: to take them apart and together again costs a tenth of a small call.
+      result = role === undefined || role.isConstructor ? fn(...args) : role.instance.call(method, args)
       if (gives !== 'value' && (gives !== 'nothing' || types.isGeneratorObject(result))) {
         this.#produce(begun, result)
         return
@@ -603,10 +615,11 @@ export class Executor {
     begun.loaded.goesOn = true
     const settled = this.#goOn(begun)
     const end = (report: () => void): void => {
-      this.#productions.delete(begun.slot)
+      // A run whose instance was lost may end when the next has begun here, under the same number.
+      if (this.#productions.get(begun.slot)?.production === production) this.#productions.delete(begun.slot)
       settled(report)
     }
-    const production = new Production(this.#port, begun, {
+    const production: Production = new Production(this.#port, begun, {
       iteration,
       ending: {
         returned: (value) => end(() => (gives === 'several' ? this.#completeAs(begun, undefined) : this.#complete(begun, value))),
@@ -623,19 +636,21 @@ export class Executor {
   #goOn(begun: Task): (report: () => void) => void {
     const { role } = begun.loaded
     this.#inFlight.add(begun)
-    role?.instance.goesOn(role.group, begun)
+    role?.instance.goesOn(role.group)
     this.#port.hold(this.#inFlight.size)
     keepScope(begun)
     return (report) => {
       this.#inFlight.delete(begun)
-      role?.instance.ended(role.group, begun)
+      role?.instance.ended(role.group)
       this.#port.hold(this.#inFlight.size)
       this.#flushOutput()
       passes(this.#port, AFTER_RUN)
       if (role?.instance.isDropped === true) this.#port.letGoOfCall(begun)
       else report()
       endScope()
-      this.#port.flush()
+      // Others may end with the very same turn of the loop, and are handed in together.
+      if (this.isFree) this.#port.flush()
+      else this.#port.flushSoon()
       this.#endThread()
     }
   }
@@ -697,7 +712,7 @@ export class Executor {
 
   #fail(begun: Task, error: unknown, isRetryable = false): void {
     const { role } = begun.loaded
-    if (role?.isConstructor === true) this.#actors.drop(role.instance.key)
+    if (role?.isConstructor === true) this.#drop(role.instance.key)
     const how = isRetryable ? L.HOW_FAILED_AGAIN : L.HOW_FAILED
     try {
       changeStacks(error, markStack)

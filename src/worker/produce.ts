@@ -2,6 +2,7 @@
 
 import { encode } from '../codec/codec.ts'
 import type { Port } from '../engine/local/port.ts'
+import { soon } from '../engine/microtask.ts'
 import { leave, ownScope, type RunningTask, reenter, type Scope } from '../runtime/running.ts'
 
 /** So long a generator that never waits keeps the thread from everything else that goes on there. */
@@ -69,7 +70,7 @@ export class Production {
   resume(): void {
     if (!this.#isParked) return
     this.#isParked = false
-    queueMicrotask(() => this.start())
+    soon(() => this.start())
   }
 
   /** Goes on until there is no room, or for a while. */

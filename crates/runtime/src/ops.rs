@@ -218,8 +218,12 @@ impl Port {
     }
 
     /// Who calls an actor. `Err`: the actor has ended.
-    fn call_of(&self, to: Key, parent: Key, group: u32) -> Result<Bound, Arc<Failure>> {
-        let Some(actor) = self.runtime.actor(to) else {
+    fn call_of(&mut self, to: Key, parent: Key, group: u32) -> Result<Bound, Arc<Failure>> {
+        // One that has ended since says so when the call arrives.
+        if self.callee.as_ref().is_none_or(|actor| actor.key != to) {
+            self.callee = self.runtime.actor(to);
+        }
+        let Some(actor) = self.callee.clone() else {
             let ended = self.runtime.failure_of(to);
             return Err(ended.unwrap_or_else(|| Failure::shared(u32::MAX, Kind::Lost)));
         };
@@ -310,9 +314,10 @@ impl Port {
             children: None,
             bound,
         };
-        self.runtime
-            .submit(key, task, self.seat.as_mut().map(|seat| &mut seat.local));
-        self.queued = true;
+        // A call comes to its actor, whose thread is told.
+        self.queued |= !matches!(task.bound.as_deref(), Some(Bound::Call { .. }));
+        let local = self.seat.as_mut().map(|seat| &mut seat.local);
+        self.runtime.submit(key, task, self.callee.as_ref(), local);
     }
 
     fn result(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {

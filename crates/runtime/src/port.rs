@@ -85,6 +85,8 @@ pub struct Port {
     pub(crate) number: u32,
     /// The actor that the next record calls, and in which group.
     pub(crate) to: Option<(Key, u32)>,
+    /// The actor that was called last.
+    pub(crate) callee: Option<Arc<Actor>>,
     /// The last actor that a record created.
     pub(crate) created: Option<Arc<Actor>>,
     /// The next such record comes to nothing, since there is one of that name.
@@ -277,6 +279,7 @@ impl Port {
             is_announced: false,
             number: runtime.next_port(),
             to: None,
+            callee: None,
             created: None,
             creates_in_vain: false,
             is_single: matches!(role, Role::Single { .. }),

@@ -1,9 +1,11 @@
 //! A task or an object enters: from the record of an isolate into the table, and into a queue when nothing is missing.
 
+use std::sync::Arc;
+
 use mobula_sched::{Key, Local, Phase};
 use mobula_sync::atomic::Ordering;
 
-use crate::actor::{Bound, Call};
+use crate::actor::{Actor, Bound, Call};
 use crate::cell::{Body, Task};
 use crate::failure::{Failure, Kind};
 use crate::functions::is_stream;
@@ -18,8 +20,14 @@ use crate::value::Value;
 pub(crate) const NOBODY: u32 = u32::MAX;
 
 impl Runtime {
-    /// A task under a reserved key. The refs in it are held from now on; the caller's isolate is one more holder.
-    pub(crate) fn submit(&self, key: Key, task: Task, local: Option<&mut Local>) {
+    /// A task under a reserved key. The refs in it are held from now on; the caller's isolate is one more holder. A call is one of `callee`'s.
+    pub(crate) fn submit(
+        &self,
+        key: Key,
+        task: Task,
+        callee: Option<&Arc<Actor>>,
+        local: Option<&mut Local>,
+    ) {
         let mut holders = 2;
         match task.bound.as_deref() {
             // It may last for long.
@@ -42,21 +50,18 @@ impl Runtime {
         self.retain_all(&task.arguments.refs);
         self.retain_all(&task.deps);
         let on: Vec<Key> = task.deps.iter().map(|entry| entry.key).collect();
-        let bound = task.bound.as_deref().cloned();
+        let call = match task.bound.as_deref() {
+            Some(&Bound::Call { caller, group, .. }) => Some(Call { key, caller, group }),
+            _ => None,
+        };
         *self.cell(key).body.lock() = Body::Task(task);
         let phase = match on.is_empty() {
             true => Phase::Ready,
             false => Phase::Waiting,
         };
         self.table.advance(key, Phase::New, phase);
-        if let Some(Bound::Call {
-            actor,
-            caller,
-            group,
-        }) = bound
-        {
-            let call = Call { key, caller, group };
-            if let Err(failure) = self.arrive(&actor, call, on.is_empty()) {
+        if let (Some(call), Some(actor)) = (call, callee) {
+            if let Err(failure) = self.arrive(actor, call, on.is_empty()) {
                 return self.fail(key, failure);
             }
             if on.is_empty() {

@@ -17,6 +17,7 @@ import type {
   WaitRequest,
   WaitStatus,
 } from '../engine.ts'
+import { soon } from '../microtask.ts'
 import { collectHere } from './collect.ts'
 import { Forgotten } from './forgotten.ts'
 import { Handles, NOWHERE, SMALL_MAX } from './handles.ts'
@@ -265,11 +266,11 @@ export class Port {
     }
   }
 
-  /** Hands in what was written with the next microtask: for records that nobody waits for. */
-  #later(): void {
+  /** Hands in what was written with the next microtask: for records that nobody waits for, or together with what others write until then. */
+  flushSoon(): void {
     if (this.#isFlushQueued) return
     this.#isFlushQueued = true
-    queueMicrotask(() => {
+    soon(() => {
       this.#isFlushQueued = false
       if (this.#ops > 0 && !this.#isStopped) this.flush()
     })
@@ -422,7 +423,7 @@ export class Port {
     if (this.#isStopped) return
     this.#key(L.OP_RELEASE, slot, generation)
     this.#hasReleases = true
-    this.#later()
+    this.flushSoon()
   }
 
   /** The value is deleted with the next crossing. */
@@ -430,7 +431,7 @@ export class Port {
     const { slot, generation } = partsOf(ref)
     this.#key(L.OP_FREE, slot, generation)
     this.#hasReleases = true
-    this.#later()
+    this.flushSoon()
   }
 
   /** The task that this record's isolate wants no more, with the next crossing. */
@@ -675,7 +676,7 @@ export class Port {
     this.#writeValue(record, value, stored)
     const ref = this.#putHandle(this.#mint(record), value.byteLength <= SMALL_MAX && value.refs.length === 0)
     this.#commit()
-    this.#later()
+    this.flushSoon()
     if (stored !== undefined) this.#watch(ref)
     return ref
   }
@@ -703,7 +704,7 @@ export class Port {
     this.#writeStored(record, this.#written())
     const ref = this.#putHandle(this.#mint(record), false)
     this.#commit()
-    this.#later()
+    this.flushSoon()
     this.#watch(ref)
     return ref
   }
@@ -772,7 +773,7 @@ export class Port {
     this.words[record + 2] = generation
     this.words[record + 3] = L.CANCEL_LEFT
     this.#commit()
-    this.#later()
+    this.flushSoon()
   }
 
   /** One more handle of the same object. */
@@ -834,7 +835,7 @@ export class Port {
     const record = this.#record(L.OP_END_WAIT)
     this.words[record + 1] = token
     this.#commit()
-    this.#later()
+    this.flushSoon()
   }
 
   /** The status of a wait without a promise, once; undefined while it goes on. */

@@ -56,6 +56,8 @@ pub(crate) struct Hosts {
     sharing: AtomicUsize,
     /// Actors that lack resources.
     poor: AtomicUsize,
+    /// Actors for each of which a thread is to be started.
+    singles: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -141,6 +143,7 @@ impl Hosts {
             unplaced: AtomicUsize::new(0),
             sharing: AtomicUsize::new(0),
             poor: AtomicUsize::new(0),
+            singles: AtomicUsize::new(0),
         }
     }
 
@@ -154,6 +157,8 @@ impl Hosts {
         self.sharing
             .store(placement.sharing.len(), Ordering::Release);
         self.poor.store(placement.poor.len(), Ordering::Release);
+        self.singles
+            .store(placement.singles.len(), Ordering::Release);
         result
     }
 
@@ -169,6 +174,10 @@ impl Hosts {
 
     pub(super) fn has_poor(&self) -> bool {
         self.poor.load(Ordering::Acquire) > 0
+    }
+
+    pub(super) fn has_singles(&self) -> bool {
+        self.singles.load(Ordering::Acquire) > 0
     }
 
     /// Tasks are not for the thread at this place, or are again.

@@ -33,8 +33,8 @@ mod round;
 use std::sync::Arc;
 
 use mobula_sched::Key;
-use mobula_sync::Mutex;
 use mobula_sync::atomic::{AtomicU32, Ordering};
+use mobula_sync::{CachePadded, Mutex};
 
 pub(crate) use calls::{Call, Caller, Calls};
 pub(crate) use hosts::{Host, Hosts};
@@ -68,8 +68,9 @@ pub(crate) struct Actor {
     /// The number of its class.
     pub(crate) class: u32,
     pub(crate) definition: Arc<Definition>,
-    state: Mutex<State>,
-    /// Calls that have not been settled.
+    /// On lines of its own: callers count references to the actor while its thread is at this.
+    state: CachePadded<Mutex<State>>,
+    /// Calls that have not been settled, if there may be so many only.
     pending: AtomicU32,
 }
 
@@ -158,7 +159,7 @@ impl Actor {
             key,
             id,
             class,
-            state: Mutex::new(State {
+            state: CachePadded::new(Mutex::new(State {
                 life: Life::Waiting,
                 calls: Calls::new(limits, terms.in_order),
                 is_scheduled: false,
@@ -166,7 +167,7 @@ impl Actor {
                 was_alive: false,
                 is_out_of_scope: false,
                 is_constructing: false,
-            }),
+            })),
             definition,
             pending: AtomicU32::new(0),
         })
@@ -187,22 +188,29 @@ impl Actor {
         }
     }
 
+    fn pending_max(&self) -> Option<u32> {
+        self.terms().and_then(|terms| terms.pending_max)
+    }
+
     /// How many more calls may be made. Who asks at the same time may be told the same.
     pub(crate) fn room(&self) -> u32 {
-        let max = self.terms().and_then(|terms| terms.pending_max);
-        max.map_or(u32::MAX, |max| {
+        self.pending_max().map_or(u32::MAX, |max| {
             max.saturating_sub(self.pending.load(Ordering::Relaxed))
         })
     }
 
     /// One call more that has not been settled.
     pub(crate) fn began_pending(&self) {
-        self.pending.fetch_add(1, Ordering::Relaxed);
+        if self.pending_max().is_some() {
+            self.pending.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// A call was settled.
     pub(crate) fn ended_pending(&self) {
-        self.pending.fetch_sub(1, Ordering::Relaxed);
+        if self.pending_max().is_some() {
+            self.pending.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -98,11 +98,7 @@ impl Runtime {
 
     /// Threads are started for actors that have limits of their own, as many as there may be.
     pub(crate) fn start_singles(&self) {
-        while self
-            .hosts
-            .arrange(|placement| !placement.singles.is_empty())
-            && self.pool.want_single()
-        {
+        while self.hosts.has_singles() && self.pool.want_single() {
             let actor = self
                 .hosts
                 .arrange(|placement| placement.singles.pop_front());
