@@ -6,7 +6,7 @@ import { openMobula } from './mobula.ts'
 import type { Bench, Rival, Suite } from './support/suite.ts'
 
 const THREADS = 1
-const ITEMS = 20_000
+const ITEMS = 100_000
 const ROOMS = [1, 16, 1024]
 
 const numbers = remote(function* (count: number) {
