@@ -19,10 +19,11 @@ import { runningTask } from '../runtime/running.ts'
  * ```
  */
 export const exitActor = (): never => {
-  const actor = runningTask()?.actor
+  const task = runningTask()
+  const actor = task?.actor
   const engine = current()?.engine
-  if (actor === undefined || engine === undefined)
+  if (task === undefined || actor === undefined || engine === undefined)
     throw new MobulaError('exitActor: no actor runs this code; call it in a method of one, or use kill(actor)', { code: ERROR_CODES.ERR_NOT_INITIALIZED })
-  engine.exitActor(actor.key)
+  engine.exitActor(actor.key, task.birth)
   throw new ActorDiedError(`actor ${actor.name} has ended: it ended itself by exitActor()`, { reason: 'exited' })
 }

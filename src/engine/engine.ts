@@ -227,8 +227,8 @@ export interface Engine {
   /** The record of a function or a class. */
   definition(id: number): { readonly name: string; readonly notes: string } | undefined
   killActor(actor: RefParts, noRestart: boolean): void
-  /** The same by the actor's own code. */
-  exitActor(actor: TaskKey): void
+  /** The same by the actor's own code, of this birth. */
+  exitActor(actor: TaskKey, birth: number): void
   /** The public id of an actor that has not ended. */
   idOfActor(actor: TaskKey): string | undefined
   /** One handle more to the actor whose code runs here; undefined: it has ended. */

@@ -28,6 +28,8 @@ export interface RunningTask {
   /** Where the runtime has it. */
   readonly slot: number
   readonly generation: number
+  /** Which of its actor's births it is of, from 1 on; 0: it is no actor's. */
+  readonly birth: number
   /** Nobody wants it any more: why. */
   readonly ended: Error | undefined
   /** Fires then. */

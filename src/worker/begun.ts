@@ -2,6 +2,7 @@
 
 import type { Assignment } from '../engine/engine.ts'
 import { assignmentOf } from '../engine/local/assigned.ts'
+import { TASK_BIRTH } from '../engine/local/layout.ts'
 import type { Port } from '../engine/local/port.ts'
 import type { RunningActor, RunningTask } from '../runtime/running.ts'
 
@@ -10,6 +11,7 @@ export class Begun<Loaded extends { readonly name: string; readonly role: { read
   readonly slot: number
   readonly generation: number
   readonly function: number
+  readonly birth: number
   readonly loaded: Loaded
   /** Among those that go on. */
   place = -1
@@ -24,6 +26,7 @@ export class Begun<Loaded extends { readonly name: string; readonly role: { read
     this.slot = port.words[at] as number
     this.generation = port.words[at + 1] as number
     this.function = port.words[at + 2] as number
+    this.birth = port.words[at + TASK_BIRTH] as number
     this.loaded = loaded
   }
 

@@ -208,12 +208,13 @@ export class Executor {
 
   /** Nobody wants a task any more that was begun here: its code is told. */
   endTask({ slot, generation }: Stored, isTimeout: boolean): void {
-    const isIt = (task: { readonly slot: number; readonly generation: number }): boolean => task.slot === slot && task.generation === generation
+    // Not a run of an instance that is nobody's any more, beside which the same call runs again.
+    const isIt = (task: Task): boolean => task.slot === slot && task.generation === generation && task.loaded.role?.instance.isDropped !== true
     for (const task of this.#waiting) {
       // Its code never begins.
       if (!isIt(task)) continue
       this.#waiting.delete(task)
-      this.#port.handBack(slot, generation)
+      this.#port.handBack(task)
       this.#port.flush()
       return
     }
@@ -285,7 +286,8 @@ export class Executor {
     const loaded = this.#loadAny(definition, at, found.env)
     if (loaded === undefined) {
       // Its actor is gone from here; whoever ended it has seen to the call.
-      this.#port.letGoOfCall({ slot: this.#port.words[at] as number, generation: this.#port.words[at + 1] as number })
+      const { words } = this.#port
+      this.#port.letGoOfCall({ slot: words[at] as number, generation: words[at + 1] as number, birth: words[at + L.TASK_BIRTH] as number })
       for (const ref of [...found.deps, ...found.refs]) ref[Symbol.dispose]()
       return
     }
@@ -324,7 +326,7 @@ export class Executor {
       }
       if (begun.ended !== undefined) this.#fail(begun, begun.ended)
       else if (passes(this.#port, BEFORE_RUN)) {
-        this.#port.handBack(begun.slot, begun.generation)
+        this.#port.handBack(begun)
         return
       } else this.#call(begun, ready.fn, args)
     } finally {
@@ -351,7 +353,7 @@ export class Executor {
       () =>
         goOn(() => {
           this.#meet(begun)
-          this.#port.handBack(begun.slot, begun.generation)
+          this.#port.handBack(begun)
         }),
       (error: unknown) => goOn(() => this.#fail(begun, error)),
     )
@@ -371,7 +373,7 @@ export class Executor {
 
   /** This thread is about to run code, or to block: what it claimed and cannot begin until its event loop turns is for others. */
   giveBackLoading(): void {
-    for (const { slot, generation } of this.#waiting) this.#port.handBack(slot, generation)
+    for (const task of this.#waiting) this.#port.handBack(task)
     this.#waiting.clear()
   }
 
@@ -385,7 +387,7 @@ export class Executor {
     // A generator may have to wait until somebody takes its items.
     if (ready === undefined || definition.isStream || types.isAsyncFunction(ready.fn)) {
       const { slot, generation } = partsOf(ref)
-      this.#port.handBack(slot, generation)
+      this.#port.handBack({ slot, generation, birth: 0 })
       this.#port.flush()
       return
     }
@@ -695,7 +697,8 @@ export class Executor {
   }
 
   /** Hands in all that a task returns but the first, which it gives back. They count when the result is in. */
-  #completeOthers({ slot, generation, loaded: { name, returns } }: Task, value: unknown): unknown {
+  #completeOthers(begun: Task, value: unknown): unknown {
+    const { name, returns } = begun.loaded
     if (returns === 0) return undefined
     if (!Array.isArray(value) || value.length !== returns) {
       const got = Array.isArray(value) ? `an array of ${value.length}` : shown(value)
@@ -703,8 +706,7 @@ export class Executor {
     }
     for (let k = 1; k < returns; k++)
       this.#port.furtherReturn(
-        slot,
-        generation,
+        begun,
         encode(value[k], () => `task '${name}': result[${k}]`),
       )
     return value[0]

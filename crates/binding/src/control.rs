@@ -753,6 +753,8 @@ pub fn layout_constants() -> HashMap<String, u32> {
         HEAP_BYTES,
         TASK_BYTES,
         TASK_ACTOR_AT,
+        TASK_BIRTH_AT,
+        BIRTH_WORD,
         TASKS_AT,
         TASK_HEAP_AT,
         COMPLETIONS_MAX,

@@ -7,7 +7,7 @@
 //! JavaScript, except during a call into the port.
 
 /// Raised with every change of a record or an offset.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Words of the header, by index.
 pub mod header {
@@ -82,12 +82,16 @@ pub const OPS_MAX: usize = 128;
 pub const OP_BYTES: usize = 64;
 /// Bytes of each of the three heaps.
 pub const HEAP_BYTES: usize = 128 * 1024;
+/// Which word of what a thread says of a run names the birth that its record named.
+pub const BIRTH_WORD: usize = 4;
 /// Bytes of a task record: slot, generation, function, place, heap offset, length, refs, their offset, deps, their offset; then
 /// for each dep heap offset and length of its value, if there are few and all of them are small. No value has length 0. Then, of calls
-/// and constructors, slot and generation of the actor; generation 0: of none.
+/// and constructors, slot and generation of the actor, and which of its births it was handed to; generation and birth 0: of none.
 pub const TASK_BYTES: usize = 80;
 /// Where a task record names its actor.
 pub const TASK_ACTOR_AT: usize = 64;
+/// Where it says which of the actor's births that is, from 1 on.
+pub const TASK_BIRTH_AT: usize = TASK_ACTOR_AT + 8;
 /// Completions per `drain`, at most.
 pub const COMPLETIONS_MAX: usize = 512;
 /// Bytes of a completion: token, status.
@@ -145,8 +149,8 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// word      1     2           3..7  7         8           9       10     11    12      13          14               15
 /// SUBMIT    slot  generation  *     function  heap offset length  deps   refs  object  generation  further returns  brings
 /// PUT       slot  generation  id    -         heap offset length  -      refs  object  generation
-/// RESULT    slot  generation  began how       heap offset length  -      refs  object  generation  calls at once (of a constructor)
-/// RETURN    slot  generation  -     -         heap offset length  -      refs  object  generation
+/// RESULT    slot  generation  **    how       heap offset length  -      refs  object  generation  calls at once (of a constructor)
+/// RETURN    slot  generation  -  birth        heap offset length  -      refs  object  generation
 /// RELEASE   slot  generation
 /// RETAIN    slot  generation
 /// REFS      heap offset, count     (ref entries for the next SUBMIT, PUT or RESULT)
@@ -155,25 +159,28 @@ pub const NO_TIMEOUT: u32 = u32::MAX;
 /// GET       token  -         slot  generation
 /// WAIT      token  arrivals  slot  generation
 /// END_WAIT  token
-/// HAND_BACK slot  generation
+/// HAND_BACK slot  generation  -  birth
 /// FREE      slot  generation
 /// CANCEL    slot  generation  flags
 /// COLLECTED
 /// TO        slot  generation  group     (the actor that the next SUBMIT calls)
 /// CREATE    as SUBMIT, for a class: the slot is the actor's
 /// KILL      slot  generation  flags
-/// EXIT      slot  generation
-/// LET_GO    slot  generation
+/// EXIT      slot  generation  -  birth
+/// LET_GO    slot  generation  -  birth
 /// NEXT      slot  generation  slot and generation of the item (of a stream, which is named by its task's slot, as in what follows)
 /// TOOK      slot  generation  count
-/// YIELD     slot  generation  -  number   heap offset length  -      refs  object  generation    (the number in words 5 and 6)
-/// ASK       slot  generation  -  number   (how many were yielded)
+/// YIELD     slot  generation  -  birth  number   heap offset length  -  refs  object  generation    (the number in words 5 and 6)
+/// ASK       slot  generation  -  birth  number   (how many were yielded)
 /// ```
 /// The last two words of a wait are those of the task whose code waits without a time limit, if one does.
 ///
 /// The words of SUBMIT that are marked are those of the task whose code submits (slot and generation, which is 0 if there is none),
 /// and the second half of the id; the first is in the header. A result says when its run began, in microseconds of the isolate's own
-/// clock, which may have overflowed, if that is known; 0: it is not. What a task brings along is the last of its refs in its record.
+/// clock, which may have overflowed, if that is known (word 3); 0: it is not. What a task brings along is the last of its refs in its record.
+///
+/// What a thread says of a run names the birth that its record named (`BIRTH_WORD`, of a RESULT, too), since a call may run beside a run of the same call
+/// that counts nothing any more. 0: of a task.
 ///
 /// A length of `STORED` says that the bytes lie in the store under (object, generation).
 pub mod op {

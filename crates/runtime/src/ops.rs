@@ -12,7 +12,7 @@ use crate::cell::{Task, Waiter};
 use crate::deadlock::Need;
 use crate::failure::{Failure, Kind};
 use crate::holders;
-use crate::layout::{self, cancel, header, how, kill, op};
+use crate::layout::{self, cancel, header, kill, op};
 use crate::port::Port;
 use crate::returns::Returns;
 use crate::value::{Bytes, RefEntry, Value};
@@ -70,12 +70,8 @@ impl Port {
                 let no_restart = words[3] & kill::NO_RESTART != 0;
                 self.runtime.kill(key, no_restart);
             }
-            op::EXIT => self.exit_actor(key),
-            op::LET_GO if self.let_go_of_stale(key) => {}
-            op::LET_GO => {
-                self.end_time(key);
-                self.let_go_of_call(key);
-            }
+            op::EXIT => self.exit_actor(key, words[layout::BIRTH_WORD]),
+            op::LET_GO => self.let_go_of_call(key, words[layout::BIRTH_WORD]),
             op::PUT => {
                 let value = self.value(area, words);
                 self.ledger.add(key);
@@ -84,7 +80,9 @@ impl Port {
             op::RESULT => self.result(area, key, words),
             op::RETURN => {
                 let value = self.value(area, words);
-                self.runtime.hand_in(key, value);
+                if self.counts_here(key, words[layout::BIRTH_WORD]) {
+                    self.runtime.hand_in(key, value);
+                }
             }
             op::RELEASE => {
                 if self.ledger.remove(key) {
@@ -129,9 +127,8 @@ impl Port {
                     self.runtime.end_wait(wait);
                 }
             }
-            op::HAND_BACK if self.is_of_actor(key) => {
-                self.end_time(key);
-                self.hand_back_call(key);
+            op::HAND_BACK if words[layout::BIRTH_WORD] != 0 => {
+                self.hand_back_call(key, words[layout::BIRTH_WORD]);
             }
             op::HAND_BACK => {
                 if let Some(seat) = &mut self.seat
@@ -166,12 +163,12 @@ impl Port {
             op::YIELD => {
                 let value = self.value(area, words);
                 // A run that is not this thread's any more counts nothing.
-                if self.ends_here(key) {
+                if self.counts_here(key, words[layout::BIRTH_WORD]) {
                     self.runtime.yield_item(key, number(words), value);
                 }
             }
             op::ASK => {
-                let room = match self.ends_here(key) {
+                let room = match self.counts_here(key, words[layout::BIRTH_WORD]) {
                     true => self
                         .runtime
                         .room_in_stream(key, number(words), &self.mailbox),
@@ -229,7 +226,7 @@ impl Port {
         };
         let host = self.seat.as_ref().and_then(|seat| seat.host.as_ref());
         let caller = match host.and_then(|host| host.handed.get(&parent)) {
-            Some(caller) => caller.key,
+            Some(caller) => caller.actor.key,
             None if parent.generation != 0 => parent,
             None => Key {
                 index: self.number,
@@ -322,34 +319,16 @@ impl Port {
 
     fn result(&mut self, area: &Area<'_>, key: Key, words: &[u32; 16]) {
         let value = self.value(area, words);
-        self.withdraw(key);
-        self.end_time(key);
-        if self.is_of_actor(key) {
+        if words[layout::BIRTH_WORD] != 0 {
             return self.result_of_actor(key, words, value);
         }
-        if self.end_run(key, words[7], value, words[3]) {
+        self.withdraw(key);
+        self.end_time(key);
+        if self.end_run((key, None), words[7], value, words[3]) {
             // It may have been begun elsewhere by now, and struck: then it lingers for that.
             return;
         }
         self.runtime.let_linger_no_more(key);
-    }
-
-    fn result_of_actor(&mut self, key: Key, words: &[u32; 16], value: Value) {
-        if !self.ends_here(key) {
-            return self.let_go_of_call(key);
-        }
-        if let Some(actor) = self.constructing(key) {
-            let threw = words[7] != how::DONE;
-            let thrown = threw.then_some(value);
-            if words[14] > 0 {
-                actor.set_limit(words[14]);
-            }
-            return self.end_constructor(&actor, thrown);
-        }
-        if self.end_run(key, words[7], value, words[3]) {
-            return self.forget_call(key);
-        }
-        self.let_go_of_call(key);
     }
 
     fn value(&mut self, area: &Area<'_>, words: &[u32; 16]) -> Value {

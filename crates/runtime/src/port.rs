@@ -338,9 +338,15 @@ impl Port {
         self.runtime.history.at(crossed)
     }
 
-    /// The run of a task has ended, with this value. `own` is when it began by this isolate's clock, if that was looked at. True:
-    /// it is run again.
-    pub(crate) fn end_run(&mut self, key: Key, how: u32, value: Value, own: u32) -> bool {
+    /// The run of a task has ended, with this value; of a call, with whose it is. `own` is when it began by this isolate's clock, if that
+    /// was looked at. True: it is run again.
+    pub(crate) fn end_run(
+        &mut self,
+        (key, actor): (Key, Option<&Arc<Actor>>),
+        how: u32,
+        value: Value,
+        own: u32,
+    ) -> bool {
         let now = self.now();
         let Self {
             runtime,
@@ -371,7 +377,7 @@ impl Port {
                 runtime.complete(key, value, Some(&mut seat.local), now, tell);
                 self.queued = true;
             }
-            how::FAILED_AGAIN if runtime.run_again(key, Outcome::Threw, &mut tell) => {
+            how::FAILED_AGAIN if runtime.run_again((key, actor), Outcome::Threw, &mut tell) => {
                 // The round may not be over yet.
                 seat.returned.insert(key);
                 self.queued = true;
@@ -655,7 +661,7 @@ impl Port {
                     ..run
                 });
             };
-            if runtime.run_again(key, Outcome::Died, note) {
+            if runtime.run_again((key, None), Outcome::Died, note) {
                 continue;
             }
             let kind = Kind::Crashed {

@@ -1,8 +1,11 @@
 //! Tasks that were begun in vain and are run again: their worker died, or they threw what may be tried again.
 
+use std::sync::Arc;
+
 use mobula_sched::{Key, Phase};
 use mobula_sync::atomic::Ordering;
 
+use crate::actor::Actor;
 use crate::cell::Body;
 use crate::functions::is_stream;
 use crate::history::{Outcome, Run};
@@ -23,9 +26,15 @@ impl Runtime {
         }
     }
 
-    /// Queues a task again that had been begun, as often as its terms allow. Its arguments have been kept for this. False: it has
-    /// to fail. What there is to tell of the run that was in vain goes to `tell`, before another can begin.
-    pub(crate) fn run_again(&self, key: Key, outcome: Outcome, tell: impl FnOnce(Run)) -> bool {
+    /// Queues a task again that had been begun, as often as its terms allow; a call of this actor, which is nobody else's meanwhile, has
+    /// its turn again. Its arguments have been kept for this. False: it has to fail. What there is to tell of the run that was in vain
+    /// goes to `tell`, before another can begin.
+    pub(crate) fn run_again(
+        &self,
+        (key, actor): (Key, Option<&Arc<Actor>>),
+        outcome: Outcome,
+        tell: impl FnOnce(Run),
+    ) -> bool {
         let returned = {
             let mut body = self.cell(key).body.lock();
             let Body::Task(task) = &mut *body else {
@@ -55,12 +64,20 @@ impl Runtime {
         if is_stream(self.cell(key).function.load(Ordering::Relaxed)) {
             self.restart_stream(key);
         }
-        let is_ready = [Phase::Offered, Phase::Running]
-            .into_iter()
-            .any(|begun| self.table.advance(key, begun, Phase::Ready));
+        if let Some(actor) = actor {
+            return self.has_turn_again(actor, key);
+        }
+        let is_ready = self.is_ready_again(key);
         if is_ready {
             self.enqueue(key, None);
         }
         is_ready
+    }
+
+    /// One that was begun, or handed out, is ready. False: it was settled meanwhile.
+    pub(crate) fn is_ready_again(&self, key: Key) -> bool {
+        [Phase::Offered, Phase::Running]
+            .into_iter()
+            .any(|begun| self.table.advance(key, begun, Phase::Ready))
     }
 }

@@ -270,7 +270,7 @@ impl Port {
         let at = layout::TASKS_AT + k * layout::TASK_BYTES;
         area.set_words(at, &record);
         // Of no actor, unless whoever hands it out says so: records lie where others lay before.
-        area.set_words(at + layout::TASK_ACTOR_AT, &[0, 0]);
+        area.set_words(at + layout::TASK_ACTOR_AT, &[0, 0, 0]);
         true
     }
 
@@ -461,7 +461,7 @@ impl Port {
             }
         }
         for key in &taken {
-            self.hand_back_call(*key);
+            self.give_back_call(*key);
         }
         !taken.is_empty()
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mobula_runtime::layout::reason;
 use mobula_runtime::{ActorTerms, Demand, WHOLE};
 use mobula_sched::Key;
+use support::hand::End;
 use support::isolate::{Given, Method, NOBODY};
 use support::record::Outcome;
 use support::stage::{Stage, cpus, terms};
@@ -854,6 +855,82 @@ fn a_new_run_of_a_call_that_does_not_begin_comes_back_though_the_old_one_goes_on
     stage.end();
 }
 
+/// A call goes on in an instance that is lost, and once more in the one after it, on the same thread. What comes of the old run comes late.
+fn an_old_run_ends_as(end: End) {
+    let mut stage = Stage::new(|config| config.workers_max = 1);
+    let (actor, again, start) = alive(&mut stage, restarting(2), 5);
+    let call = stage.driver.call(actor, again, b"~a");
+    stage.settle();
+    stage.driver.kill(actor, false);
+    stage.settle();
+    let hand = stage.hand(start);
+    assert_eq!(hand.going_on(), [b"~a", b"~a"]);
+    assert!(hand.is_lost(b"~a"), "the first is the old one");
+    hand.finish_unasked(b"~a", end);
+    stage.settle();
+    assert_eq!(stage.hand(start).calls_of(actor).len(), 2, "once again");
+    assert_eq!(stage.outcomes(&[call]), [Outcome::Pending]);
+    stage.hand(start).finish(b"~a");
+    stage.settle();
+    assert_eq!(stage.outcomes(&[call]), [value(b"~a")]);
+    stage.end();
+}
+
+#[test]
+fn a_late_result_of_a_lost_instance_counts_nothing() {
+    an_old_run_ends_as(End::Returns);
+}
+
+#[test]
+fn a_late_error_of_a_lost_instance_does_not_have_the_call_made_once_more() {
+    an_old_run_ends_as(End::ThrowsAgain);
+}
+
+#[test]
+fn a_call_that_a_lost_instance_hands_back_late_is_not_made_once_more() {
+    an_old_run_ends_as(End::ComesBack);
+}
+
+#[test]
+fn a_constructor_that_comes_back_late_is_not_run_beside_the_next() {
+    let mut stage = Stage::new(|config| config.workers_max = 1);
+    let start = stage.start();
+    let (actor, method) = of_terms(&mut stage, restarting(1), 1);
+    stage.driver.flush();
+    let hand = stage.hand(start);
+    // It waits for its module.
+    assert!(hand.take_round());
+    let old = hand.claim_next().unwrap();
+    stage.driver.kill(actor, false);
+    let hand = stage.hand(start);
+    hand.read_mail();
+    assert!(hand.take_round());
+    let new = hand.claim_next().unwrap();
+    assert_eq!((old.key, new.key), (actor, actor));
+    hand.isolate.hand_back_of((old.key, old.birth));
+    hand.run(&new);
+    let call = stage.driver.call(actor, method, b"a");
+    stage.settle();
+    assert_eq!(stage.hand(start).constructions_of(actor), 1);
+    assert_eq!(stage.outcomes(&[call]), [value(b"a")]);
+    stage.end();
+}
+
+#[test]
+fn an_exit_of_an_instance_that_was_lost_does_not_end_the_new_one_on_the_same_thread() {
+    let mut stage = Stage::new(|config| config.workers_max = 1);
+    let (actor, method, start) = alive(&mut stage, restarting(1), 0);
+    stage.driver.kill(actor, false);
+    stage.settle();
+    let hand = stage.hand(start);
+    hand.wake();
+    hand.isolate.exit_actor(actor, 1);
+    let call = stage.driver.call(actor, method, b"a");
+    stage.settle();
+    assert_eq!(stage.outcomes(&[call]), [value(b"a")]);
+    stage.end();
+}
+
 /// The thread runs round after round without a look at its mail.
 #[test]
 fn an_instance_is_not_dropped_by_the_news_about_the_one_before() {
@@ -886,7 +963,7 @@ fn an_actor_that_exits_is_not_made_again() {
     let queued = stage.driver.call(actor, method, b"~b");
     stage.settle();
     stage.hand(start).wake();
-    stage.hand(start).isolate.exit_actor(actor);
+    stage.hand(start).exit(actor);
     for bytes in [b"~a", b"~b"] {
         stage.hand(start).read_mail();
         stage.hand(start).finish(bytes);
@@ -908,7 +985,7 @@ fn an_exit_of_an_instance_that_was_lost_does_not_end_the_new_one() {
     while !stage.hand(other).has(actor) {
         assert!(stage.hand(other).turn());
     }
-    stage.hand(start).isolate.exit_actor(actor);
+    stage.hand(start).exit(actor);
     let call = stage.driver.call(actor, method, b"b");
     stage.hand(start).wake();
     stage.hand(start).read_mail();
@@ -1278,7 +1355,7 @@ fn on_every_way_out_what_an_actor_held_goes_to_who_waits_for_it() {
         |stage, actor, _| {
             let start = stage.place_of(actor);
             stage.hand(start).wake();
-            stage.hand(start).isolate.exit_actor(actor);
+            stage.hand(start).exit(actor);
         },
         |stage, actor, _| {
             let start = stage.place_of(actor);

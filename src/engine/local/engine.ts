@@ -160,8 +160,8 @@ export class LocalEngine implements Engine {
     this.#port.kill(actor, noRestart)
   }
 
-  exitActor(actor: TaskKey): void {
-    this.#port.exit(actor)
+  exitActor({ slot, generation }: TaskKey, birth: number): void {
+    this.#port.exit({ slot, generation, birth })
   }
 
   idOfActor({ slot, generation }: TaskKey): string | undefined {

@@ -52,6 +52,12 @@ export interface Stored {
   readonly generation: number
 }
 
+/** A run of a task, or of what an actor's thread was handed. */
+export interface Run extends Stored {
+  /** Which of the actor's births it is of; 0: of none. */
+  readonly birth: number
+}
+
 interface Wait {
   status: WaitStatus | undefined
   readonly resolve: ((status: WaitStatus) => void) | undefined
@@ -240,8 +246,8 @@ export class Port {
   }
 
   /** Gives a task that was taken or claimed back, unbegun, with the next crossing (worker). */
-  handBack(slot: number, generation: number): void {
-    this.#key(L.OP_HAND_BACK, slot, generation)
+  handBack(run: Run): void {
+    this.#birth(L.OP_HAND_BACK, run)
   }
 
   /** Blocks for a slice at most. */
@@ -409,6 +415,15 @@ export class Port {
     const at = this.#record(kind)
     this.words[at + 1] = slot
     this.words[at + 2] = generation
+    this.#commit()
+  }
+
+  #birth(kind: number, { slot, generation, birth }: Run): void {
+    this.#reserve(1, 0)
+    const at = this.#record(kind)
+    this.words[at + 1] = slot
+    this.words[at + 2] = generation
+    this.words[at + L.BIRTH_WORD] = birth
     this.#commit()
   }
 
@@ -619,15 +634,15 @@ export class Port {
     this.flush()
   }
 
-  /** The actor whose code runs here ends now. */
-  exit({ slot, generation }: Stored): void {
-    this.#key(L.OP_EXIT, slot, generation)
+  /** The actor whose code runs here ends now, if that is the birth which the code is of. */
+  exit(actor: Run): void {
+    this.#birth(L.OP_EXIT, actor)
     this.flush()
   }
 
   /** The code of a call has ended of which nobody wants anything (worker). */
-  letGoOfCall({ slot, generation }: Stored): void {
-    this.#key(L.OP_LET_GO, slot, generation)
+  letGoOfCall(run: Run): void {
+    this.#birth(L.OP_LET_GO, run)
   }
 
   /** Gives the first return. Whoever waits for it is told with the next crossing. */
@@ -720,10 +735,10 @@ export class Port {
   }
 
   /** What a task came to: the worker's word. `callsAtOnce`: of a constructor, so many calls may go on at once; 0: as its terms say. */
-  result({ slot, generation }: Stored, value: EncodedValue, how: number, callsAtOnce = 0): void {
-    const record = this.#outcome(L.OP_RESULT, { slot, generation }, value)
+  result(run: Run, value: EncodedValue, how: number, callsAtOnce = 0): void {
+    const record = this.#outcome(L.OP_RESULT, run, value)
     this.words[record + 14] = callsAtOnce
-    this.words[record + 3] = slot === this.#stamped ? this.#stamp : 0
+    this.words[record + 3] = run.slot === this.#stamped ? this.#stamp : 0
     this.words[record + 7] = how
     this.#commit()
   }
@@ -735,8 +750,8 @@ export class Port {
   }
 
   /** What it returns beside its first object, in turn; the result follows. */
-  furtherReturn(slot: number, generation: number, value: EncodedValue): void {
-    this.#outcome(L.OP_RETURN, { slot, generation }, value)
+  furtherReturn(run: Run, value: EncodedValue): void {
+    this.#outcome(L.OP_RETURN, run, value)
     this.#commit()
   }
 
@@ -783,19 +798,20 @@ export class Port {
   }
 
   /** An item that a run of a generator has yielded (worker). */
-  yieldItem({ slot, generation }: Stored, number: number, value: EncodedValue): void {
-    const record = this.#outcome(L.OP_YIELD, { slot, generation }, value)
+  yieldItem(run: Run, number: number, value: EncodedValue): void {
+    const record = this.#outcome(L.OP_YIELD, run, value)
     this.words[record + 5] = Math.floor(number / 2 ** 32)
     this.words[record + 6] = number
     this.#commit()
   }
 
   /** Hands in what was yielded, and gives how many items more the run may yield, which has yielded so many. With none it is told (worker). */
-  roomFor({ slot, generation }: Stored, yielded: number): number {
+  roomFor({ slot, generation, birth }: Run, yielded: number): number {
     this.#reserve(1, 0)
     const record = this.#record(L.OP_ASK)
     this.words[record + 1] = slot
     this.words[record + 2] = generation
+    this.words[record + L.BIRTH_WORD] = birth
     this.words[record + 5] = Math.floor(yielded / 2 ** 32)
     this.words[record + 6] = yielded
     this.#commit()
@@ -803,13 +819,14 @@ export class Port {
     return this.words[L.H_ADMITTED] as number
   }
 
-  #outcome(kind: number, { slot, generation }: Stored, value: EncodedValue): number {
+  #outcome(kind: number, { slot, generation, birth }: Run, value: EncodedValue): number {
     const stored = this.#store(value)
     if (value.refs.length > 0) this.#writeRefs(value.refs)
     this.#reserve(1, this.#inlineBytes(value))
     const record = this.#record(kind)
     this.words[record + 1] = slot
     this.words[record + 2] = generation
+    this.words[record + L.BIRTH_WORD] = birth
     this.#writeValue(record, value, stored)
     return record
   }

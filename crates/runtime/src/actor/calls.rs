@@ -62,8 +62,10 @@ impl Group {
     }
 }
 
-/// Instead of a place.
+/// Instead of a place: the instance is lost, and whoever lost it sees to the call.
 const NOWHERE: usize = usize::MAX;
+/// Its code has ended, and the thread sees to what that comes to.
+const ANSWERED: usize = usize::MAX - 1;
 
 #[derive(Copy, Clone, Debug)]
 struct Handed {
@@ -219,6 +221,14 @@ impl Calls {
         true
     }
 
+    /// What the code of a call has come to at this place counts, whoever loses the instance from now on. False: it is somewhere else by
+    /// now, or nowhere.
+    pub(crate) fn answer(&mut self, key: Key, place: usize) -> bool {
+        let handed = self.handed.get_mut(&key);
+        let here = handed.filter(|handed| handed.place == place);
+        here.map(|handed| handed.place = ANSWERED).is_some()
+    }
+
     /// The code of a call has ended. False: it was not handed out, or that is known.
     pub(crate) fn end(&mut self, key: Key) -> bool {
         let ended = self.handed.remove(&key);
@@ -294,12 +304,16 @@ impl Calls {
         self.handed.keys().copied().collect()
     }
 
-    /// The thread that has those that were handed out has them no longer: each comes back, or ends.
+    /// The thread that has those that were handed out has them no longer, but for what it has answered: each comes back, or ends, by who
+    /// calls this.
     pub(crate) fn leave(&mut self) -> Vec<Key> {
-        for handed in self.handed.values_mut() {
+        let left = self.handed.iter_mut();
+        let left = left.filter(|(_, handed)| !matches!(handed.place, ANSWERED | NOWHERE));
+        left.map(|(key, handed)| {
             handed.place = NOWHERE;
-        }
-        self.handed()
+            *key
+        })
+        .collect()
     }
 
     /// A call that will not run has no turn.

@@ -66,10 +66,7 @@ impl Runtime {
         if constructs != Begins::Not {
             self.count_restart(actor.key);
         }
-        let is_ready = [Phase::Running, Phase::Offered]
-            .into_iter()
-            .any(|phase| self.table.advance(actor.key, phase, Phase::Ready));
-        if is_ready || self.table.phase(actor.key) == Some(Phase::Ready) {
+        if self.is_ready_again(actor.key) || self.table.phase(actor.key) == Some(Phase::Ready) {
             self.place(actor);
         }
     }
@@ -78,22 +75,23 @@ impl Runtime {
     fn make_again(&self, actor: &Arc<Actor>, key: Key, had_begun: bool) {
         let note = |run: Run| self.note_end(key, run);
         let is_queued = match had_begun {
-            true => self.run_again(key, Outcome::Died, note),
-            false => {
-                let is_kept =
-                    self.is_retried(key) && self.table.advance(key, Phase::Offered, Phase::Ready);
-                if is_kept {
-                    self.post(key);
-                }
-                is_kept
-            }
+            true => self.run_again((key, Some(actor)), Outcome::Died, note),
+            false => self.is_retried(key) && self.has_turn_again(actor, key),
         };
         if !is_queued {
             let failure = self.unavailable(actor, key);
             self.fail(key, failure);
             self.let_linger_no_more(key);
-            self.change(actor, |state| state.calls.end(key));
+            self.call_ended(actor, key);
         }
+    }
+
+    /// A call that nobody else sees to, since its instance is gone or it was answered, has its turn again. False: it was settled meanwhile.
+    pub(crate) fn has_turn_again(&self, actor: &Arc<Actor>, key: Key) -> bool {
+        // Under the lock: who settles it after this finds it queued.
+        self.change(actor, |state| {
+            self.is_ready_again(key) && state.calls.come_back(key)
+        })
     }
 
     /// The thread of a seat has ended, and with it all instances that were there. False: it ran no actors, but tasks.
@@ -104,6 +102,7 @@ impl Runtime {
         // What was begun last is what ran, if it did not go on after that.
         let latest = seat.claims.begun().pop();
         let culprit = latest.and_then(|key| host.handed.get(&key));
+        let culprit = culprit.map(|handed| &handed.actor);
         self.lose_all_of(seat.place, culprit, |is_culprit| {
             died(
                 match is_culprit {
@@ -113,9 +112,10 @@ impl Runtime {
                 text.to_owned(),
             )
         });
-        for (key, actor) in &host.handed {
-            self.not_run(actor, *key, seat.place);
-            self.let_linger_no_more(*key);
+        for (key, handed) in &host.handed {
+            if self.not_run(&handed.actor, *key, seat.place) {
+                self.let_linger_no_more(*key);
+            }
         }
         // Tasks that were run inside of waits are left.
         seat.in_flight.retain(|key| !host.handed.contains_key(key));

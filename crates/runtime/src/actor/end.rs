@@ -81,10 +81,13 @@ impl Runtime {
         }
     }
 
-    /// An actor's own code, at this place, wants it to end. Not if that is the code of an instance that was lost.
-    pub(crate) fn exit_actor(&self, key: Key, at: Option<usize>) {
+    /// An actor's own code, of this birth at this place, wants it to end. Not if that is the code of an instance that was lost.
+    pub(crate) fn exit_actor(&self, key: Key, from: (Option<usize>, u32)) {
         let Some(actor) = self.actor(key) else { return };
-        let is_there = actor.state.lock().life.place() == at;
+        let is_there = {
+            let state = actor.state.lock();
+            (state.life.place(), state.birth()) == from
+        };
         if is_there {
             self.end_actor(&actor, died(Reason::Exited, String::new()));
         }

@@ -1,6 +1,6 @@
 //! Which threads run actors, and whose calls have their turn there.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use mobula_sched::Key;
@@ -14,12 +14,20 @@ use crate::refs::KeyMap;
 /// The part of a seat that runs actors in place of tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Host {
-    /// Handed out here and not ended, with whose they are: calls, and constructors by the actors' own keys.
-    pub(crate) handed: KeyMap<Arc<Actor>>,
+    /// Handed out here and not ended: calls, and constructors by the actors' own keys.
+    pub(crate) handed: KeyMap<HandedOut>,
     /// It was started for one actor alone, and ends with it.
     pub(crate) is_single: bool,
-    /// How many runs of a call go on here that count nothing, since their instance was lost before the call was handed out again.
-    pub(crate) stale: KeyMap<u32>,
+    /// Runs that go on here and count nothing, by the births that they are of: what they run was handed out here once more.
+    pub(crate) stale: HashSet<(Key, u32)>,
+}
+
+/// What was handed out last under its key.
+#[derive(Debug)]
+pub(crate) struct HandedOut {
+    pub(crate) actor: Arc<Actor>,
+    /// Which of the actor's births it is of.
+    pub(crate) birth: u32,
 }
 
 impl Host {
@@ -28,16 +36,10 @@ impl Host {
         self.handed.is_empty() && self.stale.is_empty()
     }
 
-    /// A run has ended here that counts nothing. False: there is none of this call.
-    pub(crate) fn ends_stale(&mut self, key: Key) -> bool {
-        let Some(count) = self.stale.get_mut(&key) else {
-            return false;
-        };
-        *count -= 1;
-        if *count == 0 {
-            self.stale.remove(&key);
-        }
-        true
+    /// What is said of a run is of what was handed out here last.
+    pub(crate) fn is_last(&self, key: Key, birth: u32) -> bool {
+        let last = self.handed.get(&key);
+        last.is_some_and(|last| last.birth == birth)
     }
 }
 

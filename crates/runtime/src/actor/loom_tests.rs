@@ -309,6 +309,8 @@ enum LossFault {
     CountsLater,
     /// Who gives a call back does not ask whether it is somewhere else by now.
     AsksNotWhere,
+    /// The old thread looks whether a call is with it, and sees to it after that, without having said so.
+    AnswersLater,
 }
 
 /// A constructor reports that it has returned, while its instance is lost and made anew elsewhere.
@@ -367,39 +369,66 @@ fn who_counts_a_constructor_after_a_look_has_an_actor_without_an_instance() {
     a_constructor_returns(LossFault::CountsLater);
 }
 
-/// A call is given back unbegun by the old thread, while its instance is lost and the call goes to the new one.
-fn a_call_comes_back(fault: LossFault) {
-    check(move || {
-        let table = Arc::new(Table::new());
+/// An actor whose only call is with the old thread.
+struct OneCall {
+    table: Table,
+    key: Key,
+    actor: Arc<Actor>,
+}
+
+impl OneCall {
+    fn new() -> Arc<Self> {
+        let table = Table::new();
         let key = table.reserve();
         table.advance(key, Phase::New, Phase::Ready);
         let actor = some_actor();
-        let offer = |key| table.advance(key, Phase::Ready, Phase::Offered);
-        {
-            let mut state = actor.state.lock();
-            state.life = Life::Alive { place: OLD };
-            let (caller, group) = (Caller(key), 0);
-            state.calls.arrive(Call { key, caller, group }, true);
-            assert_eq!(state.calls.hand_out(OLD, 1, offer), [key]);
+        let this = Self { table, key, actor };
+        let (caller, group) = (Caller(key), 0);
+        let call = Call { key, caller, group };
+        this.actor.state.lock().calls.arrive(call, true);
+        assert_eq!(this.hand_out(OLD), [key]);
+        Arc::new(this)
+    }
+
+    /// The steps of a round of the thread at a place.
+    fn hand_out(&self, place: usize) -> Vec<Key> {
+        let mut state = self.actor.state.lock();
+        state.life = Life::Alive { place };
+        let offer = |key| self.table.advance(key, Phase::Ready, Phase::Offered);
+        state.calls.hand_out(place, 1, offer)
+    }
+
+    /// The steps of `has_turn_again`.
+    fn has_turn_again(&self) {
+        let mut state = self.actor.state.lock();
+        if self.table.advance(self.key, Phase::Offered, Phase::Ready) {
+            state.calls.come_back(self.key);
         }
+    }
+
+    /// The steps of `lose` and `make_again`, and of a round of the new thread.
+    fn lose(&self) -> Vec<Key> {
+        let handed = {
+            let mut state = self.actor.state.lock();
+            state.life = Life::Unplaced;
+            state.calls.leave()
+        };
+        if !handed.is_empty() {
+            self.has_turn_again();
+        }
+        self.hand_out(NEW)
+    }
+}
+
+/// A call is given back unbegun by the old thread, while its instance is lost and the call goes to the new one.
+fn a_call_comes_back(fault: LossFault) {
+    check(move || {
+        let one = OneCall::new();
+        let OneCall { table, key, actor } = &*one;
+        let key = *key;
         let loses = thread::spawn({
-            let (actor, table) = (actor.clone(), table.clone());
-            // The steps of `lose`, `make_again`, and of a round of the new thread.
-            move || {
-                let handed = {
-                    let mut state = actor.state.lock();
-                    state.life = Life::Unplaced;
-                    state.calls.leave()
-                };
-                for key in handed {
-                    table.advance(key, Phase::Offered, Phase::Ready);
-                    actor.state.lock().calls.come_back(key);
-                }
-                let mut state = actor.state.lock();
-                state.life = Life::Alive { place: NEW };
-                let offer = |key| table.advance(key, Phase::Ready, Phase::Offered);
-                state.calls.hand_out(NEW, 1, offer)
-            }
+            let one = one.clone();
+            move || one.lose()
         });
         // The steps of `not_begun`.
         {
@@ -426,6 +455,50 @@ fn a_call_that_comes_back_late_is_with_one_thread() {
 #[should_panic(expected = "it is with two")]
 fn who_does_not_ask_where_a_call_is_takes_it_from_the_thread_that_has_it() {
     a_call_comes_back(LossFault::AsksNotWhere);
+}
+
+/// A call's code throws what may be tried again on the old thread, while its instance is lost and the call may go to the new one.
+fn a_call_throws(fault: LossFault) {
+    check(move || {
+        let one = OneCall::new();
+        let loses = thread::spawn({
+            let one = one.clone();
+            move || one.lose()
+        });
+        // The steps of `result_of_actor` and `run_again`.
+        let counts = {
+            let mut state = one.actor.state.lock();
+            match fault {
+                LossFault::AnswersLater => state.calls.is_at(one.key, OLD),
+                _ => state.calls.answer(one.key, OLD),
+            }
+        };
+        if counts {
+            one.has_turn_again();
+        }
+        let handed = loses.join().unwrap();
+        let state = one.actor.state.lock();
+        let is_there = state.calls.is_at(one.key, NEW);
+        let phase = one.table.phase(one.key);
+        match handed.is_empty() {
+            true => assert!(state.calls.has_turn() && phase == Some(Phase::Ready)),
+            false => assert!(
+                is_there && phase == Some(Phase::Offered),
+                "it is made again twice"
+            ),
+        }
+    });
+}
+
+#[test]
+fn a_call_that_throws_while_its_instance_is_lost_is_made_again_once() {
+    a_call_throws(LossFault::Nothing);
+}
+
+#[test]
+#[should_panic(expected = "it is made again twice")]
+fn who_sees_to_a_call_after_a_look_takes_it_from_the_thread_that_has_it() {
+    a_call_throws(LossFault::AnswersLater);
 }
 
 // A thread that ends.

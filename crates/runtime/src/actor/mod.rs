@@ -16,7 +16,7 @@
 //! A mailbox's is taken with none of these held, and the pool's with that of those who block at most.
 //!
 //! What an actor comes to is decided under its lock, by where it is: a report that names another place, or a place that it has not got any
-//! more, counts nothing. What follows from a decision is done after it, without the lock: so whoever does it asks again, or leaves behind
+//! more, counts nothing; nor does one of an earlier birth at the same place, which its thread knows without a look (`hosts`). What follows from a decision is done after it, without the lock: so whoever does it asks again, or leaves behind
 //! what is found to be stale and dropped (an inbox's entry, a turn of a call that was settled).
 
 mod calls;
@@ -139,6 +139,11 @@ const LIMIT_AT_FIRST: u32 = 1;
 impl State {
     fn is_dead(&self) -> bool {
         matches!(self.life, Life::Dead(_))
+    }
+
+    /// Which of its births it is that it has an instance by, or is to have. No two of which code goes on have the same number.
+    fn birth(&self) -> u32 {
+        self.restarts.saturating_add(1)
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use mobula_sched::{BATCH_MAX, Key, Phase};
 
+use super::hosts::HandedOut;
 use super::{Actor, Life};
 use crate::area::{Area, Heap};
 use crate::failure::{Kind, Reason};
-use crate::layout;
+use crate::layout::{self, how};
 use crate::port::{Port, Seat};
 use crate::runtime::Runtime;
 use crate::value::Value;
@@ -18,14 +19,21 @@ enum Turn {
     Calls(Vec<Key>),
 }
 
+/// Whose a record is.
+struct Owner<'a> {
+    actor: &'a Arc<Actor>,
+    birth: u32,
+}
+
 impl Runtime {
-    /// An actor has come out of its inbox: what its turn is, at most so many calls.
-    fn turn_of(&self, actor: &Arc<Actor>, at: usize, most: usize) -> Turn {
+    /// An actor has come out of its inbox: what its turn is, at most so many calls, and of which birth.
+    fn turn_of(&self, actor: &Arc<Actor>, at: usize, most: usize) -> (Turn, u32) {
         let mut state = actor.state.lock();
         state.is_scheduled = false;
+        let birth = state.birth();
         // Under the actor's lock: whoever loses the instance after this finds them handed out. Not those that were settled meanwhile.
         let offer = |key| self.table.advance(key, Phase::Ready, Phase::Offered);
-        match &mut state.life {
+        let turn = match &mut state.life {
             Life::Starting { place, has_begun } if *place == at && !*has_begun => {
                 *has_begun = offer(actor.key);
                 match *has_begun {
@@ -37,7 +45,8 @@ impl Runtime {
                 Turn::Calls(state.calls.hand_out(at, most, offer))
             }
             _ => Turn::Calls(Vec::new()),
-        }
+        };
+        (turn, birth)
     }
 }
 
@@ -55,7 +64,7 @@ impl Port {
             let Some(actor) = runtime.hosts.next(place) else {
                 break;
             };
-            let turn = runtime.turn_of(&actor, place, most - keys.len());
+            let (turn, birth) = runtime.turn_of(&actor, place, most - keys.len());
             let list = match turn {
                 Turn::Constructor if self.mailbox.has_drop_of(actor.key) => {
                     // Told of that after it, the thread would drop the new instance.
@@ -65,8 +74,12 @@ impl Port {
                 Turn::Constructor => vec![actor.key],
                 Turn::Calls(list) => list,
             };
+            let owner = Owner {
+                actor: &actor,
+                birth,
+            };
             for (k, key) in list.iter().enumerate() {
-                if !self.hand_over(area, &mut heap, &mut keys, (*key, &actor)) {
+                if !self.hand_over(area, &mut heap, &mut keys, (*key, &owner)) {
                     for key in &list[k..] {
                         runtime.not_begun(&actor, *key, place);
                     }
@@ -90,8 +103,9 @@ impl Port {
         area: &mut Area<'_>,
         heap: &mut Heap,
         keys: &mut Vec<Key>,
-        (key, actor): (Key, &Arc<Actor>),
+        (key, owner): (Key, &Owner<'_>),
     ) -> bool {
+        let Owner { actor, birth } = *owner;
         let runtime = self.runtime.clone();
         let limit = runtime.limit_of(key);
         if self
@@ -104,7 +118,7 @@ impl Port {
             return false;
         }
         let at = layout::TASKS_AT + keys.len() * layout::TASK_BYTES + layout::TASK_ACTOR_AT;
-        area.set_words(at, &[actor.key.index, actor.key.generation]);
+        area.set_words(at, &[actor.key.index, actor.key.generation, birth]);
         let Some(seat) = &mut self.seat else {
             return true;
         };
@@ -116,10 +130,11 @@ impl Port {
             return true;
         }
         if let Some(host) = &mut seat.host {
-            if host.handed.insert(key, actor.clone()).is_some() {
+            let actor = actor.clone();
+            if let Some(before) = host.handed.insert(key, HandedOut { actor, birth }) {
                 // A run goes on here whose instance was lost.
                 seat.in_flight.remove(&key);
-                *host.stale.entry(key).or_default() += 1;
+                host.stale.insert((key, before.birth));
             }
             keys.push(key);
             if let Some(limit) = limit {
@@ -150,13 +165,13 @@ impl Port {
             runtime.clock.end(seat.place, key);
         }
         for key in &seat.in_flight {
-            if let Some(actor) = host.handed.get(key) {
-                runtime.goes_on_in(actor, *key);
+            if let Some(handed) = host.handed.get(key) {
+                runtime.goes_on_in(&handed.actor, *key);
             }
         }
         let (in_flight, place) = (&seat.in_flight, seat.place);
         let others = host.handed.extract_if(|key, _| !in_flight.contains(key));
-        for (key, actor) in others.collect::<Vec<_>>() {
+        for (key, HandedOut { actor, .. }) in others.collect::<Vec<_>>() {
             match unbegun.contains(&key) {
                 true => runtime.not_begun(&actor, key, place),
                 // Somebody took them back.
@@ -175,7 +190,9 @@ impl Port {
         let Some(seat) = &mut self.seat else { return };
         for key in keys {
             let is_lost = seat.host.as_ref().is_some_and(|host| {
-                let actor = host.handed.get(key).filter(|actor| actor.key == *key);
+                let handed = host.handed.get(key);
+                let actor = handed.map(|handed| &handed.actor);
+                let actor = actor.filter(|actor| actor.key == *key);
                 actor.is_some_and(|actor| !actor.state.lock().life.constructs_at(seat.place))
             });
             if is_lost && seat.claims.take_one(*key) {
@@ -184,95 +201,110 @@ impl Port {
         }
     }
 
-    /// What the code of a call or a constructor came to. False: it is not of this thread any more, so that it counts nothing.
-    pub(crate) fn ends_here(&self, key: Key) -> bool {
+    /// A run of a birth goes on here, and what it yields counts.
+    pub(crate) fn counts_here(&self, key: Key, birth: u32) -> bool {
         let Some(seat) = &self.seat else { return true };
-        let Some(host) = &seat.host else { return true };
-        let Some(actor) = host.handed.get(&key) else {
-            return false;
+        let Some(host) = &seat.host else {
+            return birth == 0;
         };
-        let state = actor.state.lock();
-        if key == actor.key {
-            return state.life.constructs_at(seat.place);
+        match host.handed.get(&key) {
+            Some(handed) if handed.birth == birth => {
+                let state = handed.actor.state.lock();
+                state.is_dead() || state.calls.is_at(key, seat.place)
+            }
+            // That of a task that is run inside of a wait.
+            _ => birth == 0,
         }
-        state.is_dead() || state.calls.is_at(key, seat.place)
     }
 
-    /// The code of a call has ended here, whatever it came to.
-    pub(crate) fn let_go_of_call(&mut self, key: Key) {
-        let runtime = self.runtime.clone();
-        let Some(seat) = &mut self.seat else { return };
-        let place = seat.place;
-        seat.in_flight.remove(&key);
-        let Some(host) = &mut seat.host else { return };
-        let Some(actor) = host.handed.remove(&key) else {
+    /// The code of a call or a constructor has ended here. `None`: that of one which was handed out here once more since.
+    fn take_ended(&mut self, key: Key, birth: u32) -> Option<Arc<Actor>> {
+        let host = self.seat.as_mut()?.host.as_mut()?;
+        if !host.is_last(key, birth) {
+            host.stale.remove(&(key, birth));
+            return None;
+        }
+        let actor = host.handed.remove(&key)?.actor;
+        self.end_time(key);
+        Some(actor)
+    }
+
+    /// What the code of a call came to, or a constructor.
+    pub(crate) fn result_of_actor(&mut self, key: Key, words: &[u32; 16], value: Value) {
+        let Some(actor) = self.take_ended(key, words[layout::BIRTH_WORD]) else {
             return;
         };
-        if runtime.not_run(&actor, key, place) {
-            runtime.let_linger_no_more(key);
+        let Some(place) = self.place() else { return };
+        if key == actor.key {
+            let threw = words[7] != how::DONE;
+            let thrown = threw.then_some(value);
+            if words[14] > 0 {
+                actor.set_limit(words[14]);
+            }
+            return self.end_constructor(&actor, thrown);
+        }
+        // From here on it counts: whoever loses the instance leaves this call to us.
+        if !actor.state.lock().calls.answer(key, place) {
+            return self.let_go(&actor, key);
+        }
+        if self.end_run((key, Some(&actor)), words[7], value, words[3]) {
+            return;
+        }
+        let runtime = self.runtime.clone();
+        runtime.call_ended(&actor, key);
+        runtime.let_linger_no_more(key);
+    }
+
+    /// The code of a call has ended here, and nothing comes of it.
+    pub(crate) fn let_go_of_call(&mut self, key: Key, birth: u32) {
+        if let Some(actor) = self.take_ended(key, birth) {
+            self.let_go(&actor, key);
         }
     }
 
-    /// The code of a call has ended whose instance was lost before the call was handed out here once more. False: there is none.
-    pub(crate) fn let_go_of_stale(&mut self, key: Key) -> bool {
-        let host = self.seat.as_mut().and_then(|seat| seat.host.as_mut());
-        host.is_some_and(|host| host.ends_stale(key))
-    }
-
-    /// What is reported of this key is of an actor's: not of a task that was run here inside of a wait.
-    pub(crate) fn is_of_actor(&self, key: Key) -> bool {
-        let Some(seat) = &self.seat else { return false };
-        let host = seat.host.as_ref();
-        host.is_some_and(|host| host.handed.contains_key(&key) || !seat.in_flight.contains(&key))
+    fn let_go(&mut self, actor: &Arc<Actor>, key: Key) {
+        let Some(seat) = &mut self.seat else { return };
+        seat.in_flight.remove(&key);
+        let place = seat.place;
+        if self.runtime.not_run(actor, key, place) {
+            self.runtime.let_linger_no_more(key);
+        }
     }
 
     /// An actor's code has this one end.
-    pub(crate) fn exit_actor(&self, key: Key) {
-        self.runtime.exit_actor(key, self.place());
-    }
-
-    /// True for a call or a constructor that was handed out here.
-    pub(crate) fn has_call(&self, key: Key) -> bool {
-        let host = self.seat.as_ref().and_then(|seat| seat.host.as_ref());
-        host.is_some_and(|host| host.handed.contains_key(&key))
+    pub(crate) fn exit_actor(&self, key: Key, birth: u32) {
+        self.runtime.exit_actor(key, (self.place(), birth));
     }
 
     /// A call was claimed and cannot begin yet.
-    pub(crate) fn hand_back_call(&mut self, key: Key) {
-        let runtime = self.runtime.clone();
-        if !self.has_call(key) {
-            // Of an instance that was lost.
+    pub(crate) fn hand_back_call(&mut self, key: Key, birth: u32) {
+        let Some(actor) = self.take_ended(key, birth) else {
             return;
+        };
+        self.returns_unbegun(&actor, key);
+    }
+
+    /// A record of this round was taken back, to be handed out once more.
+    pub(crate) fn give_back_call(&mut self, key: Key) {
+        let host = self.seat.as_mut().and_then(|seat| seat.host.as_mut());
+        let handed = host.and_then(|host| host.handed.remove(&key));
+        if let Some(HandedOut { actor, .. }) = handed {
+            self.returns_unbegun(&actor, key);
         }
-        if !self.ends_here(key) {
-            return self.let_go_of_call(key);
-        }
+    }
+
+    fn returns_unbegun(&mut self, actor: &Arc<Actor>, key: Key) {
         let Some(seat) = &mut self.seat else { return };
         if !seat.in_flight.remove(&key) {
             // Claimed in the round that is not over yet.
             seat.returned.insert(key);
         }
-        let (place, host) = (seat.place, &mut seat.host);
-        let handed = host.as_mut().and_then(|host| host.handed.remove(&key));
-        if let Some(actor) = handed {
-            runtime.not_begun(&actor, key, place);
-        }
-    }
-
-    /// A call was queued again: it is no longer this thread's.
-    pub(crate) fn forget_call(&mut self, key: Key) {
-        if let Some(seat) = &mut self.seat
-            && let Some(host) = &mut seat.host
-        {
-            seat.in_flight.remove(&key);
-            host.handed.remove(&key);
-        }
+        let (runtime, place) = (self.runtime.clone(), seat.place);
+        runtime.not_begun(actor, key, place);
     }
 
     /// The constructor of an actor has returned, or has thrown this.
-    pub(crate) fn end_constructor(&mut self, actor: &Arc<Actor>, thrown: Option<Value>) {
-        self.forget_call(actor.key);
-        let runtime = self.runtime.clone();
+    fn end_constructor(&mut self, actor: &Arc<Actor>, thrown: Option<Value>) {
         let outcome = match thrown {
             None => Ok(()),
             thrown => Err(Kind::ActorDied {
@@ -281,19 +313,11 @@ impl Port {
                 thrown,
             }),
         };
-        if let Some(place) = self.place() {
-            runtime.constructed(actor, place, outcome);
+        if let Some(seat) = &mut self.seat {
+            seat.in_flight.remove(&actor.key);
+            self.runtime.constructed(actor, seat.place, outcome);
         }
         self.queued = true;
-    }
-
-    /// The actor whose constructor this is, if it was handed out here.
-    pub(crate) fn constructing(&self, key: Key) -> Option<Arc<Actor>> {
-        let host = self.seat.as_ref()?.host.as_ref()?;
-        host.handed
-            .get(&key)
-            .filter(|actor| actor.key == key)
-            .cloned()
     }
 }
 
@@ -301,7 +325,7 @@ impl Seat {
     /// What was handed out here was taken back before it began, by one who knows of nobody to tell.
     pub(crate) fn takes_no_part(&mut self, runtime: &Runtime, key: Key) {
         let handed = self.host.as_mut().and_then(|host| host.handed.remove(&key));
-        if handed.is_some_and(|actor| runtime.not_run(&actor, key, self.place)) {
+        if handed.is_some_and(|handed| runtime.not_run(&handed.actor, key, self.place)) {
             runtime.let_settled_linger_no_more(key);
         }
     }
@@ -357,14 +381,16 @@ impl Runtime {
             state.is_constructing &= key != actor.key;
             (state.is_dead(), state.calls.is_at(key, place))
         };
-        if key == actor.key {
-            if is_dead {
-                self.give_back(actor);
+        if key != actor.key {
+            if is_at {
+                self.call_ended(actor, key);
             }
-        } else if is_at {
-            self.call_ended(actor, key);
+            return is_at;
         }
-        is_dead || is_at
+        if is_dead {
+            self.give_back(actor);
+        }
+        is_dead
     }
 
     /// A call goes on after it has returned.

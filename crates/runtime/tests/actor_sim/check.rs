@@ -135,13 +135,13 @@ impl Sim {
                     assert!(!is_own || call.runs > 0, "{call:?}");
                     assert!(!is_own || kind == b'!' || kind == b'?', "{call:?}");
                     let runs = if kind == b'?' { call.retries + 1 } else { 1 };
-                    assert!(!is_own || call.runs >= runs, "{call:?}");
+                    assert!(!is_own || call.runs + call.waits >= runs, "{call:?}");
                 }
                 Outcome::ActorUnavailable => {
                     self.seen
                         .insert("a call is refused while its actor is made anew");
                     let given = call.has_deps || self.actors[call.actor].has_deps;
-                    let is_used_up = call.retries == 0 || call.runs == call.retries + 1;
+                    let is_used_up = call.retries == 0 || call.runs + call.waits > call.retries;
                     assert!(given || is_used_up, "{call:?}");
                 }
                 Outcome::TimedOut { .. } => {

@@ -1,7 +1,7 @@
 //! A seeded simulation of actors: a driver and threads, all on one thread, each moved a small step at a time in random order. Actors are
 //! made, with slow arguments or others' handles, and called by several callers; threads die, are given up, and are told late; actors are
 //! killed, for good or not, and exit; handles are dropped, passed on and kept in instances; calls throw, go on, are cancelled, time out,
-//! and are made again.
+//! and are made again. Code of instances that were lost reports as if it had not heard of that, and what was begun comes back unbegun, late.
 //!
 //! Calls of one caller to one actor begin in the order in which they were made: none begins before an earlier one that has not ended, unless
 //! that one has begun in the same instance. Each begins at most once, and once more for each time that it may be made again; never once it
@@ -23,7 +23,7 @@ use std::time::Duration;
 use mobula_runtime::{ActorTerms, Demand, WHOLE};
 use mobula_sched::Key;
 
-use support::isolate::Method;
+use support::isolate::{Method, Run};
 use support::record::TaskRecord;
 use support::rng::Rng;
 use support::stage::{Stage, cpus};
@@ -31,7 +31,7 @@ use support::stage::{Stage, cpus};
 const SEEDS: u64 = 250;
 const SEEDS_LONG: u64 = 4000;
 /// What has to happen in some run, or the simulation shows less than it says.
-const MUST_BE_SEEN: [&str; 12] = [
+const MUST_BE_SEEN: [&str; 15] = [
     "an actor is killed for good",
     "an actor is killed and made anew",
     "an actor exits",
@@ -44,6 +44,9 @@ const MUST_BE_SEEN: [&str; 12] = [
     "an instance calls another actor",
     "an instance keeps a handle",
     "two actors share a thread",
+    "a run of an instance that was lost reports late",
+    "it does beside a run of the same call on the same thread",
+    "what waited for a module comes back",
 ];
 
 /// A call, by its number.
@@ -56,6 +59,8 @@ struct Call {
     retries: u32,
     bytes: Vec<u8>,
     runs: u32,
+    /// How often it waited for a module, and was begun as far as the runtime can tell.
+    waits: u32,
     /// The instance that it was last begun in.
     begun_in: Option<Instance>,
     /// What it was to be given may fail.
@@ -102,6 +107,8 @@ struct Sim {
     tasks: Vec<Key>,
     /// By start: what runs on the thread and holds it up.
     frames: HashMap<usize, Frame>,
+    /// By start: what waits there for a module, until it is handed back.
+    loading: Vec<(usize, Run)>,
     /// Threads that are between two rounds, and come back for the next without a look at their mail.
     in_rounds: HashSet<usize>,
     /// By start and actor: handles that the instance keeps.
@@ -166,6 +173,7 @@ impl Sim {
             held: Vec::new(),
             tasks: tasks.to_vec(),
             frames: HashMap::new(),
+            loading: Vec::new(),
             in_rounds: HashSet::new(),
             kept: HashMap::new(),
             deaths: rng.below(6),

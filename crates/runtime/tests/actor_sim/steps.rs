@@ -5,7 +5,7 @@ use std::time::Duration;
 use mobula_runtime::Forage;
 use mobula_sched::Key;
 
-use crate::support::hand::Hand;
+use crate::support::hand::{End, Hand};
 use crate::support::isolate::{Method, NOBODY};
 use crate::support::record::TaskRecord;
 use crate::{Actor, Call, Caller, Frame, Sim};
@@ -73,6 +73,7 @@ impl Sim {
             self.seen.insert("an actor is lost with its thread");
         }
         self.frames.remove(&start);
+        self.loading.retain(|(at, _)| *at != start);
         self.in_rounds.remove(&start);
         self.kept.retain(|(at, _), _| *at != start);
         self.stage.die(start);
@@ -156,6 +157,7 @@ impl Sim {
             retries,
             bytes: format!("{kind}{}", self.calls.len()).into_bytes(),
             runs: 0,
+            waits: 0,
             begun_in: None,
             has_deps: false,
         };
@@ -200,7 +202,8 @@ impl Sim {
         };
         let mut moved = true;
         if hand.is_asleep {
-            let whim = at_whim && self.rng.chance(2);
+            let loads = self.loading.iter().any(|(at, _)| *at == start);
+            let whim = if at_whim { self.rng.chance(2) } else { loads };
             if hand.isolate.bell.take() || whim {
                 hand.wake();
             } else if at_whim && !hand.going_on().is_empty() && self.rng.chance(20) {
@@ -225,6 +228,7 @@ impl Sim {
             }
         } else if at_whim && !hand.going_on().is_empty() && self.rng.chance(30) {
             self.finish_one(&mut hand);
+        } else if self.comes_back(start, &mut hand, at_whim) {
         } else {
             self.turn(start, &mut hand);
         }
@@ -268,7 +272,29 @@ impl Sim {
     pub(crate) fn finish_one(&mut self, hand: &mut Hand) {
         let going = hand.going_on();
         let bytes = going[self.rng.below(going.len())].clone();
-        hand.finish(&bytes);
+        if !hand.is_lost(&bytes) || self.rng.chance(30) {
+            return hand.finish(&bytes);
+        }
+        self.seen
+            .insert("a run of an instance that was lost reports late");
+        if going.iter().filter(|other| **other == bytes).count() > 1 {
+            self.seen
+                .insert("it does beside a run of the same call on the same thread");
+        }
+        let end = [End::Returns, End::ThrowsAgain, End::ComesBack][self.rng.below(3)];
+        hand.finish_unasked(&bytes, end);
+    }
+
+    /// The modules of something are there, or its thread is about to run other code: it is handed back. False: there is nothing.
+    fn comes_back(&mut self, start: usize, hand: &mut Hand, at_whim: bool) -> bool {
+        let at = self.loading.iter().position(|(at, _)| *at == start);
+        let Some(at) = at.filter(|_| !at_whim || self.rng.chance(20)) else {
+            return false;
+        };
+        let (_, run) = self.loading.remove(at);
+        self.seen.insert("what waited for a module comes back");
+        hand.isolate.hand_back_of(run);
+        true
     }
 
     fn begin(&mut self, start: usize, hand: &mut Hand, record: TaskRecord) {
@@ -277,6 +303,16 @@ impl Sim {
         };
         let number = self.actors.iter().position(|other| other.key == actor);
         let number = number.expect("it is one of them");
+        // Calls that keep their order are not passed by others.
+        let may_wait = record.key == actor || !self.actors[number].is_in_order;
+        if may_wait && self.budget > 0 && self.rng.chance(10) {
+            self.loading.push((start, (record.key, record.birth)));
+            let mut calls = self.calls.iter_mut();
+            if let Some(call) = calls.find(|call| call.key == record.key) {
+                call.waits += 1;
+            }
+            return;
+        }
         if record.key == actor {
             assert!(!self.stage.driver.port.is_over(actor), "nobody wants it");
         } else if let Some(instance) = hand.instance_of(actor) {
@@ -286,7 +322,7 @@ impl Sim {
             }
             if self.rng.chance(1) {
                 self.seen.insert("an actor exits");
-                hand.isolate.exit_actor(actor);
+                hand.exit(actor);
             }
         }
         self.frames.insert(start, Frame { record });

@@ -10,7 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use mobula_runtime::layout::header;
+use mobula_runtime::layout::{header, how};
 use mobula_runtime::{Forage, Role, Runtime};
 use mobula_sched::Key;
 
@@ -23,6 +23,7 @@ const LIMIT: usize = 1000;
 /// An instance that lives here.
 #[derive(Debug)]
 struct Instance {
+    birth: u32,
     /// Tells it from those of the same actor that were here before.
     number: u64,
     /// So many of its calls may go on at once, by group.
@@ -33,6 +34,7 @@ struct Instance {
 #[derive(Debug, Clone)]
 struct Going {
     key: Key,
+    birth: u32,
     actor: Key,
     instance: u64,
     group: usize,
@@ -46,6 +48,16 @@ pub(crate) struct Begun {
     pub(crate) actor: Option<Key>,
     pub(crate) is_constructor: bool,
     pub(crate) bytes: Vec<u8>,
+}
+
+/// How code that went on ends.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum End {
+    Returns,
+    /// What may be tried again.
+    ThrowsAgain,
+    /// It had not begun: modules were on their way.
+    ComesBack,
 }
 
 pub(crate) struct Hand {
@@ -145,7 +157,7 @@ impl Hand {
         let Some(actor) = record.actor else {
             return true;
         };
-        let Some(Instance { number, limits }) = self.instances.get(&actor) else {
+        let Some(Instance { number, limits, .. }) = self.instances.get(&actor) else {
             return true;
         };
         let group = self.group_of(record.function);
@@ -170,6 +182,8 @@ impl Hand {
     /// Runs what was begun. True if it was there to be run.
     pub(crate) fn run(&mut self, record: &TaskRecord) -> bool {
         let is_constructor = record.actor == Some(record.key);
+        let birth = record.birth;
+        let run = (record.key, birth);
         let begun = Begun {
             actor: record.actor,
             is_constructor,
@@ -183,32 +197,42 @@ impl Hand {
                 let limits = self.limits.get(&record.function).cloned();
                 let limits = limits.unwrap_or_default();
                 let limit = limits.first().copied().unwrap_or(LIMIT);
-                self.instances.insert(actor, Instance { number, limits });
+                let instance = Instance {
+                    birth,
+                    number,
+                    limits,
+                };
+                self.instances.insert(actor, instance);
                 match kind {
                     Some(b'!') => {
                         self.instances.remove(&actor);
-                        self.isolate.result(record.key, true, &record.bytes, &[]);
+                        self.isolate.result_as(how::FAILED, run, &record.bytes, &[]);
                     }
-                    _ => self.isolate.constructed(actor, limit as u32),
+                    _ => self.isolate.constructed(run, limit as u32),
                 }
             }
             Some(actor) => {
                 let Some(Instance { number, .. }) = self.instances.get(&actor) else {
-                    self.isolate.let_go(record.key);
+                    self.isolate.let_go(run);
                     return false;
                 };
                 match kind {
                     Some(b'~') => self.going.push(Going {
                         key: record.key,
+                        birth,
                         actor,
                         instance: *number,
                         group: self.group_of(record.function),
                         bytes: record.bytes.clone(),
                     }),
-                    Some(b'?') => self.isolate.fail_again(record.key, &record.bytes),
+                    Some(b'?') => {
+                        self.isolate
+                            .result_as(how::FAILED_AGAIN, run, &record.bytes, &[]);
+                    }
                     kind => {
                         let throws = kind == Some(b'!');
-                        self.isolate.result(record.key, throws, &record.bytes, &[]);
+                        let how = if throws { how::FAILED } else { how::DONE };
+                        self.isolate.result_as(how, run, &record.bytes, &[]);
                     }
                 }
             }
@@ -236,11 +260,39 @@ impl Hand {
         let going = self.going.remove(at.expect("it goes on here"));
         self.wake();
         let instance = self.instances.get(&going.actor);
+        let run = (going.key, going.birth);
         match instance.is_some_and(|instance| instance.number == going.instance) {
-            true => self.isolate.result(going.key, false, bytes, &[]),
-            false => self.isolate.let_go(going.key),
+            true => self.isolate.result_as(how::DONE, run, bytes, &[]),
+            false => self.isolate.let_go(run),
         }
         self.isolate.flush();
+    }
+
+    /// The same with another end, which a thread reports that has not heard yet, or never asks, whether the instance is nobody's.
+    pub(crate) fn finish_unasked(&mut self, bytes: &[u8], end: End) {
+        let at = self.going.iter().position(|going| going.bytes == bytes);
+        let going = self.going.remove(at.expect("it goes on here"));
+        self.wake();
+        let run = (going.key, going.birth);
+        match end {
+            End::Returns => self.isolate.result_as(how::DONE, run, bytes, &[]),
+            End::ThrowsAgain => self.isolate.result_as(how::FAILED_AGAIN, run, bytes, &[]),
+            End::ComesBack => self.isolate.hand_back_of(run),
+        }
+        self.isolate.flush();
+    }
+
+    /// The instance of the first call that goes on with these bytes is not here any more.
+    pub(crate) fn is_lost(&self, bytes: &[u8]) -> bool {
+        let mut going = self.going.iter();
+        let going = going.find(|going| going.bytes == bytes);
+        going.is_some_and(|going| self.instance_of(going.actor) != Some(going.instance))
+    }
+
+    /// The code of an actor that lives here ends it.
+    pub(crate) fn exit(&mut self, actor: Key) {
+        let birth = self.instances.get(&actor).map_or(0, |it| it.birth);
+        self.isolate.exit_actor(actor, birth);
     }
 
     /// The instance of this actor that is here.

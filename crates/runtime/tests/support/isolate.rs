@@ -63,6 +63,9 @@ pub(crate) struct Given<'a> {
     pub(crate) brings: Option<Key>,
 }
 
+/// A task, or a call or constructor with the birth that its record named; 0: a task.
+pub(crate) type Run = (Key, u32);
+
 /// A finished wait: its token, and how it ended.
 pub(crate) type Completion = (u32, u32);
 
@@ -280,22 +283,22 @@ impl Isolate {
         self.flush();
     }
 
-    /// The actor's own code ends it.
-    pub(crate) fn exit_actor(&mut self, actor: Key) {
-        self.key_record(op::EXIT, actor);
+    /// The actor's own code, of this birth, ends it.
+    pub(crate) fn exit_actor(&mut self, actor: Key, birth: u32) {
+        self.birth_record(op::EXIT, (actor, birth));
         self.flush();
     }
 
     /// The code of a call has ended, and nothing comes of it: its instance is nobody's.
-    pub(crate) fn let_go(&mut self, call: Key) {
-        self.key_record(op::LET_GO, call);
+    pub(crate) fn let_go(&mut self, run: Run) {
+        self.birth_record(op::LET_GO, run);
     }
 
     /// A constructor has returned; so many calls may go on at once, if its class says nothing else.
-    pub(crate) fn constructed(&mut self, actor: Key, limit: u32) {
+    pub(crate) fn constructed(&mut self, (actor, birth): Run, limit: u32) {
         self.need_room(&[]);
         let mut words = [0; 15];
-        words[..3].copy_from_slice(&[op::RESULT, actor.index, actor.generation]);
+        words[..5].copy_from_slice(&[op::RESULT, actor.index, actor.generation, 0, birth]);
         words[7] = how::DONE;
         words[14] = limit;
         self.record(&words);
@@ -426,15 +429,16 @@ impl Isolate {
 
     pub(crate) fn result(&mut self, key: Key, failed: bool, bytes: &[u8], refs: &[Key]) {
         let how = if failed { how::FAILED } else { how::DONE };
-        self.result_as(how, key, bytes, refs);
+        self.result_as(how, (key, 0), bytes, refs);
     }
 
     /// It threw what may be tried again.
     pub(crate) fn fail_again(&mut self, key: Key, bytes: &[u8]) {
-        self.result_as(how::FAILED_AGAIN, key, bytes, &[]);
+        self.result_as(how::FAILED_AGAIN, (key, 0), bytes, &[]);
     }
 
-    fn result_as(&mut self, how: u32, key: Key, bytes: &[u8], refs: &[Key]) {
+    /// What a run came to, of an actor's or not.
+    pub(crate) fn result_as(&mut self, how: u32, (key, birth): Run, bytes: &[u8], refs: &[Key]) {
         self.write_refs(refs);
         self.need_room(bytes);
         let [offset, len, object, generation] = self.place(bytes);
@@ -444,7 +448,7 @@ impl Isolate {
             key.index,
             key.generation,
             0,
-            0,
+            birth,
             0,
             0,
             how,
@@ -455,6 +459,11 @@ impl Isolate {
             object,
             generation,
         ]);
+    }
+
+    fn birth_record(&mut self, kind: u32, (key, birth): Run) {
+        self.reserve(1, 0);
+        self.record(&[kind, key.index, key.generation, 0, birth]);
     }
 
     fn key_record(&mut self, kind: u32, key: Key) {
@@ -483,7 +492,12 @@ impl Isolate {
     }
 
     pub(crate) fn hand_back(&mut self, key: Key) {
-        self.key_record(op::HAND_BACK, key);
+        self.hand_back_of((key, 0));
+    }
+
+    /// The same of an actor's.
+    pub(crate) fn hand_back_of(&mut self, run: Run) {
+        self.birth_record(op::HAND_BACK, run);
         self.flush();
     }
 
@@ -667,6 +681,7 @@ impl Isolate {
         let actor = record::key_at(&self.area, at + layout::TASK_ACTOR_AT);
         TaskRecord {
             actor: (actor.generation != 0).then_some(actor),
+            birth: record::word(&self.area, at + layout::TASK_BIRTH_AT),
             carried,
             k,
             key,

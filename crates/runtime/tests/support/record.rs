@@ -20,6 +20,8 @@ pub(crate) struct TaskRecord {
     pub(crate) carried: Vec<Vec<u8>>,
     /// Whose call it is, or whose constructor.
     pub(crate) actor: Option<Key>,
+    /// Which of its births that is of; 0: of none.
+    pub(crate) birth: u32,
 }
 
 /// What became of an object.
