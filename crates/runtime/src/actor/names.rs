@@ -9,6 +9,7 @@ use mobula_sync::Mutex;
 use super::Actor;
 use crate::holders;
 use crate::port::Port;
+use crate::refs::KeyMap;
 use crate::runtime::Runtime;
 
 /// Namespace and name.
@@ -24,7 +25,14 @@ enum Entry {
 /// Taken before an actor's lock, and for no longer than a look.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    entries: Mutex<HashMap<Name, Entry>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<Name, Entry>,
+    /// The names of those that have one.
+    by_actor: KeyMap<Name>,
 }
 
 /// What somebody who knows an actor's name is told: its slot, its public id, and the number of its class.
@@ -41,19 +49,16 @@ pub struct Found {
 impl Names {
     /// The name is free again.
     pub(super) fn remove(&self, actor: &Arc<Actor>) {
-        let mut entries = self.entries.lock();
-        entries
-            .retain(|_, entry| !matches!(entry, Entry::Actor(other) if Arc::ptr_eq(other, actor)));
-    }
-
-    /// The living actors, by name.
-    pub(crate) fn list(&self) -> Vec<(Name, Arc<Actor>)> {
-        let entries = self.entries.lock();
-        let actors = entries.iter().filter_map(|(name, entry)| match entry {
-            Entry::Actor(actor) => Some((name.clone(), actor.clone())),
-            Entry::Reserved => None,
-        });
-        actors.collect()
+        let mut state = self.state.lock();
+        let Some(name) = state.by_actor.remove(&actor.key) else {
+            return;
+        };
+        // Another may have it by now.
+        let is_its_own =
+            |entry: &Entry| matches!(entry, Entry::Actor(other) if other.key == actor.key);
+        if state.entries.get(&name).is_some_and(is_its_own) {
+            state.entries.remove(&name);
+        }
     }
 }
 
@@ -61,8 +66,8 @@ impl Port {
     /// The actor of this name, to which this isolate has one handle more from now on.
     pub fn find_actor(&mut self, name: &Name) -> Option<Found> {
         let runtime = self.runtime.clone();
-        let entries = runtime.names.entries.lock();
-        match entries.get(name) {
+        let state = runtime.names.state.lock();
+        match state.entries.get(name) {
             Some(Entry::Actor(actor)) => self.hold(actor),
             _ => None,
         }
@@ -89,22 +94,22 @@ impl Port {
     pub fn create_named(&mut self, area: &mut [u8], name: Name) -> Option<Found> {
         let runtime = self.runtime.clone();
         let found = loop {
-            let mut entries = runtime.names.entries.lock();
-            match entries.get(&name) {
+            let mut state = runtime.names.state.lock();
+            match state.entries.get(&name) {
                 // Between two steps of native code.
                 Some(Entry::Reserved) => {
-                    drop(entries);
+                    drop(state);
                     std::thread::yield_now();
                 }
                 Some(Entry::Actor(actor)) => {
                     if let Some(found) = self.hold(actor) {
                         break Some(found);
                     }
-                    entries.insert(name.clone(), Entry::Reserved);
+                    state.entries.insert(name.clone(), Entry::Reserved);
                     break None;
                 }
                 None => {
-                    entries.insert(name.clone(), Entry::Reserved);
+                    state.entries.insert(name.clone(), Entry::Reserved);
                     break None;
                 }
             }
@@ -115,14 +120,15 @@ impl Port {
         if found.is_some() {
             return found;
         }
-        let mut entries = runtime.names.entries.lock();
+        let mut state = runtime.names.state.lock();
         match self.created.take() {
             // It may have ended in these very records.
             Some(actor) if !actor.is_dead() => {
-                entries.insert(name, Entry::Actor(actor));
+                state.by_actor.insert(actor.key, name.clone());
+                state.entries.insert(name, Entry::Actor(actor));
             }
             _ => {
-                entries.remove(&name);
+                state.entries.remove(&name);
             }
         }
         None
@@ -132,9 +138,6 @@ impl Port {
 impl Runtime {
     /// The name of an actor, if it has one.
     pub fn actor_name(&self, key: Key) -> Option<Name> {
-        let mut named = self.names.list().into_iter();
-        named
-            .find(|(_, actor)| actor.key == key)
-            .map(|(name, _)| name)
+        self.names.state.lock().by_actor.get(&key).cloned()
     }
 }

@@ -10,6 +10,7 @@ use crate::area::{Area, Heap};
 use crate::failure::{Kind, Reason};
 use crate::layout::{self, how};
 use crate::port::{Port, Seat};
+use crate::refs::KeyMap;
 use crate::runtime::Runtime;
 use crate::value::Value;
 
@@ -149,11 +150,12 @@ impl Port {
         let runtime = self.runtime.clone();
         let Some(seat) = &mut self.seat else { return };
         let Some(host) = &mut seat.host else { return };
-        let mut unbegun = Vec::new();
+        let (mut unbegun, mut going) = (Vec::new(), Vec::new());
         let (in_flight, returned, handed) = (&mut seat.in_flight, &mut seat.returned, &host.handed);
         let begun = |key| {
             if handed.contains_key(&key) && !returned.contains(&key) {
                 in_flight.insert(key);
+                going.push(key);
             }
         };
         seat.claims.end_round(begun, &mut unbegun);
@@ -164,11 +166,8 @@ impl Port {
             seat.timed.remove(&key);
             runtime.clock.end(seat.place, key);
         }
-        for key in &seat.in_flight {
-            if let Some(handed) = host.handed.get(key) {
-                runtime.goes_on_in(&handed.actor, *key);
-            }
-        }
+        // After that: an actor's lock goes before that of the claims.
+        note_going_on(&going, &host.handed);
         let (in_flight, place) = (&seat.in_flight, seat.place);
         let others = host.handed.extract_if(|key, _| !in_flight.contains(key));
         for (key, HandedOut { actor, .. }) in others.collect::<Vec<_>>() {
@@ -392,9 +391,17 @@ impl Runtime {
         }
         is_dead
     }
+}
 
-    /// A call goes on after it has returned.
-    fn goes_on_in(&self, actor: &Arc<Actor>, key: Key) {
-        actor.state.lock().calls.note_going_on(key);
+/// These calls, which were begun in one round, go on after they have returned. Those of one actor are mostly together.
+fn note_going_on(keys: &[Key], handed: &KeyMap<HandedOut>) {
+    let found = keys.iter().filter_map(|key| Some((*key, handed.get(key)?)));
+    let mut found = found.peekable();
+    while let Some((key, HandedOut { actor, .. })) = found.next() {
+        let mut state = actor.state.lock();
+        state.calls.note_going_on(key);
+        while let Some((key, _)) = found.next_if(|(_, other)| Arc::ptr_eq(&other.actor, actor)) {
+            state.calls.note_going_on(key);
+        }
     }
 }
