@@ -409,6 +409,81 @@ test(
 )
 
 test(
+  'an actor that blocks for one on the same thread is answered there; what needs its loop is a DeadlockError that says so',
+  withRuntime({ numCpus: 1, maxWorkers: 2 }, async () => {
+    class Peer {
+      readonly depth: number
+      next: ActorHandle<Peer> | undefined
+      readonly seen: string[] = []
+      constructor(depth = 0) {
+        this.depth = depth
+      }
+      meet(next: ActorHandle<Peer>): void {
+        this.next = next
+      }
+      note(what: string): readonly string[] {
+        this.seen.push(what)
+        return this.seen
+      }
+      ask(what: string): readonly string[] {
+        const next = this.next as ActorHandle<Peer>
+        next.note.remote('before')
+        return getSync(next.note.remote(what))
+      }
+      chain(): number {
+        return this.next === undefined ? this.depth : 1 + getSync(this.next.chain.remote())
+      }
+      make(): string {
+        const made = Made.remote(7)
+        return `${getSync(made.chain.remote())} ${getSync(made.thread.remote()) === this.thread()}`
+      }
+      thread(): string | undefined {
+        return getRuntimeContext().workerId
+      }
+      throws(): string {
+        const next = this.next as ActorHandle<Peer>
+        try {
+          return getSync(next.fail.remote())
+        } catch (error) {
+          return (error as Error).message
+        }
+      }
+      fail(): string {
+        throw new Error('on purpose')
+      }
+      async later(): Promise<number> {
+        return this.depth
+      }
+      askLater(): number {
+        return getSync((this.next as ActorHandle<Peer>).later.remote())
+      }
+      waits(): number {
+        const first = (this.next as ActorHandle<Peer>).later.remote()
+        return getSync((this.next as ActorHandle<Peer>).chain.remote()) + Number(first instanceof Object)
+      }
+    }
+    const Made = remote(Peer).options({ maxConcurrency: 1 })
+    const [a, b, c] = [Made.remote(), Made.remote(1), Made.remote(2)]
+    await get([a.meet.remote(b), b.meet.remote(c)])
+    const threads = await get([a, b, c].map((peer) => peer.thread.remote()))
+    assert.is(new Set(threads).size, 1, 'they share a thread')
+    assert.equal(await get(a.ask.remote('it')), ['before', 'it'])
+    assert.is(await get(a.chain.remote()), 4)
+    assert.is(await get(a.make.remote()), '7 true')
+    assert.match(await get(a.throws.remote()), /on purpose/)
+    const later = await rejection(get(a.askLater.remote()))
+    assert.instance(later, DeadlockError)
+    assert.match(later.message, /'Peer\.later' is async and lives on the same thread/)
+    // As many calls as it may have go on, and need the loop.
+    const waits = await rejection(get(b.waits.remote()))
+    assert.instance(waits, DeadlockError)
+    // Nothing is lost of either.
+    assert.is(await get(b.chain.remote()), 3)
+    assert.is(await get(b.later.remote()), 1)
+  }),
+)
+
+test(
   'an actor and the tasks that it waits for go on with one CPU',
   withRuntime({ numCpus: 1 }, async () => {
     const square = remote((x: number) => x * x)

@@ -14,7 +14,7 @@ import type { Source } from '../functions/record.ts'
 import { makeRetryable } from '../functions/retryable.ts'
 import { changeStacks, markStack } from '../functions/stacks.ts'
 import { type CallNotes, HELD, type TaskNotes } from '../options/task.ts'
-import { type ObjectRef, partsOf } from '../refs/object-ref.ts'
+import type { ObjectRef } from '../refs/object-ref.ts'
 import { errorOf } from '../runtime/get.ts'
 import { endScope, enter, keepScope, leave, nested, taskOnStack } from '../runtime/running.ts'
 import { Actors, type Instance } from './actors.ts'
@@ -377,22 +377,50 @@ export class Executor {
     this.#waiting.clear()
   }
 
-  /** Runs the task behind a ref inside of a wait for it, if nobody has begun it and it can end without this thread's loop. */
-  help(ref: ObjectRef): void {
-    if (!this.#port.take(ref)) return
+  /**
+   * Runs a task inside of a wait for it, if nobody has begun it and it can end without this thread's loop. Of an actor that lives here first
+   * what goes before the call. Gives why a call that runs nowhere else cannot run inside of the wait.
+   */
+  help(wanted: Stored): string | undefined {
+    const { words } = this.#port
+    while (this.#port.take(wanted)) {
+      const run = { slot: words[L.TASKS] as number, generation: words[L.TASKS + 1] as number, birth: words[L.TASKS + L.TASK_BIRTH] as number }
+      const isWanted = run.slot === wanted.slot && run.generation === wanted.generation
+      const refusal = run.birth === 0 ? this.#needsLoop() : this.#callNeedsLoop(isWanted)
+      if (refusal !== undefined) {
+        this.#port.handBack(run)
+        this.#port.flush()
+        return run.birth === 0 ? undefined : refusal
+      }
+      nested(() => this.run(L.TASKS))
+      this.#port.flush()
+      if (isWanted || run.birth === 0) return undefined
+    }
+    return undefined
+  }
+
+  /** Why the task of the first record cannot end inside of a wait. */
+  #needsLoop(): string | undefined {
     const definition = this.#define(this.#port.words[L.TASKS + 2] as number)
     const env = definition.envs === 1 ? peekEnv(this.#port, L.TASKS) : undefined
     const canRun = definition.envs === 0 || env !== undefined
     const ready = canRun ? this.#load(definition, L.TASKS, env).made.ready : undefined
+    if (ready === undefined) return `the module of '${definition.name}' has to be imported first, by the same thread`
     // A generator may have to wait until somebody takes its items.
-    if (ready === undefined || definition.isStream || types.isAsyncFunction(ready.fn)) {
-      const { slot, generation } = partsOf(ref)
-      this.#port.handBack({ slot, generation, birth: 0 })
-      this.#port.flush()
-      return
-    }
-    nested(() => this.run(L.TASKS))
-    this.#port.flush()
+    const isAsync = definition.isStream || types.isAsyncFunction(ready.fn)
+    return isAsync ? `'${definition.name}' is async` : undefined
+  }
+
+  /** The same of an actor's. What goes before the call that is waited for only has to begin. */
+  #callNeedsLoop(isWanted: boolean): string | undefined {
+    const { words } = this.#port
+    const key = { slot: words[L.TASKS + L.TASK_ACTOR] as number, generation: words[L.TASKS + L.TASK_ACTOR + 1] as number }
+    if (words[L.TASKS] === key.slot && words[L.TASKS + 1] === key.generation) return this.#needsLoop()
+    if (!isWanted) return undefined
+    const definition = this.#define(words[L.TASKS + 2] as number)
+    const { name = '' } = definition.source as { readonly name?: string }
+    const isAsync = definition.isStream || types.isAsyncFunction(this.#actors.find(key)?.value?.[name])
+    return isAsync ? `'${definition.name}' is async and lives on the same thread` : undefined
   }
 
   #define(id: number): Definition {

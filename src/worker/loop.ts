@@ -45,7 +45,7 @@ export const install = async (start: WorkerStart): Promise<void> => {
   const engine = new LocalEngine({
     runtime: start.runtime,
     port,
-    help: (ref) => executor.help(ref),
+    help: (task) => executor.help(task),
     beforeBlock: () => executor.giveBackLoading(),
     unwanted: () => runningTask()?.ended,
   })

@@ -4,6 +4,9 @@
 //! The graph is small: a blocked thread needs objects; an object's task waits for its dependencies, or for resources that
 //! other tasks hold, or was begun on a thread. A wait is dead if nothing that can move is reachable from it and it is reachable from itself. Whatever else may
 //! end it (a failure elsewhere, a timeout) is something that can move, so no alarm is false; it may come late.
+//!
+//! A call of an actor whose thread blocks can move, too, if that thread may run it inside of its wait: it does so if its own wait needs
+//! the call, which this search tells it.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,7 +15,7 @@ use mobula_sched::{Key, Phase};
 use mobula_sync::Mutex;
 
 use crate::cell::Body;
-use crate::refs::KeyMap;
+use crate::refs::{KeyMap, KeySet};
 use crate::runtime::Runtime;
 
 /// What a thread that blocks waits for, and until when.
@@ -29,6 +32,8 @@ struct Thread {
     need: Need,
     /// Tasks that were begun on it and can go on only after this wait.
     holds: Vec<Key>,
+    /// What it cannot run inside of this wait.
+    refused: KeySet,
     /// Its wait will end by itself: it has a time limit, or was told to give up.
     will_wake: bool,
 }
@@ -44,6 +49,15 @@ pub(crate) struct Blocked {
 pub(crate) struct Step {
     pub(crate) function: u32,
     pub(crate) is_on_thread: bool,
+}
+
+/// What becomes of a blocked thread's wait that nobody else can end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It can never end: the tasks on the way back to it.
+    Dead(Vec<Step>),
+    /// The thread itself can run something so that this call can end.
+    Helps(Key),
 }
 
 /// When a blocked thread looks for a cycle: rarely enough that looking costs a few percent of a core at most.
@@ -68,10 +82,17 @@ impl Lookout {
 }
 
 impl Blocked {
-    pub(crate) fn enter(&self, place: usize, need: Need, holds: Vec<Key>, will_wake: bool) {
+    pub(crate) fn enter(
+        &self,
+        place: usize,
+        need: Need,
+        (holds, refused): (Vec<Key>, KeySet),
+        will_wake: bool,
+    ) {
         let thread = Thread {
             need,
             holds,
+            refused,
             will_wake,
         };
         self.threads.lock().insert(place, thread);
@@ -96,6 +117,8 @@ struct Search<'a> {
     holders: KeyMap<usize>,
     seen: KeyMap<()>,
     entered: Vec<usize>,
+    /// A call that the thread which asks can see to.
+    helps: Option<Key>,
     nodes: Vec<(Key, Option<usize>, bool)>,
 }
 
@@ -114,7 +137,9 @@ impl Search<'_> {
     fn enter(&mut self, place: usize, from: Option<usize>) -> Result<(), Moves> {
         let threads = self.threads;
         let thread = threads.get(&place).ok_or(Moves)?;
-        if self.runtime.will_wake(thread) {
+        // The one that asks has something to do until its time is over.
+        let has_time = from.is_none() && !self.runtime.is_over(&thread.need);
+        if self.runtime.will_wake(thread) && !has_time {
             return Err(Moves);
         }
         self.entered.push(place);
@@ -179,7 +204,12 @@ impl Search<'_> {
     fn follow_to_host(&mut self, at: usize, asker: usize) -> Result<bool, Moves> {
         let (key, _, _) = self.nodes[at];
         let place = self.runtime.host_of_call(key).ok_or(Moves)?;
-        if !self.threads.contains_key(&place) {
+        let thread = self.threads.get(&place).ok_or(Moves)?;
+        let first = self.runtime.first_before(key, place);
+        if first.is_some_and(|first| !thread.refused.contains(&first)) {
+            if place == asker {
+                self.helps = Some(key);
+            }
             return Err(Moves);
         }
         self.nodes[at].2 = true;
@@ -214,7 +244,10 @@ impl Runtime {
 
     /// The thread's wait is over, or will end by itself.
     fn will_wake(&self, thread: &Thread) -> bool {
-        let need = &thread.need;
+        thread.will_wake || self.is_over(&thread.need)
+    }
+
+    fn is_over(&self, need: &Need) -> bool {
         let mut settled = 0;
         for key in need.keys.iter().filter(|key| self.is_settled(**key)) {
             settled += 1;
@@ -222,7 +255,7 @@ impl Runtime {
                 return true;
             }
         }
-        thread.will_wake || settled >= need.arrivals
+        settled >= need.arrivals
     }
 
     /// True if one of the threads that block will go on without help from another.
@@ -232,8 +265,8 @@ impl Runtime {
     }
 
     /// The tasks on the way from this blocked thread's wait back to itself, if it can never end. The thread then counts as
-    /// one that gives up, so that of all on a cycle only one does.
-    pub(crate) fn dead_cycle(&self, place: usize) -> Option<Vec<Step>> {
+    /// one that gives up, so that of all on a cycle only one does. Or what the thread can do itself for its wait.
+    pub(crate) fn judge(&self, place: usize) -> Option<Verdict> {
         let mut threads = self.blocked.threads.lock();
         let mut holders = KeyMap::default();
         for (place, thread) in &*threads {
@@ -245,6 +278,7 @@ impl Runtime {
             holders,
             seen: KeyMap::default(),
             entered: Vec::new(),
+            helps: None,
             nodes: Vec::new(),
         };
         let mut closing = None;
@@ -252,8 +286,10 @@ impl Runtime {
         let mut at = 0;
         // Breadth first: the shortest cycle is the one to tell.
         while at < search.nodes.len() {
-            if search.follow(at, place).ok()? && closing.is_none() {
-                closing = Some(at);
+            match search.follow(at, place) {
+                Err(Moves) => return search.helps.map(Verdict::Helps),
+                Ok(true) => closing = closing.or(Some(at)),
+                Ok(false) => {}
             }
             at += 1;
         }
@@ -264,10 +300,12 @@ impl Runtime {
             on = search.nodes[at].1;
         }
         steps.reverse();
-        if let (false, Some(thread)) = (steps.is_empty(), threads.get_mut(&place)) {
-            thread.will_wake = true;
-            return Some(steps);
+        match threads.get_mut(&place) {
+            Some(thread) if !steps.is_empty() && !thread.will_wake => {
+                thread.will_wake = true;
+                Some(Verdict::Dead(steps))
+            }
+            _ => None,
         }
-        None
     }
 }

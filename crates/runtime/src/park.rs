@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::area::Area;
-use crate::deadlock::{Lookout, Step};
+use crate::deadlock::{Lookout, Step, Verdict};
 use crate::layout::{self, header};
 use crate::port::Port;
+use crate::refs::KeySet;
 
 /// Why a park ended.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Reason {
     Stalled = 5,
     /// What is waited for waits for this thread: give this wait up. The fetch entries say who waits for whom.
     Cycle = 4,
+    /// What is waited for waits for a call of an actor of this very thread, which the first fetch entry names: run that, and wait anew.
+    Helps = 6,
 }
 
 /// So often a driver looks for wake-ups that got lost.
@@ -50,9 +53,17 @@ impl Port {
             Reason::Mail
         } else if self.is_wedged() {
             Reason::Deadlock
-        } else if let Some(cycle) = self.look_for_cycle() {
-            write_cycle(&mut area, &cycle);
-            Reason::Cycle
+        } else if let Some(verdict) = self.judge() {
+            match verdict {
+                Verdict::Dead(cycle) => {
+                    write_cycle(&mut area, &cycle);
+                    Reason::Cycle
+                }
+                Verdict::Helps(call) => {
+                    area.set_words(layout::FETCH_AT, &[call.index, call.generation]);
+                    Reason::Helps
+                }
+            }
         } else if self.seat.is_none() && self.runtime.is_stalled() {
             Reason::Stalled
         } else {
@@ -102,9 +113,9 @@ impl Port {
         is_chosen
     }
 
-    fn look_for_cycle(&mut self) -> Option<Vec<Step>> {
+    fn judge(&mut self) -> Option<Verdict> {
         let seat = self.seat.as_mut()?;
-        seat.lookout.look(|| self.runtime.dead_cycle(seat.place))
+        seat.lookout.look(|| self.runtime.judge(seat.place))
     }
 
     fn block(&mut self, has_limit: bool) {
@@ -119,9 +130,11 @@ impl Port {
             holds.extend(&seat.in_flight);
             let need = std::mem::take(&mut seat.need);
             seat.lookout = Lookout::default();
+            let host = seat.host.as_ref();
+            let refused = host.map_or_else(KeySet::default, |host| host.refused.clone());
             self.runtime
                 .blocked
-                .enter(seat.place, need, holds, has_limit);
+                .enter(seat.place, need, (holds, refused), has_limit);
             seat.resuming = self.runtime.pool.block(&mut seat.holder);
             self.runtime.pool.show(seat.place, 0);
         }

@@ -100,7 +100,7 @@ impl Seat {
         let shape = match runtime.line_of(key) {
             // Code that goes on after an `await` holds no CPU, and is not counted.
             COMMON | COMMON_ASYNC if self.holder.cpu.is_none_or(|cpu| cpu >= WHOLE) => None,
-            // That of an actor's code is where its instance is.
+            // That of an actor's code is where its instance is (`Port::take_call`).
             COMMON | COMMON_ASYNC | OF_ACTOR => return false,
             line => match runtime.lines.shape(line) {
                 Some(shape) if self.holder.parts() >= shape.cpu => Some(shape),

@@ -8,6 +8,7 @@ use mobula_sync::atomic::{Ordering, fence};
 use crate::area::{Area, Heap};
 use crate::cell::Body;
 use crate::layout::{self, header, place};
+use crate::lines::OF_ACTOR;
 use crate::pool::Relief;
 use crate::port::{Port, Seat};
 use crate::runtime::Runtime;
@@ -425,12 +426,25 @@ impl Port {
         }
     }
 
-    /// Takes one task out of wherever it is queued, to run it inside of a wait for it. True if its record is now the first
-    /// in the area. Other records of this round go back first: they would be overwritten, and wait behind this.
+    /// Takes one task out of wherever it is queued, to run it inside of a wait for it; where that is a call of an actor's that lives
+    /// here, what goes first. True if the record is now the first in the area. Other records of this round go back first: they would be
+    /// overwritten, and wait behind this.
     pub fn take(&mut self, bytes: &mut [u8], key: Key) -> bool {
         let key = self.runtime.task_of(key);
         self.flush(bytes);
         let handed_back = self.hand_back_unbegun();
+        let mut area = Area::new(bytes);
+        let taken = match self.runtime.line_of(key) {
+            OF_ACTOR => self.take_call(&mut area, key),
+            _ => self.take_task(&mut area, key),
+        };
+        if handed_back && self.runtime.has_queued() {
+            self.runtime.ask_for_workers();
+        }
+        taken
+    }
+
+    fn take_task(&mut self, area: &mut Area<'_>, key: Key) -> bool {
         let runtime = self.runtime.clone();
         let Some(seat) = &mut self.seat else {
             return false;
@@ -442,11 +456,7 @@ impl Port {
                 runtime.start_time(seat.place, key, limit);
             }
             seat.in_flight.insert(key);
-            let mut area = Area::new(bytes);
-            self.write_task(&mut area, &mut Heap::new(layout::TASK_HEAP_AT), 0, key);
-        }
-        if handed_back && runtime.has_queued() {
-            runtime.ask_for_workers();
+            self.write_task(area, &mut Heap::new(layout::TASK_HEAP_AT), 0, key);
         }
         taken
     }

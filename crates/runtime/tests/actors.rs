@@ -7,12 +7,12 @@ mod support;
 
 use std::time::Duration;
 
-use mobula_runtime::layout::reason;
+use mobula_runtime::layout::{self, NO_TIMEOUT, reason};
 use mobula_runtime::{ActorTerms, Demand, WHOLE};
 use mobula_sched::Key;
-use support::hand::End;
+use support::hand::{End, Hand};
 use support::isolate::{Given, Method, NOBODY};
-use support::record::Outcome;
+use support::record::{self, Outcome, TaskRecord};
 use support::stage::{Stage, cpus, terms};
 
 fn value(bytes: &[u8]) -> Outcome {
@@ -1307,6 +1307,249 @@ fn what_is_behind_a_call_that_blocks_waits_for_it() {
     );
     stage.driver.release(other);
     stage.end();
+}
+
+// Waits of an actor's code for its neighbours.
+
+/// `Reason` of the park.
+const MAIL: u32 = 1;
+const CYCLE: u32 = 4;
+const HELPS: u32 = 6;
+
+/// Two actors on the only thread, and a call of the first that has begun and does not return.
+struct Neighbours {
+    stage: Stage,
+    start: usize,
+    first: Key,
+    second: Key,
+    method: Method,
+    caller: TaskRecord,
+}
+
+impl Neighbours {
+    fn new() -> Self {
+        let mut stage = Stage::new(|config| config.hosts_max = 1);
+        let one = ActorTerms {
+            concurrency: 1,
+            ..terms()
+        };
+        let (first, method, start) = alive(&mut stage, one.clone(), 0);
+        let (second, _, there) = alive(&mut stage, one, 0);
+        assert_eq!(start, there);
+        stage.driver.call(first, method, b"caller");
+        stage.driver.flush();
+        let hand = stage.hand(start);
+        hand.wake();
+        assert!(hand.take_round());
+        let caller = hand.claim_next().unwrap();
+        Self {
+            stage,
+            start,
+            first,
+            second,
+            method,
+            caller,
+        }
+    }
+
+    fn hand(&mut self) -> &mut Hand {
+        self.stage.hand(self.start)
+    }
+
+    /// The caller calls an actor.
+    fn call(&mut self, actor: Key, bytes: &[u8]) -> Key {
+        let (parent, method) = (self.caller.key, self.method);
+        let isolate = &mut self.hand().isolate;
+        isolate.call_in(parent, actor, method, bytes, (&[], &[]))
+    }
+
+    /// The caller blocks for this, until something is to be said of it.
+    fn park(&mut self, key: Key) -> u32 {
+        let isolate = &mut self.hand().isolate;
+        let token = isolate.get(&[key]);
+        let mut reason = isolate.park(NO_TIMEOUT);
+        while reason == 0 {
+            reason = isolate.park(NO_TIMEOUT);
+        }
+        isolate.end_wait(token);
+        while isolate.drain().is_empty() {}
+        isolate.forget(token);
+        isolate.resume();
+        reason
+    }
+
+    /// All that was called is let go of, and the caller returns.
+    fn end(mut self, calls: &[Key]) {
+        let caller = self.caller.clone();
+        let hand = self.hand();
+        for key in calls {
+            hand.isolate.release(*key);
+        }
+        hand.run(&caller);
+        self.stage.settle();
+        self.stage.end();
+    }
+}
+
+#[test]
+fn a_call_of_a_neighbour_is_run_inside_of_the_wait_for_it_after_those_before_it() {
+    let mut it = Neighbours::new();
+    let (second, method) = (it.second, it.method);
+    let before = it.stage.driver.call(second, method, b"before");
+    it.stage.driver.flush();
+    let wanted = it.call(second, b"wanted");
+    for expected in [before, wanted] {
+        let hand = it.hand();
+        let inner = hand.isolate.take(wanted).expect("it can run here");
+        assert_eq!(
+            (inner.key, inner.actor, inner.birth),
+            (expected, Some(second), 1)
+        );
+        hand.run(&inner);
+        hand.isolate.flush();
+    }
+    assert_eq!(
+        it.hand().isolate.take(wanted).map(|record| record.key),
+        None
+    );
+    assert_eq!(it.hand().isolate.fetch(&[wanted]), [value(b"wanted")]);
+    assert_eq!(it.stage.outcomes(&[before]), [value(b"before")]);
+    it.end(&[wanted]);
+}
+
+#[test]
+fn a_neighbour_that_was_just_made_is_constructed_inside_of_the_wait() {
+    let mut it = Neighbours::new();
+    let class = it.stage.class(terms(), cpus(0));
+    let third = it.stage.driver.create(class, b"new", &[], &[]);
+    it.stage.driver.flush();
+    let method = it.method;
+    let wanted = it.stage.driver.call(third, method, b"wanted");
+    it.stage.driver.flush();
+    for expected in [third, wanted] {
+        let hand = it.hand();
+        let inner = hand.isolate.take(wanted).expect("it can run here");
+        assert_eq!(inner.key, expected);
+        hand.run(&inner);
+        hand.isolate.flush();
+    }
+    assert_eq!(it.stage.outcomes(&[wanted]), [value(b"wanted")]);
+    it.end(&[]);
+}
+
+#[test]
+fn what_a_call_of_a_neighbour_needs_is_told_to_the_thread_that_blocks() {
+    let mut it = Neighbours::new();
+    let (second, method) = (it.second, it.method);
+    let first = it.stage.driver.call(second, method, b"first");
+    let driver = &mut it.stage.driver;
+    let wanted = driver.call_in(first, second, method, b"wanted", (&[first], &[]));
+    driver.flush();
+    assert!(it.hand().isolate.take(wanted).is_none(), "it lacks that");
+    assert_eq!(it.park(wanted), HELPS);
+    let told = record::key_at(&it.hand().isolate.area, layout::FETCH_AT);
+    assert_eq!(told, first);
+    for key in [first, wanted] {
+        let hand = it.hand();
+        let inner = hand.isolate.take(key).expect("it can run here");
+        hand.run(&inner);
+        hand.isolate.flush();
+    }
+    assert_eq!(it.park(wanted), MAIL);
+    it.end(&[]);
+}
+
+#[test]
+fn a_call_that_cannot_run_inside_of_the_wait_is_a_deadlock_and_runs_after_it() {
+    let mut it = Neighbours::new();
+    let wanted = it.call(it.second, b"wanted");
+    let hand = it.hand();
+    let inner = hand.isolate.take(wanted).expect("it can run here");
+    // It turns out to be async.
+    hand.isolate.hand_back_of((inner.key, inner.birth));
+    assert_eq!(it.park(wanted), CYCLE);
+    it.stage.driver.retain(wanted);
+    it.stage.driver.flush();
+    let (stage, start, second) = (&mut it.stage, it.start, it.second);
+    assert!(stage.hand(start).calls_of(second).is_empty());
+    let caller = it.caller.clone();
+    it.hand().run(&caller);
+    it.stage.settle();
+    assert_eq!(it.stage.outcomes(&[wanted]), [value(b"wanted")]);
+    let hand = it.hand();
+    hand.wake();
+    hand.isolate.release(wanted);
+    it.stage.settle();
+    it.stage.end();
+}
+
+#[test]
+fn a_neighbour_with_as_many_calls_as_it_may_have_that_need_the_loop_is_a_deadlock() {
+    let mut it = Neighbours::new();
+    let (second, method) = (it.second, it.method);
+    let going = it.stage.driver.call(second, method, b"~going");
+    it.stage.driver.flush();
+    let hand = it.hand();
+    let inner = hand.isolate.take(going).expect("it can run here");
+    hand.run(&inner);
+    hand.isolate.flush();
+    let wanted = it.call(second, b"wanted");
+    assert!(it.hand().isolate.take(wanted).is_none());
+    assert_eq!(it.park(wanted), CYCLE);
+    let caller = it.caller.clone();
+    let hand = it.hand();
+    hand.isolate.release(wanted);
+    hand.run(&caller);
+    it.stage.settle();
+    assert_eq!(it.hand().calls_of(second), [b"~going"]);
+    it.hand().finish(b"~going");
+    it.stage.settle();
+    assert_eq!(it.hand().calls_of(second).concat(), b"~goingwanted");
+    it.stage.end();
+}
+
+#[test]
+fn calls_that_wait_for_each_other_on_one_thread_are_a_circle() {
+    let mut it = Neighbours::new();
+    let (first, second, method) = (it.first, it.second, it.method);
+    let wanted = it.call(second, b"wanted");
+    let inner = it.hand().isolate.take(wanted).expect("it can run here");
+    let isolate = &mut it.hand().isolate;
+    let back = isolate.call_in(inner.key, first, method, b"back", (&[], &[]));
+    assert!(isolate.take(back).is_none(), "one call at once");
+    assert_eq!(it.park(back), CYCLE);
+    it.hand().run(&inner);
+    it.end(&[wanted, back]);
+}
+
+#[test]
+fn code_of_a_neighbour_inside_of_a_wait_loses_its_thread_when_that_is_killed() {
+    let mut it = Neighbours::new();
+    let wanted = it.call(it.second, b"wanted");
+    assert!(it.hand().isolate.take(wanted).is_some());
+    let second = it.second;
+    it.stage.driver.kill(second, true);
+    it.stage.runtime.skip_time(Duration::from_secs(2));
+    it.stage.step_driver();
+    assert!(it.stage.hands[it.start].is_none(), "its thread is ended");
+    it.stage.end();
+}
+
+#[test]
+fn code_that_waited_for_a_neighbour_does_not_lose_its_thread_when_that_is_killed_after_it() {
+    let mut it = Neighbours::new();
+    let wanted = it.call(it.second, b"wanted");
+    let hand = it.hand();
+    let inner = hand.isolate.take(wanted).expect("it can run here");
+    let second = it.second;
+    it.stage.driver.kill(second, true);
+    let hand = it.hand();
+    hand.run(&inner);
+    hand.isolate.flush();
+    it.stage.runtime.skip_time(Duration::from_secs(2));
+    it.stage.step_driver();
+    assert!(it.stage.hands[it.start].is_some(), "the caller is innocent");
+    it.end(&[wanted]);
 }
 
 // Resources.

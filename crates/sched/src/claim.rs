@@ -40,6 +40,8 @@ struct Batch {
     round: u32,
     keys: Vec<Key>,
     handed: Option<Instant>,
+    /// Begun inside of each other, and of a record of this round.
+    nested: Vec<Key>,
 }
 
 impl Claims {
@@ -53,6 +55,7 @@ impl Claims {
                 round: 0,
                 keys: Vec::with_capacity(BATCH_MAX),
                 handed: None,
+                nested: Vec::new(),
             }),
         }
     }
@@ -75,6 +78,24 @@ impl Claims {
         }
         batch.keys.clear();
         batch.handed = None;
+        batch.nested.drain(..).for_each(begun);
+    }
+
+    /// The worker begins one that was not handed out with the round, inside of what it began last.
+    pub fn nest(&self, key: Key) {
+        self.batch.lock().nested.push(key);
+    }
+
+    /// True for such a one that has not ended.
+    pub fn has_nested(&self, key: Key) -> bool {
+        self.batch.lock().nested.contains(&key)
+    }
+
+    /// Such a one has ended, or did not begin after all. False: it is none of those.
+    pub fn unnest(&self, key: Key) -> bool {
+        let nested = &mut self.batch.lock().nested;
+        let at = nested.iter().rposition(|other| *other == key);
+        at.map(|at| nested.remove(at)).is_some()
     }
 
     /// Starts a round with these records, handed out `now`; returns its number, which the worker needs to claim them.
@@ -156,6 +177,7 @@ impl Claims {
         let keys = batch.keys.iter().zip(self.words());
         keys.filter(|(_, state)| state.load(Ordering::Acquire) == claimed)
             .map(|(key, _)| *key)
+            .chain(batch.nested.iter().copied())
             .collect()
     }
 
@@ -170,7 +192,13 @@ impl Claims {
     /// Whether this record of the round is the last that was begun; `None` if it is not of this round.
     pub fn is_latest(&self, key: Key) -> Option<bool> {
         let batch = self.batch.lock();
+        if batch.nested.contains(&key) {
+            return Some(batch.nested.last() == Some(&key));
+        }
         let at = batch.keys.iter().position(|k| *k == key)?;
+        if !batch.nested.is_empty() {
+            return Some(false);
+        }
         let claimed = word(batch.round, CLAIMED);
         let begun = |k: &usize| self.words()[*k].load(Ordering::Acquire) == claimed;
         Some((0..batch.keys.len()).rev().find(begun) == Some(at))

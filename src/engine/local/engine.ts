@@ -58,8 +58,8 @@ const DEADLOCK = 3
 export interface LocalEngineOptions {
   readonly runtime: number
   readonly port: Port
-  /** Runs the task behind a ref on this thread, if nobody has begun it and it is synchronous (worker). */
-  help?(ref: ObjectRef): void
+  /** Runs a task on this thread, if nobody has begun it and it is synchronous (worker). Gives why not, if it is a call that runs nowhere else. */
+  help?(task: TaskKey): string | undefined
   /** This thread is about to block (worker). */
   beforeBlock?(): void
   /** Why the task that blocks should not go on, if it should not (worker). */
@@ -70,6 +70,7 @@ export interface LocalEngineOptions {
 
 const CYCLE = 4
 const STALLED = 5
+const HELPS = 6
 
 /** Memory that lies idle goes back to the system after ten seconds at the least: so often is asked whether it is time. */
 const TEND_EVERY_MS = 2000
@@ -84,13 +85,19 @@ const stalled = (): WorkerSetupError =>
     'getSync: no worker has come up within 30 s, and why cannot be told while this thread blocks. Use await get(ref), which tells; init({ setup, execArgv, env, resourceLimits }) and --import are what starts depend on.',
   )
 
-const inCycle = (cycle: readonly Link[]): DeadlockError => {
+const tooDeep = (): DeadlockError =>
+  new DeadlockError(
+    `getSync: calls of actors that live on this thread wait for each other, ${HELP_DEPTH_MAX} deep. Use await get(ref) in their methods, or give some of them a thread by isolation: 'thread'.`,
+  )
+
+const inCycle = (cycle: readonly Link[], refusal: string | undefined): DeadlockError => {
   const way = cycle.map(({ task, isOnThread }, k) => {
     const link = k === cycle.length - 1 ? ' on this very thread' : isOnThread ? ' on a thread that waits for' : ', which waits for'
     return `task '${task}'${isOnThread ? ', which runs' : ''}${link}`
   })
+  const why = refusal === undefined ? '' : `, and ${refusal}`
   return new DeadlockError(
-    `getSync can never end: it waits for ${way.join(' ')}. Use await get(ref) in tasks, and declare functions that return promises as async.`,
+    `getSync can never end: it waits for ${way.join(' ')}${why}. Use await get(ref) in tasks, and declare functions that return promises as async.`,
   )
 }
 
@@ -108,6 +115,8 @@ export class LocalEngine implements Engine {
   /** On the driver alone: while nothing happens nobody else sees that memory lies idle. */
   readonly #tending: NodeJS.Timeout | undefined
   #helpDepth = 0
+  /** Why the last call of an actor that lives here could not run inside of a wait. */
+  #refusal: string | undefined
   /** Ids of what was defined last: a function that is made anew in a loop is defined anew each time. */
   readonly #defined = new Map<string, number>()
 
@@ -269,16 +278,28 @@ export class LocalEngine implements Engine {
 
   waitSync(request: WaitRequest, timeout: number): boolean {
     const deadline = timeout === Number.POSITIVE_INFINITY ? timeout : performance.now() + timeout
-    this.#helpWith(request.refs)
+    this.#refusal = undefined
+    this.#helpWith(request.refs.map(partsOf))
+    for (;;) {
+      const end = this.#block(request, deadline)
+      if (typeof end === 'boolean') return end
+      this.#helpWith([end])
+    }
+  }
+
+  /** Blocks until the wait is over; false: its time is. Or until this thread itself has to see to a call first. */
+  #block(request: WaitRequest, deadline: number): boolean | TaskKey {
     const port = this.#port
     const token = port.wait(request)
     port.flush()
     let givenUp: Error | undefined
+    let helps: TaskKey | undefined
     let isBlocking = false
     try {
       for (;;) {
         const status = port.poll(token)
         if (status === 'ended' && givenUp !== undefined) throw givenUp
+        if (status === 'ended' && helps !== undefined) return helps
         if (status === 'stopped') throw new ShutdownError('getSync: the runtime was shut down before the value was there')
         if (status !== undefined) return status !== 'ended'
         const left = deadline - performance.now()
@@ -289,10 +310,13 @@ export class LocalEngine implements Engine {
         const reason = port.words[L.H_PARK_REASON]
         if (reason === MAIL) port.drain()
         else if (reason === DEADLOCK) givenUp = allWait()
-        else if (reason === CYCLE) givenUp = inCycle(readCycle(port))
+        else if (reason === CYCLE) givenUp = inCycle(readCycle(port), this.#refusal)
+        else if (reason === HELPS && this.#helpDepth < HELP_DEPTH_MAX)
+          helps = { slot: port.words[L.FETCH] as number, generation: port.words[L.FETCH + 1] as number }
+        else if (reason === HELPS) givenUp = tooDeep()
         else if (reason === STALLED) givenUp = stalled()
         givenUp ??= this.#options.unwanted?.()
-        if (givenUp !== undefined) port.endWait(token)
+        if (givenUp !== undefined || helps !== undefined) port.endWait(token)
       }
     } finally {
       // A CPU is needed to go on; code that blocked goes before new tasks.
@@ -302,12 +326,12 @@ export class LocalEngine implements Engine {
   }
 
   /** Runs what nobody has begun on this very thread: blocking would only hold it up. */
-  #helpWith(refs: readonly ObjectRef[]): void {
+  #helpWith(tasks: readonly TaskKey[]): void {
     const { help } = this.#options
     if (help === undefined || this.#helpDepth >= HELP_DEPTH_MAX) return
     this.#helpDepth += 1
     try {
-      for (const ref of refs) help(ref)
+      for (const task of tasks) this.#refusal = help(task) ?? this.#refusal
     } finally {
       this.#helpDepth -= 1
     }

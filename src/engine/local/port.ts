@@ -235,9 +235,8 @@ export class Port {
     return this.words[L.H_TASKS] as number
   }
 
-  /** Takes one task out of its queue, to run it now (worker). */
-  take(ref: ObjectRef): boolean {
-    const { slot, generation } = partsOf(ref)
+  /** Takes one task out of its queue, to run it now; of calls of an actor that lives here what goes first (worker). */
+  take({ slot, generation }: Stored): boolean {
     try {
       return this.raw.take(slot, generation)
     } finally {

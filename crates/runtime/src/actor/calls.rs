@@ -191,23 +191,64 @@ impl Calls {
                 .filter_map(|(number, (group, _))| Some((group.ready.front()?.0, number)))
                 .min();
             let Some((turn, number)) = first else { break };
-            let group = &mut self.groups[number];
-            let Some((_, key)) = group.ready.pop_front() else {
-                break;
+            let to = Handed {
+                group: number,
+                turn,
+                place,
             };
-            if wanted(key) {
+            if let Some(key) = self.give_first(to, &wanted) {
                 rooms[number] -= 1;
-                group.handed += 1;
-                let handed = Handed {
-                    group: number,
-                    turn,
-                    place,
-                };
-                self.handed.insert(key, handed);
                 keys.push(key);
             }
         }
         keys
+    }
+
+    /// The first of a group, if it is still wanted; else it is dropped.
+    fn give_first(&mut self, to: Handed, wanted: &impl Fn(Key) -> bool) -> Option<Key> {
+        let group = &mut self.groups[to.group];
+        let (turn, key) = group.ready.pop_front()?;
+        if !wanted(key) {
+            return None;
+        }
+        group.handed += 1;
+        self.handed.insert(key, Handed { turn, ..to });
+        Some(key)
+    }
+
+    /// The group in which a call has its turn, if one of that may begin now, and which one that is.
+    fn opens(&self, key: Key) -> Option<(usize, Key)> {
+        let mut groups = self.groups.iter().enumerate();
+        let (number, group) =
+            groups.find(|(_, group)| group.ready.iter().any(|(_, other)| *other == key))?;
+        let (_, first) = group.ready.front()?;
+        (group.room() > 0).then_some((number, *first))
+    }
+
+    /// What begins next of those that go before a call, or itself. `None`: nothing may, or the call has no turn yet.
+    pub(crate) fn first_before(&self, key: Key) -> Option<Key> {
+        self.opens(key).map(|(_, first)| first)
+    }
+
+    /// That goes to the thread at a place.
+    pub(crate) fn hand_out_before(
+        &mut self,
+        key: Key,
+        place: usize,
+        wanted: impl Fn(Key) -> bool,
+    ) -> Option<Key> {
+        while let Some((group, _)) = self.opens(key) {
+            let to = Handed {
+                group,
+                turn: 0,
+                place,
+            };
+            let given = self.give_first(to, &wanted);
+            if given.is_some() {
+                return given;
+            }
+        }
+        None
     }
 
     /// A call that was handed out has its turn again. False: it was not, or has ended.

@@ -9,7 +9,7 @@ use mobula_sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::Actor;
 use crate::mailbox::Mailbox;
-use crate::refs::KeyMap;
+use crate::refs::{KeyMap, KeySet};
 
 /// The part of a seat that runs actors in place of tasks.
 #[derive(Debug, Default)]
@@ -20,6 +20,10 @@ pub(crate) struct Host {
     pub(crate) is_single: bool,
     /// Runs that go on here and count nothing, by the births that they are of: what they run was handed out here once more.
     pub(crate) stale: HashSet<(Key, u32)>,
+    /// Something was begun inside of a wait in this round.
+    pub(crate) has_nested: bool,
+    /// What could not run inside of a wait in this round: it needs the thread's loop.
+    pub(crate) refused: KeySet,
 }
 
 /// What was handed out last under its key.

@@ -26,6 +26,7 @@ mod hosts;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod names;
+mod nest;
 mod place;
 mod post;
 mod round;

@@ -160,6 +160,8 @@ impl Port {
         };
         seat.claims.end_round(begun, &mut unbegun);
         seat.returned.clear();
+        host.has_nested = false;
+        host.refused.clear();
         if let Some((key, _)) = seat.timed_now.take()
             && !seat.in_flight.contains(&key)
         {
@@ -224,6 +226,9 @@ impl Port {
             return None;
         }
         let actor = host.handed.remove(&key)?.actor;
+        if host.has_nested {
+            self.seat.as_ref()?.claims.unnest(key);
+        }
         self.end_time(key);
         Some(actor)
     }
@@ -277,9 +282,14 @@ impl Port {
 
     /// A call was claimed and cannot begin yet.
     pub(crate) fn hand_back_call(&mut self, key: Key, birth: u32) {
+        let nested = self.seat.as_ref().map(|seat| seat.claims.has_nested(key));
         let Some(actor) = self.take_ended(key, birth) else {
             return;
         };
+        let host = self.seat.as_mut().and_then(|seat| seat.host.as_mut());
+        if let (Some(host), Some(true)) = (host, nested) {
+            host.refused.insert(key);
+        }
         self.returns_unbegun(&actor, key);
     }
 

@@ -31,7 +31,7 @@ use support::stage::{Stage, cpus};
 const SEEDS: u64 = 250;
 const SEEDS_LONG: u64 = 4000;
 /// What has to happen in some run, or the simulation shows less than it says.
-const MUST_BE_SEEN: [&str; 15] = [
+const MUST_BE_SEEN: [&str; 16] = [
     "an actor is killed for good",
     "an actor is killed and made anew",
     "an actor exits",
@@ -47,6 +47,7 @@ const MUST_BE_SEEN: [&str; 15] = [
     "a run of an instance that was lost reports late",
     "it does beside a run of the same call on the same thread",
     "what waited for a module comes back",
+    "a call is run inside of a wait of a neighbour",
 ];
 
 /// A call, by its number.
@@ -105,8 +106,8 @@ struct Sim {
     held: Vec<usize>,
     /// Objects that stand for tasks which call.
     tasks: Vec<Key>,
-    /// By start: what runs on the thread and holds it up.
-    frames: HashMap<usize, Frame>,
+    /// By start: what runs on the thread and holds it up, inside of each other.
+    frames: HashMap<usize, Vec<Frame>>,
     /// By start: what waits there for a module, until it is handed back.
     loading: Vec<(usize, Run)>,
     /// Threads that are between two rounds, and come back for the next without a look at their mail.

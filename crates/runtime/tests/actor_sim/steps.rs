@@ -211,11 +211,11 @@ impl Sim {
             } else {
                 moved = false;
             }
-        } else if let Some(frame) = self.frames.remove(&start) {
-            if at_whim && self.rng.chance(60) {
-                self.frames.insert(start, frame);
-            } else {
-                self.return_from(start, &mut hand, frame);
+        } else if self.frames.contains_key(&start) {
+            if !at_whim || self.rng.chance(40) {
+                self.return_from(start, &mut hand);
+            } else if self.rng.chance(20) {
+                self.wait_in(start, &mut hand);
             }
         } else if let Some(record) = hand.claim_next() {
             self.begin(start, &mut hand, record);
@@ -325,7 +325,18 @@ impl Sim {
                 hand.exit(actor);
             }
         }
-        self.frames.insert(start, Frame { record });
+        let frames = self.frames.entry(start).or_default();
+        frames.push(Frame { record });
+    }
+
+    /// The code that runs on a thread waits for some call, which is run inside of the wait if it can be.
+    fn wait_in(&mut self, start: usize, hand: &mut Hand) {
+        let Some(call) = self.some_call() else { return };
+        if let Some(record) = hand.isolate.take(call) {
+            self.seen
+                .insert("a call is run inside of a wait of a neighbour");
+            self.begin(start, hand, record);
+        }
     }
 
     /// The code of a call calls an actor that it was handed, or its instance keeps the handle.
@@ -359,8 +370,17 @@ impl Sim {
         }
     }
 
-    fn return_from(&mut self, start: usize, hand: &mut Hand, frame: Frame) {
+    fn return_from(&mut self, start: usize, hand: &mut Hand) {
+        let frames = self.frames.get_mut(&start);
+        let Some(frame) = frames.and_then(Vec::pop) else {
+            return;
+        };
+        let is_outermost = self.frames[&start].is_empty();
         hand.run(&frame.record);
+        match is_outermost {
+            true => drop(self.frames.remove(&start)),
+            false => hand.isolate.flush(),
+        }
         if frame.record.actor == Some(frame.record.key) {
             // One that was here before is gone, with all that it kept.
             let before = self.kept.remove(&(start, frame.record.key));
