@@ -243,6 +243,112 @@ export const actors = (): void => {
   Remote.options({ lifetime: 'eternal' })
 }
 
+export const overloads = (): void => {
+  class Store {
+    static readonly methods = { split: { numReturns: 2 } } as const
+    readonly first: number | string
+    peer: ActorHandle<Store> | undefined
+    constructor(size: number)
+    constructor(name: string, flag: boolean)
+    constructor(first: number | string, flag = false) {
+      this.first = flag ? first : 0
+    }
+    read(): number
+    read(key: string): string
+    read(key?: string): number | string {
+      return key ?? 0
+    }
+    pick(key: 'a'): 'A'
+    pick(key: 'b', ...more: number[]): Promise<'B'>
+    pick<T extends boolean>(key: T, again?: T): T[]
+    pick(this: Store, key: 'd'): Generator<'D'>
+    pick(key: unknown): unknown {
+      return key
+    }
+    split(x: number): [number, string]
+    split(x: string): [string, string]
+    split(x: number | string): [number | string, string] {
+      return [x, '']
+    }
+    async plain(k?: number, ...more: string[]): Promise<number> {
+      return k ?? more.length
+    }
+  }
+  class Heir extends Store {
+    field: { (x: 1): 'one'; (x: 2): 'two' } = Store as never
+  }
+  const Remote = remote(Heir)
+  is<ActorHandle<Heir, typeof Store.methods>>()(Remote.remote(1), true)
+  const heir = Remote.options({ name: 'heir' }).remote('name', put(true))
+  is<ObjectRef<number>>()(heir.read.remote(), true)
+  is<ObjectRef<string>>()(heir.read.remote(put('key')), true)
+  is<ObjectRef<'A'>>()(heir.pick.remote('a'), true)
+  is<ObjectRef<'B'>>()(heir.pick.options({ timeout: 5 }).remote('b', 1, put(2)), true)
+  is<ObjectRef<boolean[]>>()(heir.pick.remote(true), true)
+  is<ObjectRefGenerator<'D'>>()(heir.pick.remote('d'), true)
+  is<[ObjectRef<number>, ObjectRef<string>]>()(heir.split.remote(1), true)
+  is<[ObjectRef<string>, ObjectRef<string>]>()(heir.split.remote('x'), true)
+  is<ObjectRef<[number, string]>>()(heir.split.options({ numReturns: 1 }).remote(1), true)
+  is<ObjectRef<'one'>>()(heir.field.remote(1), true)
+  is<void>()(heir.field.options({ numReturns: 0 }).remote(1), true)
+  is<ObjectRef<'two'>>()(getActor<typeof Remote>('heir').field.remote(2), true)
+  const parse = remote(parseEither)
+  is<ObjectRef<number>>()(parse.remote(put('1')), true)
+  is<ObjectRef<Uint8Array<ArrayBufferLike>>>()(parse.options({ name: 'parse' }).remote(new Uint8Array(1)), true)
+  is<ObjectRef<number>>()(remote.module<typeof parseEither>('./parse.js', 'parseEither').remote('1'), true)
+  // One signature is shown as one.
+  is<(k?: number | ObjectRef<number | undefined>, ...more: (string | ObjectRef<string>)[]) => ObjectRef<number>>()(heir.plain.remote, true)
+  // @ts-expect-error no constructor takes this
+  Remote.remote(true)
+  // @ts-expect-error the second constructor takes two arguments
+  Remote.remote('name')
+  // @ts-expect-error no overload takes a number
+  heir.read.remote(1)
+  // @ts-expect-error arguments of two overloads do not mix
+  heir.pick.remote('a', 1)
+  // @ts-expect-error a ref of another type
+  heir.pick.options({ timeout: 5 }).remote(put('c' as const))
+  // @ts-expect-error what another overload gives
+  heir.read.remote() satisfies ObjectRef<string>
+  // @ts-expect-error no overload takes a number
+  parse.remote(1)
+}
+
+function parseEither(text: string): number
+function parseEither(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>
+function parseEither(from: string | Uint8Array<ArrayBuffer>): unknown {
+  return from
+}
+
+/** What programs write over remote functions of any kind keeps their types. */
+export const generic = (): void => {
+  const spread = <A extends unknown[], R>(fn: RemoteFunction<(...args: A) => R>, ...args: A) => fn.remote(...args)
+  const wrapped =
+    <F extends (...args: never[]) => unknown>(fn: RemoteFunction<F>) =>
+    (...args: Parameters<F>) =>
+      fn.remote(...args)
+  const anyOf = (fn: RemoteFunction<(...args: unknown[]) => unknown>): ObjectRef<unknown> => fn.remote(1)
+  const mul = remote((x: number, k: number) => x * k)
+  is<ObjectRef<number>>()(spread(mul, 1, 2), true)
+  is<ObjectRef<number>>()(wrapped(mul)(1, 2), true)
+  anyOf(mul)
+  class Base {
+    add(k: number): number {
+      return k
+    }
+  }
+  class Narrow extends Base {
+    override add(k: 1): 1 {
+      return k
+    }
+  }
+  remote(Narrow).remote() satisfies ActorHandle<Base>
+  // @ts-expect-error an argument is missing
+  spread(mul, 1)
+  // @ts-expect-error an argument of another type
+  wrapped(mul)('1', 2)
+}
+
 export const streams = async (): Promise<void> => {
   const count = remote(function* (to: number) {
     for (let k = 0; k < to; k++) yield k

@@ -2,7 +2,8 @@
 
 import type { ActorOptions } from '../options/actor.ts'
 import type { ActorCallOptions } from '../options/actor-call.ts'
-import type { AnyFunction, Args, Returned, ReturnsOf } from './types.ts'
+import type { Call, EarlierCalls, EarlierConstructors } from './overloads.ts'
+import type { AnyFunction, Returned, ReturnsOf } from './types.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a constructor takes is its own business, and calls of it must check
 export type AnyClass = new (...args: any[]) => any
@@ -16,7 +17,7 @@ export interface ActorMethod<F extends AnyFunction, N extends number = 1> {
    * @throws {SerializationError} for an argument that cannot travel; {@link PendingCallsLimitError} for one call more than `maxPendingCalls` allows
    * @throws {TypeError} for a method that the class has not, with the nearest name; {@link ShutdownError} after `shutdown`
    */
-  remote(...args: Args<Parameters<F>>): Returned<ReturnType<F>, N>
+  readonly remote: EarlierCalls<F, N> & Call<Parameters<F>, Returned<ReturnType<F>, N>>['remote']
   /** The same method with other options for the calls made through it. */
   options<const O extends ActorCallOptions>(options: O): ActorMethod<F, ReturnsOf<O, N>>
 }
@@ -54,7 +55,7 @@ export interface RemoteClass<C extends AnyClass> {
    * @throws {CaptureError} if the class cannot ship, naming the variable that it uses; {@link SerializationError} for an argument
    * @throws {MobulaError} `ERR_ACTOR_NAME` if there is an actor of that name, unless `getIfExists`
    */
-  remote(...args: Args<ConstructorParameters<C>>): ActorHandle<InstanceType<C>, MethodsOf<C>>
+  readonly remote: EarlierConstructors<C, MethodsOf<C>> & Call<ConstructorParameters<C>, ActorHandle<InstanceType<C>, MethodsOf<C>>>['remote']
   /** The same class with other options; those not named stay as they are. */
   options(options: ActorOptions): RemoteClass<C>
 }

@@ -11,7 +11,8 @@ import { RemoteClassHandle } from '../runtime/remote-class.ts'
 import { RemoteHandle, setDefaultRuntime } from '../runtime/remote-handle.ts'
 import type { AnyClass, RemoteClass } from './actor-types.ts'
 import { runtimeOrDefault } from './init.ts'
-import type { AnyFunction, Args, Returned, ReturnsOf } from './types.ts'
+import type { Call, EarlierCalls } from './overloads.ts'
+import type { AnyFunction, Returned, ReturnsOf } from './types.ts'
 
 /** A function whose calls are tasks. */
 export interface RemoteFunction<F extends AnyFunction, N extends number = 1> {
@@ -23,7 +24,7 @@ export interface RemoteFunction<F extends AnyFunction, N extends number = 1> {
    * @throws {ShutdownError} for a ref of a runtime that was shut down
    * @throws {PendingCallsLimitError} for one call more than `init({ maxPendingTasks })` allows
    */
-  remote(...args: Args<Parameters<F>>): Returned<ReturnType<F>, N>
+  readonly remote: EarlierCalls<F, N> & Call<Parameters<F>, Returned<ReturnType<F>, N>>['remote']
   /** The same function with other options; those not named stay as they are. */
   options<const O extends TaskOptions>(options: O): RemoteFunction<F, ReturnsOf<O, N>>
 }
