@@ -420,8 +420,8 @@ pub fn actor_name(slot: u32, generation: u32) -> Option<Vec<String>> {
         index: slot,
         generation,
     };
-    let (namespace, name) = current()?.actor_name(key)?;
-    Some(vec![namespace, name])
+    let name = current()?.actor_name(key)?;
+    Some(vec![name.0.clone(), name.1.clone()])
 }
 
 /// What the code of a task may use.

@@ -5,7 +5,7 @@ use mobula_store::Object;
 
 use std::sync::Arc;
 
-use crate::actor::{Actor, Bound, Caller};
+use crate::actor::{Actor, Bound, Caller, Found};
 use crate::area::Area;
 use crate::cancel::{Why, Wish};
 use crate::cell::{Task, Waiter};
@@ -263,7 +263,8 @@ impl Port {
             return;
         };
         let id = self.public_id(area, words);
-        let actor = Actor::new(key, id, words[7], definition);
+        let class = words[7];
+        let actor = Actor::new(Found { key, id, class }, self.naming.take(), definition);
         self.created = Some(actor.clone());
         let bound = Box::new(Bound::Constructor(actor));
         self.submit_task(area, (key, words), Some(bound));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mobula_sched::{Bell, Claims, Key, Lane, Local, Phase, Sleeper};
 use mobula_store::{Object, Reader, View};
 
-use crate::actor::{Actor, Bound, Host};
+use crate::actor::{Actor, Bound, Host, Name};
 use crate::area::Area;
 use crate::brought::Brought;
 use crate::budget::Holder;
@@ -87,6 +87,8 @@ pub struct Port {
     pub(crate) to: Option<(Key, u32)>,
     /// The actor that was called last.
     pub(crate) callee: Option<Arc<Actor>>,
+    /// The name of the next actor that a record creates.
+    pub(crate) naming: Option<Arc<Name>>,
     /// The last actor that a record created.
     pub(crate) created: Option<Arc<Actor>>,
     /// The next such record comes to nothing, since there is one of that name.
@@ -280,6 +282,7 @@ impl Port {
             number: runtime.next_port(),
             to: None,
             callee: None,
+            naming: None,
             created: None,
             creates_in_vain: false,
             is_single: matches!(role, Role::Single { .. }),

@@ -492,7 +492,13 @@ fn a_name_is_free_when_its_actor_has_ended() {
     assert_eq!(stage.driver.find("one"), None);
     let (second, is_new) = stage.driver.create_named(class, "one", b"new");
     assert!(is_new && second != first);
+    let unnamed = stage.driver.create(class, b"new", &[], &[]);
+    stage.driver.flush();
+    stage.driver.create_named(class, "other", b"new");
+    let name_of = |key| stage.runtime.actor_name(key).map(|name| name.1.clone());
+    assert_eq!([second, unnamed].map(name_of), [Some("one".into()), None]);
     stage.driver.kill(second, true);
+    assert_eq!(stage.runtime.actor_name(second), None);
     let (third, is_new) = stage.driver.create_named(class, "one", b"new");
     assert!(is_new && third != second);
     stage.end();

@@ -32,7 +32,12 @@ fn actor(key: Key) -> Arc<Actor> {
         },
         terms: Terms::default(),
     };
-    Actor::new(key, [0; 4], 0, Arc::new(definition))
+    let found = Found {
+        key,
+        id: [0; 4],
+        class: 0,
+    };
+    Actor::new(found, None, Arc::new(definition))
 }
 
 fn some_actor() -> Arc<Actor> {

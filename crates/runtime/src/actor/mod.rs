@@ -68,6 +68,8 @@ pub(crate) struct Actor {
     pub(crate) id: [u32; 4],
     /// The number of its class.
     pub(crate) class: u32,
+    /// If it was given one.
+    pub(crate) name: Option<Arc<Name>>,
     pub(crate) definition: Arc<Definition>,
     /// On lines of its own: callers count references to the actor while its thread is at this.
     state: CachePadded<Mutex<State>>,
@@ -150,9 +152,8 @@ impl State {
 
 impl Actor {
     pub(crate) fn new(
-        key: Key,
-        id: [u32; 4],
-        class: u32,
+        Found { key, id, class }: Found,
+        name: Option<Arc<Name>>,
         definition: Arc<Definition>,
     ) -> Arc<Self> {
         let terms = definition.terms.actor.clone().unwrap_or_default();
@@ -165,6 +166,7 @@ impl Actor {
             key,
             id,
             class,
+            name,
             state: CachePadded::new(Mutex::new(State {
                 life: Life::Waiting,
                 calls: Calls::new(limits, terms.in_order),

@@ -9,7 +9,6 @@ use mobula_sync::Mutex;
 use super::Actor;
 use crate::holders;
 use crate::port::Port;
-use crate::refs::KeyMap;
 use crate::runtime::Runtime;
 
 /// Namespace and name.
@@ -25,14 +24,7 @@ enum Entry {
 /// Taken before an actor's lock, and for no longer than a look.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    entries: HashMap<Name, Entry>,
-    /// The names of those that have one.
-    by_actor: KeyMap<Name>,
+    entries: Mutex<HashMap<Name, Entry>>,
 }
 
 /// What somebody who knows an actor's name is told: its slot, its public id, and the number of its class.
@@ -49,15 +41,10 @@ pub struct Found {
 impl Names {
     /// The name is free again.
     pub(super) fn remove(&self, actor: &Arc<Actor>) {
-        let mut state = self.state.lock();
-        let Some(name) = state.by_actor.remove(&actor.key) else {
-            return;
-        };
-        // Another may have it by now.
-        let is_its_own =
-            |entry: &Entry| matches!(entry, Entry::Actor(other) if other.key == actor.key);
-        if state.entries.get(&name).is_some_and(is_its_own) {
-            state.entries.remove(&name);
+        let Some(name) = &actor.name else { return };
+        let mut entries = self.entries.lock();
+        if matches!(entries.get(&**name), Some(Entry::Actor(other)) if Arc::ptr_eq(other, actor)) {
+            entries.remove(&**name);
         }
     }
 }
@@ -66,8 +53,8 @@ impl Port {
     /// The actor of this name, to which this isolate has one handle more from now on.
     pub fn find_actor(&mut self, name: &Name) -> Option<Found> {
         let runtime = self.runtime.clone();
-        let state = runtime.names.state.lock();
-        match state.entries.get(name) {
+        let entries = runtime.names.entries.lock();
+        match entries.get(name) {
             Some(Entry::Actor(actor)) => self.hold(actor),
             _ => None,
         }
@@ -89,46 +76,46 @@ impl Port {
         })
     }
 
-    /// Performs what was written, of which the last record creates an actor, under this name. If there is one of that name it is found
-    /// instead, and the last record comes to nothing.
+    /// Performs what was written, of which the last record, and no other, creates an actor, under this name. If there is one of that name
+    /// it is found instead, and the last record comes to nothing.
     pub fn create_named(&mut self, area: &mut [u8], name: Name) -> Option<Found> {
         let runtime = self.runtime.clone();
         let found = loop {
-            let mut state = runtime.names.state.lock();
-            match state.entries.get(&name) {
+            let mut entries = runtime.names.entries.lock();
+            match entries.get(&name) {
                 // Between two steps of native code.
                 Some(Entry::Reserved) => {
-                    drop(state);
+                    drop(entries);
                     std::thread::yield_now();
                 }
                 Some(Entry::Actor(actor)) => {
                     if let Some(found) = self.hold(actor) {
                         break Some(found);
                     }
-                    state.entries.insert(name.clone(), Entry::Reserved);
+                    entries.insert(name.clone(), Entry::Reserved);
                     break None;
                 }
                 None => {
-                    state.entries.insert(name.clone(), Entry::Reserved);
+                    entries.insert(name.clone(), Entry::Reserved);
                     break None;
                 }
             }
         };
         self.creates_in_vain = found.is_some();
+        self.naming = found.is_none().then(|| Arc::new(name.clone()));
         self.flush(area);
         self.creates_in_vain = false;
         if found.is_some() {
             return found;
         }
-        let mut state = runtime.names.state.lock();
+        let mut entries = runtime.names.entries.lock();
         match self.created.take() {
             // It may have ended in these very records.
             Some(actor) if !actor.is_dead() => {
-                state.by_actor.insert(actor.key, name.clone());
-                state.entries.insert(name, Entry::Actor(actor));
+                entries.insert(name, Entry::Actor(actor));
             }
             _ => {
-                state.entries.remove(&name);
+                entries.remove(&name);
             }
         }
         None
@@ -136,8 +123,8 @@ impl Port {
 }
 
 impl Runtime {
-    /// The name of an actor, if it has one.
-    pub fn actor_name(&self, key: Key) -> Option<Name> {
-        self.names.state.lock().by_actor.get(&key).cloned()
+    /// The name that an actor was given, if it has not ended.
+    pub fn actor_name(&self, key: Key) -> Option<Arc<Name>> {
+        self.actor(key)?.name.clone()
     }
 }
