@@ -1,4 +1,4 @@
-/** What workers print appears on the driver, whole lines with their task's name, before the result is used up. */
+/** What workers print appears on the driver, whole lines with their task's or actor's name, before the result is used up. */
 
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -45,10 +45,13 @@ for (const [where, run] of Object.entries({ toPipes, toFiles })) {
     assert.is(stderr.match(/^\(chatty \d+\) to stderr$/gm)?.length, 2)
     assert.is(lines.filter((line) => /^\(chatty \d+\) line \d+ of a burst$/.test(line)).length, 2000)
     assert.is(stdout.match(/^\(chatty \d+\) without a newline$/gm)?.length, 2)
-    for (const line of lines) assert.match(line, /^$|^driver: |^\((chatty|ada|bob|cyd|dan) \d+\) /)
+    for (const line of lines) assert.match(line, /^$|^driver: |^\((chatty|ada|bob|cyd|dan|eve|Crier) \d+\) /)
+    // What an actor prints has its name in front, or else its class's, whatever the call is named.
+    for (const line of [/^\(eve \d+\) made with eve$/m, /^\(Crier \d+\) made with none$/m]) assert.match(stdout, line)
+    for (const line of [/^\(eve \d+\) cried$/m, /^\(Crier \d+\) cried$/m]) assert.match(stderr, line)
     // Those that overlap on one thread have their own names in front after an await, too, and share no line.
-    for (const name of ['ada', 'bob', 'cyd', 'dan']) {
-      const own = lines.flatMap((line) => line.match(new RegExp(`^\\(${name} \\d+\\) (.*)$`))?.[1] ?? [])
+    for (const name of ['ada', 'bob', 'cyd', 'dan', 'eve', 'Crier']) {
+      const own = lines.flatMap((line) => line.match(new RegExp(`^\\(${name} \\d+\\) ((?!made with).*)$`))?.[1] ?? [])
       assert.is(own.join(''), `${`${name}(${name})`.repeat(10)}end of ${name}`)
     }
   })

@@ -9,6 +9,8 @@ export interface RunningActor {
   readonly key: { readonly slot: number; readonly generation: number }
   readonly classId: number
   readonly name: string
+  /** In front of what its code prints: the name that it was given, or else that of its class. */
+  readonly label: string
   /** How often its instance was made before. */
   readonly restarts: number
 }

@@ -6,11 +6,23 @@ import { type ClassNotes, classNotesOf } from '../functions/actor-class.ts'
 import { concurrencyOf, methodsOf } from '../functions/methods.ts'
 import type { AnyClass } from '../functions/record.ts'
 
+/** What is known of an actor when its constructor begins. */
+interface Making {
+  readonly classId: number
+  /** The record of its class. */
+  readonly notes: string
+  /** If it was given one. */
+  readonly name: string | undefined
+  readonly restarts: number
+  readonly held: unknown
+}
+
 /** An actor, from the beginning of its constructor on. */
 export class Instance {
   readonly key: Stored
   readonly classId: number
   readonly notes: ClassNotes
+  readonly label: string
   /** How often it was made before. */
   readonly restarts: number
   /** What came along with the class's options. */
@@ -25,13 +37,15 @@ export class Instance {
   /** By group: its calls that have returned and go on. */
   readonly #goingOn: number[]
 
-  constructor(key: Stored, classId: number, notes: ClassNotes, restarts: number, held: unknown) {
+  constructor(key: Stored, { classId, notes, name, restarts, held }: Making) {
     this.key = key
     this.classId = classId
-    this.notes = notes
+    this.notes = classNotesOf(notes)
+    this.label = name ?? this.notes.className
     this.restarts = restarts
     this.held = held
-    this.#limits = [notes.concurrency === 0 ? 1 : notes.concurrency, ...notes.groups.map(([, limit]) => limit)]
+    const { concurrency, groups } = this.notes
+    this.#limits = [concurrency === 0 ? 1 : concurrency, ...groups.map(([, limit]) => limit)]
     this.#goingOn = this.#limits.map(() => 0)
   }
 
@@ -98,8 +112,8 @@ export class Actors {
   }
 
   /** An actor's constructor begins. */
-  add(key: Stored, record: { readonly classId: number; readonly notes: string; readonly restarts: number; readonly held: unknown }): Instance {
-    const instance = new Instance(key, record.classId, classNotesOf(record.notes), record.restarts, record.held)
+  add(key: Stored, making: Making): Instance {
+    const instance = new Instance(key, making)
     this.#bySlot.set(key.slot, instance)
     return instance
   }

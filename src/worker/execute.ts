@@ -15,6 +15,7 @@ import { makeRetryable } from '../functions/retryable.ts'
 import { changeStacks, markStack } from '../functions/stacks.ts'
 import { type CallNotes, HELD, type TaskNotes } from '../options/task.ts'
 import type { ObjectRef } from '../refs/object-ref.ts'
+import { current } from '../runtime/current.ts'
 import { errorOf } from '../runtime/get.ts'
 import { endScope, enter, keepScope, leave, nested, taskOnStack } from '../runtime/running.ts'
 import { Actors, type Instance } from './actors.ts'
@@ -461,10 +462,11 @@ export class Executor {
     const { ready } = loaded.made
     if (ready === undefined) return loaded
     const classId = this.#port.words[at + 2] as number
+    const name = current()?.engine.nameOfActor(key)?.name
     const restarts = this.#port.raw.attempt(key.slot, key.generation)
     // If there is an instance of it, that is from before.
     this.#drop(key)
-    const instance = this.#actors.add(key, { classId, notes: definition.noted, restarts, held: ready.held })
+    const instance = this.#actors.add(key, { classId, notes: definition.noted, name, restarts, held: ready.held })
     const fn: AnyFunction = (...args) => {
       const Class = ready.fn as unknown as new (...args: unknown[]) => unknown
       instance.constructed(Class, new Class(...args))

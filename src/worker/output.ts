@@ -1,4 +1,4 @@
-/** Shows what tasks print: whole lines, written by the worker itself, so that nothing passes the main thread's loop. */
+/** Shows what tasks and actors print: whole lines, written by the worker itself, so that nothing passes the main thread's loop. */
 
 import { writeSync } from 'node:fs'
 import { type RunningTask, runningTask } from '../runtime/running.ts'
@@ -28,13 +28,14 @@ type Write = typeof process.stdout.write
 
 const redirect = (stream: NodeJS.WriteStream, descriptor: number | undefined, workerId: number): (() => void) => {
   const decoder = new TextDecoder()
-  /** The start of a line, and the task that printed it. */
+  /** The start of a line, and the task, or call of an actor, that printed it. */
   let rest = ''
   let owner: RunningTask | undefined
   const emit = (lines: string[]): void => {
     if (descriptor === undefined || lines.length === 0) return
-    // A name is the user's: control characters in it must not end the line, or colour it.
-    const prefix = `(${(owner?.name ?? 'worker').replace(/\p{Cc}/gu, ' ')} ${workerId}) `
+    const name = owner?.actor?.label ?? owner?.name ?? 'worker'
+    // It is the user's: control characters in it must not end the line, or colour it.
+    const prefix = `(${name.replace(/\p{Cc}/gu, ' ')} ${workerId}) `
     writeAll(descriptor, lines.map((line) => `${prefix}${line}\n`).join(''))
   }
   const flush = (): void => {
