@@ -851,6 +851,7 @@ module.exports.figures = nativeBinding.figures
 module.exports.functionRecord = nativeBinding.functionRecord
 module.exports.handles = nativeBinding.handles
 module.exports.holdings = nativeBinding.holdings
+module.exports.instances = nativeBinding.instances
 module.exports.layoutConstants = nativeBinding.layoutConstants
 module.exports.passFault = nativeBinding.passFault
 module.exports.randomWords = nativeBinding.randomWords

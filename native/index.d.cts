@@ -311,6 +311,37 @@ export interface ImportRecord {
   isType: boolean
 }
 
+/** One instance of an actor; for one that was not made, what there is of it. Times are milliseconds of the calendar. */
+export interface InstanceRecord {
+  /** The actor's public id. */
+  id: string
+  /** The name of its class. */
+  className: string
+  /** The actor's, if it was given one. */
+  name?: string
+  /** The scope of that. */
+  namespace?: string
+  /** How often the actor was made before. */
+  restarts: number
+  /** The number of the thread that it has, or had last. */
+  worker?: number
+  /** How far it has come. */
+  stage: string
+  /** Why it is gone, by number. */
+  reason?: number
+  /** What there is to say of that. */
+  text: string
+  /** When the actor was created, or lost the instance before. */
+  wanted: number
+  /** When its constructor had returned. */
+  alive?: number
+  /** When it was gone. */
+  gone?: number
+}
+
+/** The last instances of all actors, and those that are there, in the order in which they were wanted. */
+export declare function instances(): Array<InstanceRecord>
+
 /** Every constant of the record layout, by name. TypeScript has no copy of these numbers. */
 export declare function layoutConstants(): Record<string, number>
 

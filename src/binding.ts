@@ -160,6 +160,7 @@ export const assigned: typeof Native.assigned = addon.assigned
 export const figures: typeof Native.figures = addon.figures
 export const resources: typeof Native.resources = addon.resources
 export const runs: typeof Native.runs = addon.runs
+export const instances: typeof Native.instances = addon.instances
 export const analyzeFunction: typeof Native.analyzeFunction = addon.analyzeFunction
 export const analyzeLoading: typeof Native.analyzeLoading = addon.analyzeLoading
 export const analyzeModule: typeof Native.analyzeModule = addon.analyzeModule

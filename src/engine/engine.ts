@@ -115,6 +115,32 @@ export interface TaskRun {
   readonly finished?: number
 }
 
+/** One instance of an actor; for one that was not made, what there is of it. Times are milliseconds since 1970. */
+export interface ActorInstance {
+  /** The actor's. */
+  readonly id: string
+  readonly className: string
+  /** If it was given one. */
+  readonly name?: string
+  /** Of that. */
+  readonly namespace?: string
+  /** How often the actor was made before. */
+  readonly restarts: number
+  /** The number of the thread that it has, or had last. */
+  readonly worker?: number
+  /** The last two are over: the actor is made anew after the one, and not after the other. */
+  readonly stage: 'waiting' | 'unplaced' | 'starting' | 'alive' | 'lost' | 'ended'
+  /** Why it is over. */
+  readonly reason?: ActorReason
+  /** What there is to say of that. */
+  readonly text: string
+  /** When the actor was created, or lost the instance before. */
+  readonly wanted: number
+  /** When its constructor had returned. */
+  readonly alive?: number
+  readonly gone?: number
+}
+
 export interface CancelRequest {
   readonly task: RefParts
   /** A thread that does not let go of the task is given up. */
@@ -281,6 +307,8 @@ export interface Engine {
   holdings(): readonly Holding[]
   /** The last runs of all tasks and those that have not ended, in the order of their submission. Walks all of them. */
   runs(): readonly TaskRun[]
+  /** The last instances of all actors and those that are there, in the order in which they were wanted. Walks all tasks and objects. */
+  instances(): readonly ActorInstance[]
   /** To how many objects each isolate has handles, as of its last crossing: the driver's first. */
   handles(): readonly number[]
   /** Asks all isolates for a major collection; the figure `collecting` counts those that have not done it. */

@@ -10,6 +10,7 @@ pub mod control;
 mod drafts;
 mod handles;
 mod hook;
+pub mod instances;
 mod objects;
 mod port;
 mod raw;

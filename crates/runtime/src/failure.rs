@@ -47,7 +47,7 @@ pub(crate) enum Kind {
 
 /// Why an actor has ended.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
+pub enum Reason {
     /// Somebody killed it.
     Killed,
     /// Its own code did.
@@ -63,7 +63,8 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    pub(crate) fn number(self) -> u32 {
+    /// As JavaScript knows it.
+    pub fn number(self) -> u32 {
         match self {
             Reason::Killed => reason::KILLED,
             Reason::Exited => reason::EXITED,

@@ -1,4 +1,5 @@
-//! What tasks went through: a record for every run, and for every end without one, in rings of a fixed length.
+//! What tasks went through: a record for every run, and for every end without one, in rings of a fixed length. What actors went through
+//! is in a ring of its own (`actor/instances`).
 //!
 //! Clocks are read seldom, since a look at one costs a twentieth of a small task. The records of a round of short tasks share its
 //! time evenly between the stamps that the worker takes, and the submissions of a burst share a look.
@@ -10,11 +11,12 @@ use mobula_sched::{Key, Phase};
 use mobula_sync::atomic::Ordering;
 use mobula_sync::{CachePadded, Mutex};
 
+use crate::actor::Instance;
 use crate::cell::{Body, Task};
 use crate::failure::Kind;
 use crate::runtime::{Member, Runtime};
 
-/// Records that one ring keeps: 1 MiB of them. There is a ring for each worker, and one for what ended on none.
+/// Records that one ring keeps: 1 MiB of runs. There is a ring for each worker, and one for what ended on none.
 const KEPT: usize = 16 * 1024;
 
 /// Nanoseconds since the runtime was made; 0: not yet, or never.
@@ -93,6 +95,8 @@ pub(crate) struct History {
     epoch: Duration,
     /// By the place of the worker that wrote it; the last is for all others.
     rings: Box<[CachePadded<Mutex<VecDeque<Run>>>]>,
+    /// Of actors, those that are gone.
+    instances: Mutex<VecDeque<Instance>>,
 }
 
 impl History {
@@ -102,6 +106,7 @@ impl History {
             began: Instant::now(),
             epoch: since_epoch.unwrap_or_default(),
             rings: (0..=places).map(|_| CachePadded::default()).collect(),
+            instances: Mutex::default(),
         }
     }
 
@@ -120,12 +125,24 @@ impl History {
     }
 
     pub(crate) fn keep(&self, ring: usize, run: Run) {
-        let mut ring = self.rings[ring].lock();
-        if ring.len() == KEPT {
-            ring.pop_front();
-        }
-        ring.push_back(run);
+        push(&mut self.rings[ring].lock(), run);
     }
+
+    /// One is gone.
+    pub(crate) fn note_instance(&self, instance: Instance) {
+        push(&mut self.instances.lock(), instance);
+    }
+
+    pub(crate) fn instances(&self) -> Vec<Instance> {
+        self.instances.lock().iter().cloned().collect()
+    }
+}
+
+fn push<T>(ring: &mut VecDeque<T>, record: T) {
+    if ring.len() == KEPT {
+        ring.pop_front();
+    }
+    ring.push_back(record);
 }
 
 /// The end of a run that ended not long ago.

@@ -50,8 +50,9 @@ mod value;
 mod waiter;
 mod work;
 
-pub use actor::{Found, Name};
+pub use actor::{Found, Instance, Name, Stage};
 pub use budget::Granted;
+pub use failure::Reason as ActorReason;
 pub use faults::{Action, Fault, Faults, Point};
 pub use functions::{ActorTerms, Defined, Definition, Function, Terms};
 pub use history::{Outcome, Run, Stamp};

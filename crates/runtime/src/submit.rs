@@ -31,7 +31,10 @@ impl Runtime {
         let mut holders = 2;
         match task.bound.as_deref() {
             // It may last for long.
-            Some(Bound::Constructor(_)) => holders |= ACTOR,
+            Some(Bound::Constructor(actor)) => {
+                holders |= ACTOR;
+                actor.enters(task.submitted);
+            }
             _ => self.began_pending(),
         }
         if is_stream(task.function) {

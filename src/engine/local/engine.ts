@@ -8,6 +8,7 @@ import {
   functionRecord,
   handles,
   holdings,
+  instances,
   resources,
   running,
   runs,
@@ -18,6 +19,7 @@ import {
 import { DeadlockError, ShutdownError, WorkerSetupError } from '../../errors/errors.ts'
 import { type ObjectRef, partsOf, type RefParts } from '../../refs/object-ref.ts'
 import type {
+  ActorInstance,
   ActorName,
   Addressee,
   BlankValue,
@@ -40,7 +42,7 @@ import type {
   WaitRequest,
   WaitStatus,
 } from '../engine.ts'
-import { fetchItemState, fetchOutcomes, fetchSettled, type Link, readCycle } from './fetch.ts'
+import { fetchItemState, fetchOutcomes, fetchSettled, type Link, REASONS, readCycle } from './fetch.ts'
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
 import { warnBeyond } from './warn-beyond.ts'
@@ -347,6 +349,10 @@ export class LocalEngine implements Engine {
 
   runs(): readonly TaskRun[] {
     return runs() as TaskRun[]
+  }
+
+  instances(): readonly ActorInstance[] {
+    return instances().map(({ reason, ...rest }) => (reason === undefined ? rest : { ...rest, reason: REASONS[reason] }) as ActorInstance)
   }
 
   figures(): EngineFigures {

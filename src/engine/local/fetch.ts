@@ -237,12 +237,13 @@ const fetchEntries = (port: Port, refs: readonly ObjectRef[], statesOnly: boolea
   }
 }
 
-const REASONS: Readonly<Record<number, ActorReason>> = {
+export const REASONS: Readonly<Record<number, ActorReason>> = {
   [L.REASON_KILLED]: 'killed',
   [L.REASON_EXITED]: 'exited',
   [L.REASON_OUT_OF_SCOPE]: 'out of scope',
   [L.REASON_CRASHED]: 'crashed',
   [L.REASON_NEIGHBOUR]: 'neighbour',
+  [L.REASON_CONSTRUCTOR]: 'constructor',
 }
 
 const PLAIN: Outcome = { state: 'value', value: plain }

@@ -108,6 +108,7 @@ export const REASON_EXITED: number = constant('REASON_EXITED')
 export const REASON_OUT_OF_SCOPE: number = constant('REASON_OUT_OF_SCOPE')
 export const REASON_CRASHED: number = constant('REASON_CRASHED')
 export const REASON_NEIGHBOUR: number = constant('REASON_NEIGHBOUR')
+export const REASON_CONSTRUCTOR: number = constant('REASON_CONSTRUCTOR')
 
 export const PLACE_HEAP: number = constant('PLACE_HEAP')
 export const PLACE_VIEW: number = constant('PLACE_VIEW')

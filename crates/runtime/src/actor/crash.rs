@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mobula_sched::{Key, Phase};
 
 use super::end::died;
-use super::{Actor, Begins, Life};
+use super::{Actor, Begins, Life, Stage};
 use crate::failure::{Kind, Reason};
 use crate::history::{Outcome, Run};
 use crate::port::Seat;
@@ -30,6 +30,9 @@ impl Runtime {
             if begins != Begins::Not && state.restarts >= restarts_max {
                 drop(state);
                 return self.end_actor(actor, kind);
+            }
+            if begins != Begins::Not {
+                self.note_gone(actor, &mut state, Stage::Lost, &kind);
             }
             state.life = Life::Unplaced;
             state.is_scheduled = false;

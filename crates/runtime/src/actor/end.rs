@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mobula_sched::{Key, Phase};
 
-use super::{Actor, Begins, Life};
+use super::{Actor, Begins, Life, Stage};
 use crate::cell::Body;
 use crate::failure::{Failure, Kind, Reason};
 use crate::holders;
@@ -115,6 +115,7 @@ impl Runtime {
             }
             let place = state.life.place();
             let begins = self.begins_at(&state.life, actor.key);
+            self.note_gone(actor, &mut state, Stage::Ended, &failure.kind);
             state.life = Life::Dead(failure.clone());
             state.is_constructing = begins == Begins::Now;
             let queued = state.calls.queued();
@@ -217,6 +218,7 @@ impl Runtime {
             } else if is_there {
                 state.life = Life::Alive { place };
                 state.was_alive = true;
+                state.alive = self.history.now();
                 // Under its lock: who loses it after this has it ready once more.
                 self.table
                     .advance(actor.key, Phase::Offered, Phase::Running);

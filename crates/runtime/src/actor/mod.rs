@@ -23,6 +23,7 @@ mod calls;
 mod crash;
 mod end;
 mod hosts;
+mod instances;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod names;
@@ -39,12 +40,14 @@ use mobula_sync::{CachePadded, Mutex};
 
 pub(crate) use calls::{Call, Caller, Calls};
 pub(crate) use hosts::{Host, Hosts};
+pub use instances::{Instance, Stage};
 pub(crate) use names::Names;
 pub use names::{Found, Name};
 
 use crate::cell::{Body, Task};
 use crate::failure::Failure;
 use crate::functions::{ActorTerms, Definition};
+use crate::history::Stamp;
 use crate::runtime::Runtime;
 
 /// What a task is to an actor.
@@ -85,6 +88,10 @@ struct State {
     is_scheduled: bool,
     /// How often its constructor has run in vain, or its instance was lost.
     restarts: u32,
+    /// When it was created, or lost its instance.
+    wanted: Stamp,
+    /// When it had an instance; 0: it has none.
+    alive: Stamp,
     /// It has had an instance: what calls are meant for may be lost.
     was_alive: bool,
     /// Nobody has a handle any more.
@@ -172,6 +179,8 @@ impl Actor {
                 calls: Calls::new(limits, terms.in_order),
                 is_scheduled: false,
                 restarts: 0,
+                wanted: 0,
+                alive: 0,
                 was_alive: false,
                 is_out_of_scope: false,
                 is_constructing: false,
@@ -205,6 +214,11 @@ impl Actor {
         self.pending_max().map_or(u32::MAX, |max| {
             max.saturating_sub(self.pending.load(Ordering::Relaxed))
         })
+    }
+
+    /// It enters: from now on others may know of it.
+    pub(crate) fn enters(&self, now: Stamp) {
+        self.state.lock().wanted = now;
     }
 
     /// One call more that has not been settled.
