@@ -16,7 +16,7 @@ export interface Stats {
   }
   /** Objects to which threads have handles, counted once for each thread. */
   readonly refs: number
-  /** Sizes of the runtime's own tables: `slots` (tasks, objects, waits, and what threads hold in stock), `edges` (who waits for whom), `queued`. */
+  /** Sizes of the runtime's own tables: `slots` (tasks, objects, waits, and what threads hold in stock), `edges` (who waits for whom), `queued`, `actors` (those that have not ended). */
   readonly tables: Readonly<Record<string, number>>
 }
 
@@ -47,6 +47,6 @@ export const stats = async (): Promise<Stats> => {
       spilledBytes: figure('storeSpilledBytes'),
     },
     refs: (engine?.handles() ?? []).reduce((sum, count) => sum + count, 0),
-    tables: { slots: figure('slots'), edges: figure('edges'), queued: figure('queued') },
+    tables: { slots: figure('slots'), edges: figure('edges'), queued: figure('queued'), actors: figure('actors') },
   }
 }

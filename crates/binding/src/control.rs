@@ -641,6 +641,7 @@ pub fn figures() -> HashMap<String, f64> {
         set("workers", f64::from(stats.workers));
         set("abandonedThreads", f64::from(stats.abandoned));
         set("queued", stats.queued as f64);
+        set("actors", stats.actors as f64);
         set("collecting", runtime.collecting() as f64);
     }
     set("strandedBytes", objects::stranded() as f64);

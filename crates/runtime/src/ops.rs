@@ -265,6 +265,7 @@ impl Port {
         let id = self.public_id(area, words);
         let class = words[7];
         let actor = Actor::new(Found { key, id, class }, self.naming.take(), definition);
+        self.runtime.hosts.begins_to_live();
         self.created = Some(actor.clone());
         let bound = Box::new(Bound::Constructor(actor));
         self.submit_task(area, (key, words), Some(bound));

@@ -69,6 +69,8 @@ pub struct Stats {
     pub queued: usize,
     /// Of these, how many have what they need and only lack a worker, roughly.
     pub startable: usize,
+    /// Actors that have not ended.
+    pub actors: usize,
 }
 
 /// All tasks, objects and references of one `init`, shared by every thread that takes part.
@@ -350,6 +352,7 @@ impl Runtime {
             abandoned: self.pool.abandoned(),
             queued: self.queues.len() + self.lines.len(),
             startable: self.room() as usize,
+            actors: self.hosts.living(),
         }
     }
 

@@ -117,6 +117,7 @@ impl Runtime {
             let begins = self.begins_at(&state.life, actor.key);
             self.note_gone(actor, &mut state, Stage::Ended, &failure.kind);
             state.life = Life::Dead(failure.clone());
+            self.hosts.lives_no_more();
             state.is_constructing = begins == Begins::Now;
             let queued = state.calls.queued();
             state.calls.retain(|_| false);

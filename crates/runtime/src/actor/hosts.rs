@@ -64,6 +64,8 @@ pub(crate) struct Hosts {
     poor: AtomicUsize,
     /// Actors for each of which a thread is to be started.
     singles: AtomicUsize,
+    /// Actors that have not ended, wherever they are.
+    living: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -150,7 +152,23 @@ impl Hosts {
             sharing: AtomicUsize::new(0),
             poor: AtomicUsize::new(0),
             singles: AtomicUsize::new(0),
+            living: AtomicUsize::new(0),
         }
+    }
+
+    /// There is an actor more.
+    pub(crate) fn begins_to_live(&self) {
+        self.living.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An actor is dead from now on.
+    pub(super) fn lives_no_more(&self) {
+        self.living.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many actors have not ended.
+    pub(crate) fn living(&self) -> usize {
+        self.living.load(Ordering::Relaxed)
     }
 
     /// Changes who is where.

@@ -55,9 +55,9 @@ pub(crate) fn runtime_with(change: impl FnOnce(&mut Config)) -> Arc<Runtime> {
 pub(crate) fn assert_empty(runtime: &Runtime) {
     let (stats, store) = (runtime.stats(), runtime.store().stats());
     assert_eq!(
-        (stats.slots, stats.edges),
-        (0, 0),
-        "slots and edges in use at the end"
+        (stats.slots, stats.edges, stats.actors),
+        (0, 0, 0),
+        "slots and edges in use, and living actors, at the end"
     );
     assert_eq!(
         (store.objects, store.bytes),
