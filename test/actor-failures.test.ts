@@ -25,6 +25,7 @@ import {
   remote,
 } from '../src/index.ts'
 import { availableResources } from '../src/state.ts'
+import { stats } from '../src/testing.ts'
 import { collectGarbage, eventually, rejection, thrown, turn, withRuntime } from './support/with-runtime.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'actors-'))
@@ -351,6 +352,29 @@ test(
         return figures().storeObjects === 0
       },
     )
+  }),
+)
+
+test(
+  'an actor that a function took along ends when nobody can call that any more',
+  withRuntime({ numCpus: 1, resources: { seat: 1 } }, async () => {
+    const use = async (): Promise<void> => {
+      const actor = Remote.options({ resources: { seat: 1 } }).remote(log())
+      assert.is(await get(remote(async () => get(actor.add.remote(1))).remote()), 1)
+    }
+    await use()
+    // There is one seat.
+    const next = Remote.options({ resources: { seat: 1 } }).remote(log())
+    const waiting = next.add.remote(2)
+    let isThere = false
+    void get(waiting).then(() => {
+      isThere = true
+    })
+    await eventually('the next has the seat', () => {
+      collectGarbage()
+      return isThere
+    })
+    assert.is((await stats()).tables.actors, 1)
   }),
 )
 

@@ -160,11 +160,14 @@ const retryableOf = ({ notes, made, role, method }: Loaded): ((error: unknown) =
   return makeRetryable(HELD, role?.instance.retryableOf(method))
 }
 
-/** So long after an actor's end what it kept is looked for, together with what others kept that end meanwhile. */
+/** So long after the end of an actor, or of a function, what it kept is looked for, together with what others kept that end meanwhile. */
 const FORGET_AFTER_MS = 100
 
 /** So many functions that bring something along are kept before it is asked which of them nobody has any more. */
 const CLOSURES_MIN = 8
+/** So long after the last new one that is asked anyway, for what they hold: an actor lives as long as that. Then it is asked less and less often. */
+const CLOSURES_AFTER_MS = 1_000
+const CLOSURES_AFTER_MS_MAX = 60_000
 /** Functions that call themselves hold what they bring along, so that nobody can tell whether others do: the oldest go. */
 const SELF_CALLING_MAX = 64
 
@@ -181,6 +184,7 @@ export class Executor {
   /** The same by object alone. */
   readonly #closuresMade = new Map<string, Made>()
   #closuresMax = CLOSURES_MIN
+  #closuresLook: NodeJS.Timeout | undefined
   /** Tasks claimed here whose functions, or classes of whose arguments, are still being imported. */
   readonly #waiting = new Set<Task>()
   /** Async tasks that were begun here and have not ended. */
@@ -259,7 +263,11 @@ export class Executor {
   /** Nobody wants an actor any more that lives here. */
   dropActor(key: Stored): void {
     this.#drop(key)
-    // What it kept is let go of when the collector finds that nobody has it.
+    this.#forgetSoon()
+  }
+
+  /** What nobody has any more is let go of when the collector finds it. */
+  #forgetSoon(): void {
     this.#forgetting ??= setTimeout(() => {
       this.#forgetting = undefined
       this.#port.forget(() => this.#port.flush())
@@ -502,7 +510,8 @@ export class Executor {
     const key = `${this.#port.words[at + 2]}:${object}`
     let known = this.#closures.get(key)
     if (known === undefined) {
-      this.#forgetClosures()
+      if (this.#closures.size >= this.#closuresMax) this.forgetClosures()
+      this.#lookAtClosures(CLOSURES_AFTER_MS)
       let made = this.#closuresMade.get(object)
       if (made === undefined) {
         made = this.#makeClosure(definition, at, env)
@@ -553,8 +562,7 @@ export class Executor {
   }
 
   /** What nobody can call any more goes, with all that it holds. */
-  #forgetClosures(): void {
-    if (this.#closures.size < this.#closuresMax) return
+  forgetClosures(): void {
     const tooOld = new Set([...this.#selfCalling].slice(0, Math.max(0, this.#selfCalling.size - SELF_CALLING_MAX)))
     for (const [key, closure] of this.#closures) {
       const { definition, env } = closure
@@ -566,6 +574,18 @@ export class Executor {
       this.#selfCalling.delete(object)
     }
     this.#closuresMax = Math.max(CLOSURES_MIN, this.#closures.size * 2)
+  }
+
+  /** Nobody tells a thread that something of it is nobody's any more, and one that has nothing to do meets no new ones. */
+  #lookAtClosures(after: number): void {
+    clearTimeout(this.#closuresLook)
+    this.#closuresLook = setTimeout(() => {
+      if (this.#port.isStopped) return
+      const before = this.#closures.size
+      this.forgetClosures()
+      if (this.#closures.size < before) this.#forgetSoon()
+      if (this.#closures.size > 0) this.#lookAtClosures(Math.min(2 * after, CLOSURES_AFTER_MS_MAX))
+    }, after).unref()
   }
 
   #loaded({ name, returns, isStream, notes }: Definition, made: Made): Loaded {

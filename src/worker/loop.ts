@@ -39,6 +39,7 @@ export const install = async (start: WorkerStart): Promise<void> => {
     onUnwanted: (task, isTimeout) => executor.endTask(task, isTimeout),
     onActorDropped: (actor) => executor.dropActor(actor),
     onRoom: (task) => executor.resume(task),
+    onCollect: () => executor.forgetClosures(),
   })
   const retirement: Retirement = new Retirement(port)
   const executor: Executor = new Executor(port, () => flushOutput())

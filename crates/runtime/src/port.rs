@@ -796,7 +796,9 @@ impl Port {
 
     /// Whether the slot is still that of this key: somebody refers to what it stands for.
     pub fn exists(&self, key: Key) -> bool {
-        self.runtime.table.phase(key).is_some()
+        // One that was let go of has its key until it is taken again.
+        let phase = self.runtime.table.phase(key);
+        phase.is_some_and(|phase| phase != Phase::Free)
     }
 
     /// The isolate's loop is awake.

@@ -1738,3 +1738,15 @@ fn what_is_passed_by_for_a_second_is_taken_whoever_else_could() {
     first.hold(0);
     end(&runtime, [driver, first, second]);
 }
+
+#[test]
+fn what_nobody_refers_to_is_there_for_nobody() {
+    let (runtime, mut driver, worker) = pair(1, 1);
+    let object = driver.put(b"object", &[]);
+    driver.flush();
+    assert!(worker.port.exists(object));
+    driver.release(object);
+    driver.flush();
+    assert!(!worker.port.exists(object));
+    end(&runtime, [driver, worker]);
+}

@@ -105,6 +105,8 @@ export interface PortOptions {
   onActorDropped?(actor: Stored): void
   /** The run of this stream, which was begun here, may yield more items (worker). */
   onRoom?(task: Stored): void
+  /** A collection is about to find what nobody here has any more (worker). */
+  onCollect?(): void
 }
 
 export class Port {
@@ -909,6 +911,7 @@ export class Port {
 
   /** Twice, since the first collection may end one that V8 had begun, and believe what that marked. */
   #collect(): void {
+    this.#options.onCollect?.()
     this.forget(() => {
       this.#reserve(1, 0)
       this.#record(L.OP_COLLECTED)
