@@ -528,6 +528,29 @@ test(
 )
 
 test(
+  'a task may block for an actor however long that takes, though no more threads can be had',
+  withRuntime({ numCpus: 1, maxWorkers: 2 }, async () => {
+    class Slow {
+      spins(ms: number): number {
+        const end = Date.now() + ms
+        while (Date.now() < end);
+        return ms
+      }
+      async waits(ms: number): Promise<number> {
+        await new Promise((resolve) => setTimeout(resolve, ms))
+        return ms
+      }
+    }
+    const slow = remote(Slow).remote()
+    // Longer than it takes to find that workers wait for each other.
+    for (const how of ['spins', 'waits'] as const) {
+      const blocks = remote((actor: typeof slow) => getSync(actor[how].remote(1000)))
+      assert.is(await get(blocks.remote(slow)), 1000)
+    }
+  }),
+)
+
+test(
   'ten thousand calls settle, whatever happens to the actor meanwhile',
   withRuntime({ numCpus: 1 }, async () => {
     const actor = Remote.options({ maxRestarts: 3, maxTaskRetries: 2 }).remote(log())

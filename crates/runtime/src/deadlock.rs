@@ -120,12 +120,46 @@ struct Search<'a> {
     /// A call that the thread which asks can see to.
     helps: Option<Key>,
     nodes: Vec<(Key, Option<usize>, bool)>,
+    /// What is ready and lacks a thread will have one.
+    threads_come: bool,
 }
 
 /// Something that can move was met.
 struct Moves;
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(runtime: &'a Runtime, threads: &'a HashMap<usize, Thread>, threads_come: bool) -> Self {
+        let mut holders = KeyMap::default();
+        for (place, thread) in threads {
+            holders.extend(thread.holds.iter().map(|key| (*key, *place)));
+        }
+        Self {
+            runtime,
+            threads,
+            holders,
+            seen: KeyMap::default(),
+            entered: Vec::new(),
+            helps: None,
+            nodes: Vec::new(),
+            threads_come,
+        }
+    }
+
+    /// Goes through all that a thread waits for, whatever lies in between, the nearest first. Gives the node by which that comes back to
+    /// the thread itself, if it does.
+    fn go_through(&mut self, place: usize) -> Result<Option<usize>, Moves> {
+        let mut closing = None;
+        self.enter(place, None)?;
+        let mut at = 0;
+        while at < self.nodes.len() {
+            if self.follow(at, place)? && closing.is_none() {
+                closing = Some(at);
+            }
+            at += 1;
+        }
+        Ok(closing)
+    }
+
     fn reach(&mut self, key: Key, from: Option<usize>) {
         let key = self.runtime.task_of(key);
         if self.seen.insert(key, ()).is_none() {
@@ -200,10 +234,15 @@ impl Search<'_> {
         }
     }
 
-    /// A call that could begin, if the thread of its actor did not block in another's.
+    /// A call that could begin, if the thread of its actor did not block in another's; or what has no thread.
     fn follow_to_host(&mut self, at: usize, asker: usize) -> Result<bool, Moves> {
         let (key, _, _) = self.nodes[at];
-        let place = self.runtime.host_of_call(key).ok_or(Moves)?;
+        let Some(place) = self.runtime.host_of_call(key) else {
+            return match self.threads_come || self.runtime.is_of_poor(key) {
+                true => Err(Moves),
+                false => Ok(false),
+            };
+        };
         let thread = self.threads.get(&place).ok_or(Moves)?;
         let first = self.runtime.first_before(key, place);
         if first.is_some_and(|first| !thread.refused.contains(&first)) {
@@ -258,41 +297,29 @@ impl Runtime {
         settled >= need.arrivals
     }
 
-    /// True if one of the threads that block will go on without help from another.
-    pub(crate) fn somebody_will_wake(&self) -> bool {
+    /// True if one of the threads that block will go on, or may, though no thread comes up: by itself, or after code that goes on where
+    /// actors run.
+    pub(crate) fn somebody_may_go_on(&self) -> bool {
         let threads = self.blocked.threads.lock();
-        threads.values().any(|thread| self.will_wake(thread))
+        threads.iter().any(|(place, thread)| {
+            // What an actor waits for concerns those who wait for it.
+            let waits_for_what_moves = || {
+                let mut search = Search::new(self, &threads, false);
+                !self.hosts.is_host(*place) && search.go_through(*place).is_err()
+            };
+            self.will_wake(thread) || waits_for_what_moves()
+        })
     }
 
     /// The tasks on the way from this blocked thread's wait back to itself, if it can never end. The thread then counts as
     /// one that gives up, so that of all on a cycle only one does. Or what the thread can do itself for its wait.
     pub(crate) fn judge(&self, place: usize) -> Option<Verdict> {
         let mut threads = self.blocked.threads.lock();
-        let mut holders = KeyMap::default();
-        for (place, thread) in &*threads {
-            holders.extend(thread.holds.iter().map(|key| (*key, *place)));
-        }
-        let mut search = Search {
-            runtime: self,
-            threads: &threads,
-            holders,
-            seen: KeyMap::default(),
-            entered: Vec::new(),
-            helps: None,
-            nodes: Vec::new(),
-        };
-        let mut closing = None;
-        search.enter(place, None).ok()?;
-        let mut at = 0;
+        let mut search = Search::new(self, &threads, true);
         // Breadth first: the shortest cycle is the one to tell.
-        while at < search.nodes.len() {
-            match search.follow(at, place) {
-                Err(Moves) => return search.helps.map(Verdict::Helps),
-                Ok(true) => closing = closing.or(Some(at)),
-                Ok(false) => {}
-            }
-            at += 1;
-        }
+        let Ok(closing) = search.go_through(place) else {
+            return search.helps.map(Verdict::Helps);
+        };
         let mut steps = Vec::new();
         let mut on = closing;
         while let Some(at) = on {

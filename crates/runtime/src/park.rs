@@ -101,8 +101,8 @@ impl Port {
         if seat.wedged.is_none_or(|(_, slices)| slices < WEDGED_SLICES) {
             return false;
         }
-        // A wait that is over, or will be, frees a thread: that the thread has not been seen to go on says nothing.
-        if self.runtime.somebody_will_wake() {
+        // A wait that is over, or may be, frees a thread: that the thread has not been seen to go on says nothing.
+        if self.runtime.somebody_may_go_on() {
             seat.wedged = None;
             return false;
         }

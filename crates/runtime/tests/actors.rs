@@ -8,7 +8,7 @@ mod support;
 use std::time::Duration;
 
 use mobula_runtime::layout::{self, NO_TIMEOUT, reason};
-use mobula_runtime::{ActorTerms, Demand, WHOLE};
+use mobula_runtime::{ActorTerms, Demand, Reason, WHOLE};
 use mobula_sched::Key;
 use support::hand::{End, Hand};
 use support::isolate::{Given, Method, NOBODY};
@@ -1556,6 +1556,46 @@ fn code_that_waited_for_a_neighbour_does_not_lose_its_thread_when_that_is_killed
     it.stage.step_driver();
     assert!(it.stage.hands[it.start].is_some(), "the caller is innocent");
     it.end(&[wanted]);
+}
+
+#[test]
+fn a_thread_that_blocks_for_a_call_that_goes_on_is_no_wedge_though_no_other_comes_up() {
+    let mut stage = Stage::new(|config| (config.workers_max, config.hosts_max) = (2, 1));
+    let (actor, method, start) = alive(&mut stage, terms(), 0);
+    let other = stage.start();
+    let task = stage.function();
+    let waiting = stage.driver.submit(task, b"task", &[], &[]);
+    stage.driver.flush();
+    let hand = stage.hand(other);
+    assert!(hand.take_round() && hand.claim_next().is_some());
+    let call = hand
+        .isolate
+        .call_in(waiting, actor, method, b"call", (&[], &[]));
+    let token = hand.isolate.get(&[call]);
+    hand.isolate.flush();
+    let stays_blocked = |stage: &mut Stage| {
+        for _ in 0..40 {
+            let reason = stage.hand(other).isolate.park(NO_TIMEOUT);
+            assert_eq!(reason, Reason::Slice as u32);
+        }
+    };
+    // It will begin, and then it has.
+    stays_blocked(&mut stage);
+    let hand = stage.hand(start);
+    assert!(hand.take_round());
+    let record = hand.claim_next().unwrap();
+    stays_blocked(&mut stage);
+    stage.hand(start).run(&record);
+    stage.hand(start).isolate.flush();
+    let hand = stage.hand(other);
+    assert_eq!(hand.isolate.park(NO_TIMEOUT), Reason::Mail as u32);
+    while hand.isolate.drain().is_empty() {}
+    hand.isolate.forget(token);
+    hand.isolate.resume();
+    hand.isolate.release(call);
+    hand.isolate.result(waiting, false, b"x", &[]);
+    hand.isolate.flush();
+    stage.end();
 }
 
 // Resources.

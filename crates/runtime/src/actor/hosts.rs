@@ -204,6 +204,12 @@ impl Hosts {
         self.singles.load(Ordering::Acquire) > 0
     }
 
+    /// The actor lacks resources.
+    pub(super) fn is_poor(&self, actor: &Actor) -> bool {
+        let placement = self.placement.lock();
+        placement.poor.iter().any(|other| other.key == actor.key)
+    }
+
     /// Tasks are not for the thread at this place, or are again.
     pub(super) fn set_host(&self, place: usize, is_host: bool) {
         let was_host = self.are_hosts[place].swap(is_host, Ordering::AcqRel);

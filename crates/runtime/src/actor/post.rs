@@ -110,6 +110,11 @@ impl Runtime {
         }
     }
 
+    /// A call of an actor's that waits for resources: whoever holds those may end.
+    pub(crate) fn is_of_poor(&self, key: Key) -> bool {
+        matches!(self.bound(key), Some(Bound::Call { actor, .. }) if self.hosts.is_poor(&actor))
+    }
+
     /// A call was settled. If it was in its line it holds up nobody any more.
     pub(crate) fn call_settled(&self, actor: &Arc<Actor>, key: Key, caller: Caller) {
         self.change(actor, |state| {
