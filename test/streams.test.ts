@@ -23,8 +23,9 @@ import {
   WorkerCrashedError,
   wait,
 } from '../src/index.ts'
-import { BEGUN, NOTES, note, OPEN } from './fixtures/tasks/shared.ts'
+import { BEGUN, note, OPEN } from './fixtures/tasks/shared.ts'
 import * as streams from './fixtures/tasks/streams.ts'
+import { isOver, next, noted, notes, rest, upTo } from './support/take-streams.ts'
 import { collectGarbage, eventually, rejection, thrown, turn, withRuntime } from './support/with-runtime.ts'
 import { open, withWords } from './support/with-words.ts'
 
@@ -32,38 +33,10 @@ const file = new URL('./fixtures/tasks/streams.ts', import.meta.url)
 const counts = remote(streams.counts)
 const countsLater = remote(streams.countsLater)
 
-/** What was noted so far. */
-const noted = (words: Int32Array): number[] => [...words.slice(NOTES + 1, NOTES + 1 + (words[NOTES] as number))]
-
-const notes = (words: Int32Array, expected: readonly number[]): Promise<void> =>
-  eventually(
-    () => `${expected} are noted: ${noted(words)}`,
-    () => `${noted(words)}` === `${expected}`,
-  )
-
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, k) => k)
-
-/** All values that are left. */
-const rest = async <T>(stream: ObjectRefGenerator<T>): Promise<T[]> => {
-  const values: T[] = []
-  for await (const ref of stream) values.push(await get(ref))
-  return values
-}
-
-const next = async <T>(stream: ObjectRefGenerator<T>): Promise<ObjectRef<T>> => {
-  const { value, done } = await stream.next()
-  assert.is(done, false)
-  return value as ObjectRef<T>
-}
-
 /** Everything that ran on the only worker of a runtime has had its turn. */
 const idle = remote(async (): Promise<void> => {
   for (let k = 0; k < 3; k++) await new Promise((resolve) => setImmediate(resolve))
 })
-
-const isOver = async (stream: ObjectRefGenerator<unknown>): Promise<void> => {
-  for (let k = 0; k < 3; k++) assert.equal(await stream.next(), { done: true, value: undefined })
-}
 
 for (const [kind, fn] of [
   ['sync', counts],
