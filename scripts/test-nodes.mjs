@@ -8,7 +8,9 @@ import { runTestFiles, testFiles } from './test-files.mjs'
 
 /** The codec's tests are fast, and values and errors differ most between lines. */
 const codecTests = testFiles().filter((file) => /^test\/codec[^/]*\.test\.ts$/.test(file))
-const smoke = ['test/smoke.test.ts', ...codecTests, 'test/objects.test.ts', 'test/lifecycle.test.ts']
+/** Threads end, and what is forgotten is collected, in ways that differ, too. */
+const actorTests = testFiles().filter((file) => /^test\/(actor[^/]*|streams)\.test\.ts$/.test(file))
+const smoke = ['test/smoke.test.ts', ...codecTests, 'test/objects.test.ts', 'test/lifecycle.test.ts', ...actorTests]
 
 const help = `npm run test:nodes [-- [--only 22,24] [files]]
 
