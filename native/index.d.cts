@@ -371,6 +371,20 @@ export interface ModuleAnalysis {
   constants: Array<string>
   /** Generator functions of its top level, by the names that they have there; `default` if that is all that names one. */
   generators: Array<string>
+  /** Its classes, in the same way. */
+  classes: Array<string>
+  /** What it passes on from other modules. */
+  passedOn: Array<PassedOnRecord>
+}
+
+/** Something that a module exports of another. */
+export interface PassedOnRecord {
+  /** To others; `*` for all that it has no name for. */
+  exported: string
+  /** There; `*` for all. */
+  imported: string
+  /** As it is written. */
+  specifier: string
 }
 
 /** This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late. */

@@ -21,6 +21,7 @@ import {
   TaskTimeoutError,
   wait,
 } from '../src/index.ts'
+import type * as lowerCase from './fixtures/classes/lower-case.ts'
 import { eventually, rejection, thrown, withRuntime } from './support/with-runtime.ts'
 
 class Counter {
@@ -456,6 +457,31 @@ test(
   withRuntime({ numCpus: 2 }, async () => {
     const twins = remote(async () => get(RemoteTwin.remote().another.remote()))
     assert.equal(await get([1, 2, 3, 4].map(() => twins.remote())), [7, 7, 7, 7])
+  }),
+)
+
+test(
+  'remote.module knows a class by its declaration, also where another file passes it on',
+  withRuntime({ numCpus: 1, maxWorkers: 3 }, async () => {
+    for (const [file, name] of [
+      ['lower-case', 'counter'],
+      ['passed-on', 'counter'],
+      ['passed-on', 'imported'],
+    ] as const) {
+      const made = remote.module<typeof lowerCase.counter>(new URL(`./fixtures/classes/${file}.ts`, import.meta.url), name).remote()
+      assert.equal(await get([made.add.remote(1), made.add.remote(2)]), [1, 3], `${file} ${name}`)
+    }
+    for (const [file, name, is] of [
+      ['lower-case', 'default', 'default'],
+      ['lower-case', 'renamed', 'inner'],
+      ['passed-on', 'renamed', 'inner'],
+      ['passed-on', 'nameless', 'default'],
+    ] as const) {
+      const made = remote.module<typeof lowerCase.default>(new URL(`./fixtures/classes/${file}.ts`, import.meta.url), name).remote()
+      assert.is(await get(made.name.remote()), is, `${file} ${name}`)
+    }
+    const twice = remote.module<typeof lowerCase.twice>(new URL('./fixtures/classes/passed-on.ts', import.meta.url), 'twice')
+    assert.is(await get(twice.remote(2)), 4, 'a function is one')
   }),
 )
 

@@ -1,6 +1,7 @@
 /** `remote`: a function that runs elsewhere. */
 
 import { allowModule } from '../functions/classes.ts'
+import { exportsClass } from '../functions/modules.ts'
 import { type Described, describeClass, describeExport, describeFunction, isClass } from '../functions/record.ts'
 import '../functions/ship.ts'
 import { type ActorOptions, resolveActor } from '../options/actor.ts'
@@ -34,8 +35,9 @@ setDefaultRuntime(runtimeOrDefault)
 const make = <F extends AnyFunction, N extends number>(described: Described, options: TaskOptions | undefined): RemoteFunction<F, N> =>
   new RemoteHandle(makeTarget(described, resolveTask(options, 'remote'))) as unknown as RemoteFunction<F, N>
 
-/** Nobody looks into the module here, so the name has to say it. */
-const isClassName = (name: string): boolean => /^\p{Lu}/u.test(name)
+/** The name says it, or the module's file: nobody runs that here. */
+const isClassOfModule = (described: Described, name: string): boolean =>
+  /^\p{Lu}/u.test(name) || (described.kind === 'module' && exportsClass(described.url, name))
 
 const makeClass = (described: Described, options: unknown): RemoteClassHandle =>
   new RemoteClassHandle(makeClassTarget(described, resolveActor(options, 'remote')))
@@ -63,7 +65,8 @@ export const remote: {
   <F extends AnyFunction, const O extends TaskOptions = {}>(fn: F, options?: O): RemoteFunction<F, ReturnsOf<O, 1>>
   <C extends AnyClass>(Class: C, options?: ActorOptions): RemoteClass<C>
   /**
-   * Names an exported function or class instead, by the rule that names of classes begin with a capital letter. It takes nothing along:
+   * Names an exported function or class instead. What begins with a capital letter is a class, and what the module's file, or one that it
+   * passes on, declares as such. It takes nothing along:
    * workers import the module, once each. For modules with much state of their own, and where Node's inspector may not be used. Errors
    * of classes that the module exports come back as those classes.
    *
@@ -82,7 +85,7 @@ export const remote: {
     module: (url: URL | string, name: string): unknown => {
       const described = describeExport(url, name)
       if (described.kind === 'module') allowModule(described.url)
-      return isClassName(name) ? makeClass(described, undefined) : make(described, undefined)
+      return isClassOfModule(described, name) ? makeClass(described, undefined) : make(described, undefined)
     },
   },
 ) as never

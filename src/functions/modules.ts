@@ -31,9 +31,37 @@ export const exportsGenerator = (url: string, name: string): boolean => {
   return facts?.generators.includes(local) === true
 }
 
-const mayHaveGenerators = (url: string): boolean => {
+const mayHaveGenerators = (url: string): boolean => says(url, /\bfunction\s*\*/)
+
+/** Whether the file of a module tells that this export is a class, also by the names of other files that it passes on. */
+export const exportsClass = (url: string, name: string): boolean => isClassIn(url, name, new Set())
+
+/** `seen`: files that pass all on to each other. */
+const isClassIn = (url: string, name: string, seen: Set<string>): boolean => {
+  if (!isFile(url) || seen.has(url) || !says(url, MAY_HAVE_CLASSES)) return false
+  seen.add(url)
+  const facts = moduleFacts(url, '')
+  if (facts === undefined) return false
+  const local = facts.exports.find(({ exported }) => exported === name)?.local ?? name
+  if (facts.classes.includes(local)) return true
+  const imported = facts.imports.find((entry) => entry.local === local && !entry.isType)
+  if (imported !== undefined) return isClassOf(imported, url, seen)
+  const named = facts.passedOn.find(({ exported }) => exported === name)
+  if (named !== undefined) return isClassOf(named, url, seen)
+  return name !== 'default' && facts.passedOn.some((all) => all.exported === '*' && isClassOf({ ...all, imported: name }, url, seen))
+}
+
+/** Classes, or names of other files. */
+const MAY_HAVE_CLASSES = /\bclass\b|\bexport\s*[*{]/
+
+const isClassOf = ({ specifier, imported }: { readonly specifier: string; readonly imported: string }, parent: string, seen: Set<string>): boolean => {
+  const url = relativeUrl(specifier, parent)
+  return url !== undefined && (isClassIn(url, imported, seen) || isClassIn(sourceOf(url), imported, seen))
+}
+
+const says = (url: string, what: RegExp): boolean => {
   try {
-    return /\bfunction\s*\*/.test(readFileSync(fileURLToPath(new URL(url)), 'utf8'))
+    return what.test(readFileSync(fileURLToPath(new URL(url)), 'utf8'))
   } catch {
     // A worker says what is wrong with it.
     return false
@@ -147,18 +175,14 @@ export const relativeUrl = (specifier: string, parent: string): string | undefin
 
 /** Extensions that TypeScript's names of compiled files stand for. */
 const SOURCES: Readonly<Record<string, string>> = { '.js': '.ts', '.mjs': '.mts', '.cjs': '.cts' }
+const sourceOf = (url: string): string => url.replace(/\.[cm]?js$/, (extension) => SOURCES[extension] as string)
 
 /** Whether an imported file of the project's assigns what it exports, so that importers see it change. */
 export const isReassigned = ({ how, specifier, parent, path }: Import): boolean => {
   const [name] = path
   const url = how === 'import' && path.length === 1 ? relativeUrl(specifier, parent) : undefined
   if (url === undefined || name === undefined) return false
-  const facts =
-    moduleFacts(url, '') ??
-    moduleFacts(
-      url.replace(/\.[cm]?js$/, (extension) => SOURCES[extension] as string),
-      '',
-    )
+  const facts = moduleFacts(url, '') ?? moduleFacts(sourceOf(url), '')
   return facts?.exports.some(({ exported, local }) => exported === name && facts.reassigned.includes(local)) === true
 }
 

@@ -23,5 +23,5 @@ pub use class::{ClassFacts, ComputedKey, StaticKind, StaticMember};
 pub use free_name::FreeName;
 pub use function::{Form, FunctionFacts, Kind, analyze_function};
 pub use loading::{Loading, analyze_loading};
-pub use module::{Export, Import, ModuleFacts, Require, analyze_module};
+pub use module::{Export, Import, ModuleFacts, PassedOn, Require, analyze_module};
 pub use offsets::Range;

@@ -28,6 +28,10 @@ pub struct ModuleFacts {
     pub constants: Vec<String>,
     /// Generator functions of its top level, by the names that they have there; `default` if that is all that names one.
     pub generators: Vec<String>,
+    /// Its classes, in the same way.
+    pub classes: Vec<String>,
+    /// What it passes on from other modules.
+    pub passed_on: Vec<PassedOn>,
 }
 
 /// A name that an `import` statement binds.
@@ -67,6 +71,17 @@ pub struct Export {
     pub local: String,
 }
 
+/// Something that a module exports of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOn {
+    /// To others; `*` for all that it has no name for.
+    pub exported: String,
+    /// There; `*` for all.
+    pub imported: String,
+    /// As it is written.
+    pub specifier: String,
+}
+
 /// Analyses the source of a module. `ts`, `jsx`: the languages it may use. An error is the parser's first complaint.
 ///
 /// What a function at the top level does that is called at once counts as done at the top level.
@@ -101,6 +116,8 @@ fn facts(source: &str, ts: bool, jsx: bool) -> Result<ModuleFacts, String> {
         requires: top.requires,
         exports: top.exports,
         generators: top.generators,
+        classes: top.classes,
+        passed_on: top.passed_on,
         is_strict: is_module || program.has_use_strict_directive(),
         is_module,
     })

@@ -4,7 +4,7 @@ use oxc_ast::ast::*;
 use oxc_semantic::{ScopeId, Scoping};
 
 use crate::commonjs;
-use crate::{Export, Import, Require};
+use crate::{Export, Import, PassedOn, Require};
 
 /// What the top level does, and the scopes that belong to it.
 pub(crate) struct TopLevel {
@@ -12,6 +12,8 @@ pub(crate) struct TopLevel {
     pub(crate) requires: Vec<Require>,
     pub(crate) exports: Vec<Export>,
     pub(crate) generators: Vec<String>,
+    pub(crate) classes: Vec<String>,
+    pub(crate) passed_on: Vec<PassedOn>,
     scopes: Vec<ScopeId>,
 }
 
@@ -22,6 +24,8 @@ impl TopLevel {
             requires: Vec::new(),
             exports: Vec::new(),
             generators: Vec::new(),
+            classes: Vec::new(),
+            passed_on: Vec::new(),
             scopes: vec![scoping.root_scope_id()],
         };
         top.statements(&program.body);
@@ -59,6 +63,9 @@ impl TopLevel {
             Statement::TSImportEqualsDeclaration(it) => self.import_equals(it),
             Statement::VariableDeclaration(it) => self.variables(it),
             Statement::FunctionDeclaration(it) => self.function(it),
+            Statement::ClassDeclaration(it) => self.class(it),
+            Statement::ExportFromDeclaration(it) => self.pass_on(it),
+            Statement::ExportAllDeclaration(it) => self.pass_on_all(it),
             Statement::ExportDeclaration(it) => self.export_declaration(&it.declaration),
             Statement::ExportNamedDeclaration(it) => self.export_names(it),
             Statement::ExportDefaultDeclaration(it) => self.export_default(&it.declaration),
@@ -121,14 +128,48 @@ impl TopLevel {
         for declarator in &it.declarations {
             if let Some(init) = &declarator.init {
                 commonjs::require(&declarator.id, init, &mut self.requires);
-                if let (Some(id), Expression::FunctionExpression(function)) = (
-                    declarator.id.get_binding_identifier(),
-                    init.get_inner_expression(),
-                ) && function.generator
-                {
-                    self.generators.push(id.name.to_string());
+                let Some(id) = declarator.id.get_binding_identifier() else {
+                    continue;
+                };
+                match init.get_inner_expression() {
+                    Expression::FunctionExpression(it) if it.generator => {
+                        self.generators.push(id.name.to_string());
+                    }
+                    Expression::ClassExpression(_) => self.classes.push(id.name.to_string()),
+                    _ => {}
                 }
             }
+        }
+    }
+
+    fn class(&mut self, it: &Class<'_>) {
+        if !it.declare {
+            let name = it.id.as_ref().map_or("default", |id| id.name.as_str());
+            self.classes.push(name.to_owned());
+        }
+    }
+
+    fn pass_on(&mut self, it: &ExportFromDeclaration<'_>) {
+        let is_type = it.export_kind.is_type();
+        for specifier in it.specifiers.iter().filter(|_| !is_type) {
+            if !specifier.export_kind.is_type() {
+                self.passed_on.push(PassedOn {
+                    exported: specifier.exported.name().to_string(),
+                    imported: specifier.local.name().to_string(),
+                    specifier: it.source.value.to_string(),
+                });
+            }
+        }
+    }
+
+    fn pass_on_all(&mut self, it: &ExportAllDeclaration<'_>) {
+        // A namespace by a name is no class.
+        if it.exported.is_none() && !it.export_kind.is_type() {
+            self.passed_on.push(PassedOn {
+                exported: "*".to_owned(),
+                imported: "*".to_owned(),
+                specifier: it.source.value.to_string(),
+            });
         }
     }
 
@@ -164,8 +205,10 @@ impl TopLevel {
                 self.export(&it.id.name, &it.id.name);
             }
             declaration => {
-                if let Declaration::FunctionDeclaration(it) = declaration {
-                    self.function(it);
+                match declaration {
+                    Declaration::FunctionDeclaration(it) => self.function(it),
+                    Declaration::ClassDeclaration(it) => self.class(it),
+                    _ => {}
                 }
                 if let Some(id) = declaration.id() {
                     self.export(&id.name, &id.name);
@@ -189,7 +232,10 @@ impl TopLevel {
                 self.function(it);
                 it.id.as_ref().map(|id| id.name)
             }
-            ExportDefaultDeclarationKind::ClassDeclaration(it) => it.id.as_ref().map(|id| id.name),
+            ExportDefaultDeclarationKind::ClassDeclaration(it) => {
+                self.class(it);
+                it.id.as_ref().map(|id| id.name)
+            }
             declaration => match declaration
                 .as_expression()
                 .map(Expression::get_inner_expression)

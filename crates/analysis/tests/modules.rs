@@ -316,6 +316,35 @@ fn languages_are_as_said() {
 }
 
 #[test]
+fn classes_are_told_by_their_names() {
+    let source = "export class a {}\nclass b {}\nexport { b as c }\nexport const d = class {}, e = () => class {}\n\
+                  export default class {}\nfunction f() { class inner {} }\nlet g = (class named {})";
+    assert_eq!(facts(source).classes, ["a", "b", "d", "default", "g"]);
+    let named = facts("export default class named {}");
+    assert_eq!(named.classes, ["named"]);
+    let typed = ts("declare class a {}\nexport declare class b {}\nexport abstract class c {}");
+    assert_eq!(typed.classes, ["c"]);
+}
+
+#[test]
+fn what_is_passed_on_from_other_modules_is_told() {
+    let source = "export { a, b as c, default as d } from './x.js'\nexport * from './y.js'\n\
+                  export * as e from './z.js'\nexport { type T, f } from './t.js'\nexport type { U } from './u.js'";
+    let passed = ts(source).passed_on;
+    let passed = passed
+        .iter()
+        .map(|it| format!("{}={} {}", it.exported, it.imported, it.specifier));
+    let wanted = [
+        "a=a ./x.js",
+        "c=b ./x.js",
+        "d=default ./x.js",
+        "*=* ./y.js",
+        "f=f ./t.js",
+    ];
+    assert_eq!(passed.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
 fn generators_are_told_by_their_names() {
     let source = "export function* a() {}\nexport async function* b() {}\nconst c = function* () {}\n\
                   export { c as d }\nexport default function* () {}\nfunction e() { function* inner() {} }\n\

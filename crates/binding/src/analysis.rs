@@ -1,8 +1,8 @@
 //! What the text of functions and the sources of modules say, as records.
 
 use mobula_analysis::{
-    ClassFacts, ComputedKey, Export, FreeName, FunctionFacts, Import, Loading, ModuleFacts, Range,
-    Require, StaticMember,
+    ClassFacts, ComputedKey, Export, FreeName, FunctionFacts, Import, Loading, ModuleFacts,
+    PassedOn, Range, Require, StaticMember,
 };
 use napi::bindgen_prelude::{Error, Result, Status};
 use napi_derive::napi;
@@ -306,6 +306,33 @@ impl From<Export> for ExportRecord {
     }
 }
 
+/// Something that a module exports of another.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct PassedOnRecord {
+    /// To others; `*` for all that it has no name for.
+    pub exported: String,
+    /// There; `*` for all.
+    pub imported: String,
+    /// As it is written.
+    pub specifier: String,
+}
+
+impl From<PassedOn> for PassedOnRecord {
+    fn from(it: PassedOn) -> Self {
+        let PassedOn {
+            exported,
+            imported,
+            specifier,
+        } = it;
+        Self {
+            exported,
+            imported,
+            specifier,
+        }
+    }
+}
+
 /// A module's names.
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
@@ -326,6 +353,10 @@ pub struct ModuleAnalysis {
     pub constants: Vec<String>,
     /// Generator functions of its top level, by the names that they have there; `default` if that is all that names one.
     pub generators: Vec<String>,
+    /// Its classes, in the same way.
+    pub classes: Vec<String>,
+    /// What it passes on from other modules.
+    pub passed_on: Vec<PassedOnRecord>,
 }
 
 impl From<ModuleFacts> for ModuleAnalysis {
@@ -339,6 +370,8 @@ impl From<ModuleFacts> for ModuleAnalysis {
             reassigned: facts.reassigned,
             constants: facts.constants,
             generators: facts.generators,
+            classes: facts.classes,
+            passed_on: all(facts.passed_on),
         }
     }
 }
