@@ -390,6 +390,16 @@ export interface PassedOnRecord {
 /** This thread is at a point: `kill`, `drop`, or how many milliseconds it is to be late. */
 export declare function passFault(point: number): string | number | null
 
+/** An actor that has waited for long for what others hold. */
+export interface PoorActor {
+  /** The name of its class. */
+  name: string
+  /** What it is to hold while it lives, by name. */
+  needs: Array<string>
+  /** Who holds some of that: the first few. */
+  holders: Array<string>
+}
+
 /** Words that nobody can guess, as the system gives them. */
 export declare function randomWords(count: number): Array<number>
 
@@ -507,8 +517,11 @@ export interface StaticMemberRecord {
 /** Stops the runtime: all waits end. Its memory is free when the last isolate has let go of it. */
 export declare function stop(): void
 
-/** Memory of the store that nobody has used for a while goes back to the system, and workers that are too many end. */
-export declare function tend(): void
+/**
+ * Memory of the store that nobody has used for a while goes back to the system, and workers that are too many end. Gives actors that
+ * somebody is to be told of.
+ */
+export declare function tend(): Array<PoorActor>
 
 /** A worker thread ended, or could not be started; `start` is its number. */
 export declare function threadEnded(start: number, text: string): void

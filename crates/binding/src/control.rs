@@ -197,16 +197,37 @@ pub fn stop() {
 /// So long a worker beyond one for each CPU stays idle before it ends.
 const SPARE_IDLE_MAX: Duration = Duration::from_secs(10);
 
-/// Memory of the store that nobody has used for a while goes back to the system, and workers that are too many end.
+/// An actor that has waited for long for what others hold.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct PoorActor {
+    /// The name of its class.
+    pub name: String,
+    /// What it is to hold while it lives, by name.
+    pub needs: Vec<String>,
+    /// Who holds some of that: the first few.
+    pub holders: Vec<String>,
+}
+
+/// Memory of the store that nobody has used for a while goes back to the system, and workers that are too many end. Gives actors that
+/// somebody is to be told of.
 #[napi(catch_unwind)]
-pub fn tend() {
-    if let Some(runtime) = current() {
-        let now = Instant::now();
-        runtime.store().tend(now);
-        runtime.tend_clock();
-        runtime.tend_wakes();
-        runtime.retire(now, SPARE_IDLE_MAX);
-    }
+pub fn tend() -> Vec<PoorActor> {
+    let Some(runtime) = current() else {
+        return Vec::new();
+    };
+    let now = Instant::now();
+    runtime.store().tend(now);
+    runtime.tend_clock();
+    runtime.tend_wakes();
+    runtime.retire(now, SPARE_IDLE_MAX);
+    let poor = runtime.long_poor().into_iter();
+    poor.map(|it| PoorActor {
+        name: it.name,
+        needs: it.needs,
+        holders: it.holders,
+    })
+    .collect()
 }
 
 /// Gives memory of the store that nobody uses back to the system.

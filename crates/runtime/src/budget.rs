@@ -312,6 +312,17 @@ impl Budget {
         holders.map(|(key, _)| *key).collect()
     }
 
+    /// Who holds something of what an actor is to hold. `None`: that is more than there is.
+    pub(crate) fn holders_of(&self, demand: &Demand) -> Option<Vec<Key>> {
+        let shape = self.shape(demand)?;
+        let shares = |grant: &Grant| {
+            let mut kinds = shape.held_kinds();
+            (shape.cpu > 0 && grant.cpu > 0) || kinds.any(|kind| grant.shape.wants(kind))
+        };
+        let holders = self.grants.iter().filter(|(_, grant)| shares(grant));
+        Some(holders.map(|(key, _)| *key).collect())
+    }
+
     /// Name, total and what is left of each but CPU.
     pub(crate) fn figures(&self) -> impl Iterator<Item = (&str, u64, u64)> {
         self.stock.figures()

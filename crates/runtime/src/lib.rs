@@ -50,7 +50,7 @@ mod value;
 mod waiter;
 mod work;
 
-pub use actor::{Found, Instance, Name, Stage};
+pub use actor::{Found, Instance, Name, Poor, Stage};
 pub use budget::Granted;
 pub use failure::Reason as ActorReason;
 pub use faults::{Action, Fault, Faults, Point};

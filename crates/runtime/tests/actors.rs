@@ -1724,6 +1724,33 @@ fn an_actor_that_is_killed_while_it_waits_for_resources_waits_no_longer() {
     stage.end();
 }
 
+#[test]
+fn of_an_actor_that_waits_for_what_others_hold_somebody_is_told_once() {
+    let mut stage = with_resources();
+    let (first, _) = rich(&mut stage, 0);
+    stage.settle();
+    // Its own call holds the other, whose end it waits for.
+    let (second, method) = rich(&mut stage, 0);
+    let driver = &mut stage.driver;
+    let call = driver.call_in(NOBODY, second, method, b"b", (&[], &[first]));
+    stage.driver.release(first);
+    stage.settle();
+    assert_eq!(stage.outcomes(&[call]), [Outcome::Pending]);
+    let told: Vec<_> = (0..20).map(|_| stage.runtime.long_poor()).collect();
+    let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let poor = mobula_runtime::Poor {
+        name: "A".to_owned(),
+        needs: named(&["CPU", "GPU", "db"]),
+        holders: named(&["actor A"]),
+    };
+    assert_eq!(told.concat(), [poor]);
+    assert!(told[..4].concat().is_empty(), "not at once");
+    stage.driver.kill(first, true);
+    stage.settle();
+    assert_eq!(stage.outcomes(&[call]), [value(b"b")]);
+    stage.end();
+}
+
 // Time limits.
 
 #[test]

@@ -46,6 +46,7 @@ import { fetchItemState, fetchOutcomes, fetchSettled, type Link, REASONS, readCy
 import * as L from './layout.ts'
 import type { Port } from './port.ts'
 import { warnBeyond } from './warn-beyond.ts'
+import { warnPoor } from './warn-poor.ts'
 
 /** A wait inside of a task may run what it waits for; deeper than this it blocks, before the stack ends. */
 const HELP_DEPTH_MAX = 64
@@ -126,7 +127,7 @@ export class LocalEngine implements Engine {
     this.runtime = options.runtime
     this.#options = options
     this.#port = options.port
-    if (options.stopThreads) this.#tending = setInterval(tend, TEND_EVERY_MS).unref()
+    if (options.stopThreads) this.#tending = setInterval(() => tend().forEach(warnPoor), TEND_EVERY_MS).unref()
   }
 
   define(record: FunctionRecord): number {

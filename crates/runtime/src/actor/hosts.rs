@@ -66,6 +66,8 @@ pub(crate) struct Hosts {
     singles: AtomicUsize,
     /// Actors that have not ended, wherever they are.
     living: AtomicUsize,
+    /// Classes of which it was said that an actor has lacked them for long.
+    told_of: Mutex<HashSet<u32>>,
 }
 
 #[derive(Debug, Default)]
@@ -153,6 +155,7 @@ impl Hosts {
             poor: AtomicUsize::new(0),
             singles: AtomicUsize::new(0),
             living: AtomicUsize::new(0),
+            told_of: Mutex::default(),
         }
     }
 
@@ -194,6 +197,11 @@ impl Hosts {
     /// Some wait for a thread, be it for one that another brings along.
     pub(crate) fn has_homeless(&self) -> bool {
         self.unplaced() + self.sharing.load(Ordering::Acquire) > 0
+    }
+
+    /// It was not said of this class before.
+    pub(super) fn is_first_of_class(&self, class: u32) -> bool {
+        self.told_of.lock().insert(class)
     }
 
     pub(super) fn has_poor(&self) -> bool {

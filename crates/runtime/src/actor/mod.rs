@@ -29,6 +29,7 @@ mod loom_tests;
 mod names;
 mod nest;
 mod place;
+mod poor;
 mod post;
 mod round;
 
@@ -43,6 +44,7 @@ pub(crate) use hosts::{Host, Hosts};
 pub use instances::{Instance, Stage};
 pub(crate) use names::Names;
 pub use names::{Found, Name};
+pub use poor::Poor;
 
 use crate::cell::{Body, Task};
 use crate::failure::Failure;
@@ -78,6 +80,8 @@ pub(crate) struct Actor {
     state: CachePadded<Mutex<State>>,
     /// Calls that have not been settled, if there may be so many only.
     pending: AtomicU32,
+    /// How often it was seen to wait for resources.
+    poor_looks: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -187,6 +191,7 @@ impl Actor {
             })),
             definition,
             pending: AtomicU32::new(0),
+            poor_looks: AtomicU32::new(0),
         })
     }
 
