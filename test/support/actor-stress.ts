@@ -88,6 +88,9 @@ const within = async <T>(what: string, promise: PromiseLike<T>): Promise<T> => {
   }
 }
 
+/** Not one for whose end others wait. */
+const isGivable = ({ options }: Entry): boolean => options.resources?.tight === undefined && options.isolation === undefined
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** One run of operations, in a frame of its own, which holds nothing when it is over. Gives what was done, by name. */
@@ -107,8 +110,8 @@ const work = async ({ seed, actors, deaths }: Stress): Promise<Record<string, nu
   }
   const entries: Entry[] = []
   let created = 0
-  /** What goes on, with what it is. */
-  const open = new Map<Promise<void>, string>()
+  /** What goes on, with what it is, and of whom. */
+  const open = new Map<Promise<void>, { readonly name: string; readonly involved: readonly Entry[] }>()
   let failed: unknown
 
   const isExpected = (error: unknown, involved: readonly Entry[]): boolean => {
@@ -132,10 +135,12 @@ const work = async ({ seed, actors, deaths }: Stress): Promise<Record<string, nu
           return
         }
         const about = involved.map(({ name, options, fate }) => `${name} ${JSON.stringify(options)} ${[...fate.reasons]}`)
-        failed ??= new Error(`${what} of ${about.join(' and ')}: ${(error as Error)?.stack ?? String(error)}\n\nbeside ${[...open.values()].join(', ')}`)
+        failed ??= new Error(
+          `${what} of ${about.join(' and ')}: ${(error as Error)?.stack ?? String(error)}\n\nbeside ${[...open.values()].map(({ name }) => name).join(', ')}`,
+        )
       },
     )
-    open.set(ended, `${what} (${names})`)
+    open.set(ended, { name: `${what} (${names})`, involved })
     void ended.then(() => open.delete(ended))
   }
 
@@ -185,7 +190,8 @@ const work = async ({ seed, actors, deaths }: Stress): Promise<Record<string, nu
     const tight = entries.filter(({ options }) => options.resources?.tight === 1)
     if (isTight && tight.length === TIGHT) drop(oneOf(tight), true)
     // Older ones alone, so that nobody holds itself.
-    const kept = chance(0.15) && entries.length > 0 ? [oneOf(entries)] : []
+    const givable = entries.filter(isGivable)
+    const kept = chance(0.15) && givable.length > 0 ? [oneOf(givable)] : []
     const Class = tasks.RemoteCell.options(options)
     add(name, options, Class.remote(options.allowOutOfOrder !== true, ...kept.map(({ handle }) => handle)))
     count(isAlone ? 'created alone' : isTight ? 'created, tight' : kept.length > 0 ? 'created, keeping another' : isNamed ? 'created by name' : 'created')
@@ -233,9 +239,9 @@ const work = async ({ seed, actors, deaths }: Stress): Promise<Record<string, nu
     ])()
   }
 
-  /** Another that is older: who waits for whom is no circle. */
+  /** Another that is older, to give away: who waits for whom is no circle. */
   const olderThan = (entry: Entry): Entry | undefined => {
-    const older = entries.filter(({ age }) => age < entry.age)
+    const older = entries.filter((other) => other.age < entry.age && isGivable(other))
     return older.length === 0 ? undefined : oneOf(older)
   }
 
@@ -421,7 +427,7 @@ const work = async ({ seed, actors, deaths }: Stress): Promise<Record<string, nu
       })
     } else if (isAtOnce || options.isolation === 'thread') {
       // Other operations may have its handle still.
-      const ours = [...open.keys()]
+      const ours = [...open].flatMap(([ended, { involved }]) => (involved.includes(entry) ? [ended] : []))
       beside('let go', [], async () => {
         await Promise.allSettled(ours)
         await handle[Symbol.asyncDispose]()
