@@ -22,6 +22,7 @@ import {
   wait,
 } from '../src/index.ts'
 import type * as lowerCase from './fixtures/classes/lower-case.ts'
+import { Point } from './fixtures/classes/shapes.ts'
 import { eventually, rejection, thrown, withRuntime } from './support/with-runtime.ts'
 
 class Counter {
@@ -128,6 +129,36 @@ test(
     assert.equal(await get(log.all.remote()), [100, 0, 1, 2, 3])
   }),
 )
+
+for (const kind of ['note', 'noteLater'] as const)
+  test(
+    `so they do where the module of an argument has to be imported first, on a thread that others share: ${kind}`,
+    withRuntime({ numCpus: 1, maxWorkers: 1 }, async () => {
+      class Seen {
+        readonly seen: unknown[] = []
+        note(value: unknown): number {
+          return this.seen.push(value instanceof Object ? value.constructor.name : value)
+        }
+        async noteLater(value: unknown): Promise<number> {
+          return this.note(value)
+        }
+        all(): unknown[] {
+          return this.seen
+        }
+      }
+      const RemoteSeen = remote(Seen)
+      const actors = [RemoteSeen.remote(), RemoteSeen.remote()] as const
+      await get(actors.map((actor) => actor[kind].remote(0)))
+      const first = actors[0][kind].remote(new Point(1, 2))
+      const behind = Array.from({ length: 20 }, (_, k) => actors.map((actor) => actor[kind].remote(1 + k))).flat()
+      await get([first, ...behind])
+      const counted = Array.from({ length: 20 }, (_, k) => 1 + k)
+      assert.equal(await get(actors.map((actor) => actor.all.remote())), [
+        [0, 'Point', ...counted],
+        [0, ...counted],
+      ])
+    }),
+  )
 
 test(
   'allowOutOfOrder lets what is ready pass',

@@ -187,6 +187,8 @@ export class Executor {
   #closuresLook: NodeJS.Timeout | undefined
   /** Tasks claimed here whose functions, or classes of whose arguments, are still being imported. */
   readonly #waiting = new Set<Task>()
+  /** Actors of which a call is among them, or was in this round. */
+  readonly #heldUp = new Set<Instance>()
   /** Async tasks that were begun here and have not ended. */
   readonly #inFlight = new InFlight<Task>()
   #forgetting: NodeJS.Timeout | undefined
@@ -247,13 +249,28 @@ export class Executor {
     return this.#definitions.get(this.#port.words[at + 2] as number)?.isAsync === true
   }
 
-  /** The record at a word of the area is no call of an actor's that has to wait for others of the same actor. */
-  mayBegin(at: number): boolean {
+  /** Another round of records begins. */
+  beginRound(): void {
+    this.#heldUp.clear()
+  }
+
+  /**
+   * Whether the record at a word of the area, which is of an actor's, may begin. Not if as many calls go on as the actor may have (`full`),
+   * nor while one that was made before lacks the class of an argument (`held up`), for which the loop has to turn.
+   */
+  mayBegin(at: number): 'yes' | 'full' | 'held up' {
     const { words } = this.#port
-    const generation = words[at + L.TASK_ACTOR + 1] as number
-    if (generation === 0) return true
-    const instance = this.#actors.find({ slot: words[at + L.TASK_ACTOR] as number, generation })
-    return instance?.hasRoom(this.#groupOf(this.#define(words[at + 2] as number))) ?? true
+    const key = { slot: words[at + L.TASK_ACTOR] as number, generation: words[at + L.TASK_ACTOR + 1] as number }
+    const instance = this.#actors.find(key)
+    if (instance === undefined) return 'yes'
+    if (this.#isHeldUp(instance)) return 'held up'
+    return instance.hasRoom(this.#groupOf(this.#define(words[at + 2] as number))) ? 'yes' : 'full'
+  }
+
+  #isHeldUp(instance: Instance): boolean {
+    if (this.#heldUp.has(instance)) return true
+    for (const { loaded } of this.#waiting) if (loaded.role?.instance === instance) return true
+    return false
   }
 
   #groupOf({ notes }: Definition): number {
@@ -302,8 +319,8 @@ export class Executor {
     }
     const begun = new Begun<Loaded>(this.#port, at, loaded)
     if (this.#waiting.size > 0 && begun.loaded.made.ready !== undefined) {
-      // Its code may hold this thread up for long.
-      this.giveBackLoading()
+      // Its code may hold this thread up for long. Calls of actors run nowhere else, and keep their place before those that follow.
+      this.#giveBack(({ loaded: { role } }) => role === undefined)
       this.#port.flush()
     }
     this.#start(begun, found)
@@ -351,6 +368,7 @@ export class Executor {
   #startWhen(loading: Promise<unknown>, begun: Task, found: FoundArguments): void {
     for (const ref of [...found.deps, ...found.refs]) ref[Symbol.dispose]()
     this.#waiting.add(begun)
+    if (begun.loaded.role !== undefined) this.#heldUp.add(begun.loaded.role.instance)
     this.#port.raw.untime(begun.slot, begun.generation)
     const goOn = (next: () => void): void => {
       // Given back meanwhile?
@@ -380,10 +398,17 @@ export class Executor {
     if (isAsync) this.#port.turnsOutAsync(id)
   }
 
-  /** This thread is about to run code, or to block: what it claimed and cannot begin until its event loop turns is for others. */
+  /** This thread is about to block: what it claimed and cannot begin until its event loop turns is for others. */
   giveBackLoading(): void {
-    for (const task of this.#waiting) this.#port.handBack(task)
-    this.#waiting.clear()
+    this.#giveBack(() => true)
+  }
+
+  #giveBack(which: (task: Task) => boolean): void {
+    for (const task of this.#waiting) {
+      if (!which(task)) continue
+      this.#waiting.delete(task)
+      this.#port.handBack(task)
+    }
   }
 
   /**

@@ -70,6 +70,7 @@ const runRound = (port: Port, executor: Executor): void => {
     isCutShort = false
     const count = port.next()
     if (count === 0) return
+    executor.beginRound()
     const wasFree = executor.isFree
     const round = words[L.H_ROUND] as number
     // A look at the clock costs as much as a tenth of a small task.
@@ -78,11 +79,10 @@ const runRound = (port: Port, executor: Executor): void => {
     for (let k = 0; k < count; k++) {
       const at = L.TASKS + k * L.TASK_WORDS
       if (words[at + L.TASK_ACTOR + 1] !== 0) {
-        // Its actor has as many calls going on as it may: the next round gives it back.
-        if (!executor.mayBegin(at)) {
-          isCutShort = true
-          continue
-        }
+        // The next round gives it back: at once, unless that is for the loop to bring about.
+        const may = executor.mayBegin(at)
+        isCutShort ||= may === 'full'
+        if (may !== 'yes') continue
       } else if (wasFree && !executor.isFree && !executor.isAsync(at)) {
         isCutShort = true
         break
