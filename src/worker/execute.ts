@@ -450,10 +450,13 @@ export class Executor {
     const { words } = this.#port
     const key = { slot: words[L.TASKS + L.TASK_ACTOR] as number, generation: words[L.TASKS + L.TASK_ACTOR + 1] as number }
     if (words[L.TASKS] === key.slot && words[L.TASKS + 1] === key.generation) return this.#needsLoop()
-    if (!isWanted) return undefined
     const definition = this.#define(words[L.TASKS + 2] as number)
+    const instance = this.#actors.find(key)
+    if (instance !== undefined && this.#isHeldUp(instance))
+      return `a call before '${definition.name}' has an argument whose class has to be imported first, by the same thread`
+    if (!isWanted) return undefined
     const { name = '' } = definition.source as { readonly name?: string }
-    const isAsync = definition.isStream || types.isAsyncFunction(this.#actors.find(key)?.value?.[name])
+    const isAsync = definition.isStream || types.isAsyncFunction(instance?.value?.[name])
     return isAsync ? `'${definition.name}' is async and lives on the same thread` : undefined
   }
 
