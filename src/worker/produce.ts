@@ -88,10 +88,6 @@ export class Production {
         return
       }
       if (!this.#hasRoom()) return
-      if (now() - this.#since > TURN_MS) {
-        setImmediate(() => this.start())
-        return
-      }
       let result: IteratorResult<unknown, unknown> | PromiseLike<IteratorResult<unknown, unknown>>
       try {
         result = this.#within(() => this.#iteration.next())
@@ -102,14 +98,21 @@ export class Production {
       if (isPromise(result)) {
         result.then(
           (item) => {
-            if (this.#take(item)) this.#goOn()
+            if (this.#take(item) && !this.#isTurnOver()) this.#goOn()
           },
           (error: unknown) => this.#ending.threw(error),
         )
         return
       }
-      if (!this.#take(result)) return
+      if (!this.#take(result) || this.#isTurnOver()) return
     }
+  }
+
+  /** After an item, and not before the first: the call has begun when those behind it do, however long the thread was away. */
+  #isTurnOver(): boolean {
+    if (now() - this.#since <= TURN_MS) return false
+    setImmediate(() => this.start())
+    return true
   }
 
   /** What was yielded is handed in: its consumer must not wait for what comes after it. */
