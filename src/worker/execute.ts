@@ -222,6 +222,7 @@ export class Executor {
       if (!isIt(task)) continue
       this.#waiting.delete(task)
       this.#port.handBack(task)
+      this.#giveBackBehind(task)
       this.#port.flush()
       return
     }
@@ -254,23 +255,39 @@ export class Executor {
     this.#heldUp.clear()
   }
 
-  /**
-   * Whether the record at a word of the area, which is of an actor's, may begin. Not if as many calls go on as the actor may have (`full`),
-   * nor while one that was made before lacks the class of an argument (`held up`), for which the loop has to turn.
-   */
-  mayBegin(at: number): 'yes' | 'full' | 'held up' {
+  /** The record at a word of the area is no call of an actor's that has to wait for others of the same actor to end. */
+  mayBegin(at: number): boolean {
     const { words } = this.#port
-    const key = { slot: words[at + L.TASK_ACTOR] as number, generation: words[at + L.TASK_ACTOR + 1] as number }
-    const instance = this.#actors.find(key)
-    if (instance === undefined) return 'yes'
-    if (this.#isHeldUp(instance)) return 'held up'
-    return instance.hasRoom(this.#groupOf(this.#define(words[at + 2] as number))) ? 'yes' : 'full'
+    const generation = words[at + L.TASK_ACTOR + 1] as number
+    if (generation === 0) return true
+    const instance = this.#actors.find({ slot: words[at + L.TASK_ACTOR] as number, generation })
+    return instance?.hasRoom(this.#groupOf(this.#define(words[at + 2] as number))) ?? true
   }
 
+  /** A call that was made before others of this actor waits, or did in this round, for the class of an argument. */
   #isHeldUp(instance: Instance): boolean {
-    if (this.#heldUp.has(instance)) return true
+    return this.#heldUp.has(instance) || this.#hasWaiting(instance)
+  }
+
+  #hasWaiting(instance: Instance): boolean {
     for (const { loaded } of this.#waiting) if (loaded.role?.instance === instance) return true
     return false
+  }
+
+  /** A call must not begin before those that were made before it. It waits with them; they have their turns again together. */
+  #holdBack(begun: Task, found: FoundArguments, instance: Instance): void {
+    for (const ref of [...found.deps, ...found.refs]) ref[Symbol.dispose]()
+    if (!this.#hasWaiting(instance)) {
+      this.#port.handBack(begun)
+      return
+    }
+    this.#waiting.add(begun)
+    this.#port.raw.untime(begun.slot, begun.generation)
+  }
+
+  /** One of those that wait does so no more: nor do those that were made after it. */
+  #giveBackBehind({ loaded: { role } }: Task): void {
+    if (role !== undefined) this.#giveBack(({ loaded }) => loaded.role?.instance === role.instance)
   }
 
   #groupOf({ notes }: Definition): number {
@@ -318,6 +335,11 @@ export class Executor {
       return
     }
     const begun = new Begun<Loaded>(this.#port, at, loaded)
+    const { role } = loaded
+    if (role !== undefined && !role.isConstructor && this.#isHeldUp(role.instance)) {
+      this.#holdBack(begun, found, role.instance)
+      return
+    }
     if (this.#waiting.size > 0 && begun.loaded.made.ready !== undefined) {
       // Its code may hold this thread up for long. Calls of actors run nowhere else, and keep their place before those that follow.
       this.#giveBack(({ loaded: { role } }) => role === undefined)
@@ -374,6 +396,7 @@ export class Executor {
       // Given back meanwhile?
       if (!this.#waiting.delete(begun)) return
       next()
+      this.#giveBackBehind(begun)
       this.#port.flush()
     }
     loading.then(

@@ -79,10 +79,11 @@ const runRound = (port: Port, executor: Executor): void => {
     for (let k = 0; k < count; k++) {
       const at = L.TASKS + k * L.TASK_WORDS
       if (words[at + L.TASK_ACTOR + 1] !== 0) {
-        // The next round gives it back: at once, unless that is for the loop to bring about.
-        const may = executor.mayBegin(at)
-        isCutShort ||= may === 'full'
-        if (may !== 'yes') continue
+        // Its actor has as many calls going on as it may: the next round gives it back.
+        if (!executor.mayBegin(at)) {
+          isCutShort = true
+          continue
+        }
       } else if (wasFree && !executor.isFree && !executor.isAsync(at)) {
         isCutShort = true
         break
