@@ -56,8 +56,15 @@ export class Instance {
   /** Its constructor has returned. */
   constructed(Class: AnyClass, value: unknown): void {
     this.Class = Class
-    this.value = value as Record<string, unknown>
+    if (!this.isDropped) this.value = value as Record<string, unknown>
     if (this.notes.concurrency === 0) this.#limits[0] = concurrencyOf(methodsOf(Class).hasAsync)
+  }
+
+  /** Nobody wants it any more. What it kept goes, though code of a call that never ends, or was the last here, still names the instance. */
+  drop(): void {
+    this.isDropped = true
+    this.value = undefined
+    this.methods.clear()
   }
 
   /** So many calls of no group may go on at once. */
@@ -123,7 +130,7 @@ export class Actors {
     const instance = this.find(key)
     if (instance === undefined) return undefined
     this.#bySlot.delete(key.slot)
-    instance.isDropped = true
+    instance.drop()
     return instance
   }
 }
